@@ -1,0 +1,41 @@
+"""What can go wrong for a user, as opposed to what is a bug.
+
+Every message is for a person at a terminal: what is wrong, where, and how to mend it. The command line prints these
+and nothing else; every other exception is a defect of the library and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BackboneError", "OverpaintError", "PatchError", "PlanError", "RunError"]
+
+
+class OverpaintError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class PlanError(OverpaintError):
+    """A plan cannot be read, contradicts itself or does not fit the model. One line per problem.
+
+    Attributes:
+        problems: the single lines, in the order of the file; joined by line feeds they are the message.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+    def __reduce__(self) -> tuple[type[PlanError], tuple[str, ...]]:
+        """Pickle the lines, not the joined message, so that `problems` outlives a process border."""
+        return type(self), self.problems
+
+
+class BackboneError(OverpaintError):
+    """A model is missing, unsupported, or cannot do what was asked of it."""
+
+
+class PatchError(OverpaintError):
+    """A patch is damaged or does not belong to the model it is applied to."""
+
+
+class RunError(OverpaintError):
+    """A run folder is in use, damaged, or belongs to another plan or model."""
