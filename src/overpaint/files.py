@@ -21,7 +21,7 @@ TEMPORARY = ".overpaint-"
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name (same folder, same suffix) to write to, which becomes ``path`` on leaving without exception.
+    """Give a temporary name (same folder, same suffix) to write to; it becomes ``path`` if nothing is raised.
 
     At every moment ``path`` holds the old bytes or the new ones, through a power cut too. The folder is made if
     missing, a symbolic link is followed rather than replaced, and the permissions of an old file are kept.
