@@ -1,0 +1,95 @@
+"""The one ridge problem behind all closed-form edits.
+
+Given keys ``K = [k_1 .. k_n]`` (in, n), residuals ``R = [r_1 .. r_n]`` (out, n) and the second moment ``C`` (in, in) of
+keys whose values must stay, the change ``D`` (out, in) of a linear layer that minimises
+
+    w E_C ||D k||^2  +  sum_i ||D k_i - r_i||^2  +  sum_j ||D p_j||^2
+
+is ``D = R K^T (w C + K K^T + P P^T)^-1`` (MEMIT, arXiv 2210.07229, equation 14; EMCID, arXiv 2403.13807, section 3.3;
+UCE, arXiv 2308.14761, equation 7, is the case C = I). ``P`` holds single keys to keep, scaled by the root of their
+weight. ``D`` has rank n at most and is returned as two factors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from overpaint.linear.lowrank import Factors
+
+__all__ = ["JITTER", "Penalty", "alpha_weight", "penalty", "ridge_update"]
+
+JITTER = 1e-9
+"""Share of the mean of C's diagonal that is added to it: too little to matter where keys live, enough for a Cholesky
+factor where none do (captions may span fewer directions than the layer has)."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A second moment with its Cholesky factor, computed once and used for every weight, edit set and residual.
+
+    Attributes:
+        moment: C (in, in), symmetric, float64, jitter included.
+        cholesky: lower triangular L with ``L L^T = C``.
+    """
+
+    moment: Tensor
+    cholesky: Tensor
+
+    def solve(self, keys: Tensor) -> Tensor:
+        """``C^-1 K`` (in, n)."""
+        return torch.cholesky_solve(keys, self.cholesky)
+
+
+def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
+    """Factor a second moment (in, in), positive semi-definite, any float type."""
+    c = moment.double()
+    c = (c + c.mT) / 2
+    c = c + jitter * c.diagonal().mean() * torch.eye(len(c), dtype=c.dtype, device=c.device)
+    return Penalty(c, torch.linalg.cholesky(c))
+
+
+def alpha_weight(weight: float, alpha: float) -> float:
+    """EMCID's pair (lambda, alpha) as one weight, ``lambda (1 - alpha) / alpha`` (only this matters).
+
+    Minimising ``lambda (1 - alpha) E_C ||D k||^2 + alpha sum_i ||D k_i - r_i||^2`` is the ridge problem above with it.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}: at 1 nothing is preserved, at 0 nothing edited")
+    return weight * (1 - alpha) / alpha
+
+
+def ridge_update(
+    keys: Tensor, residual: Tensor, moment: Tensor | Penalty, weight: float, protected: Tensor | None = None
+) -> Factors:
+    """``D = R K^T (w C + K K^T + P P^T)^-1`` as ``up = R`` (out, n), ``down`` (n, in), float64.
+
+    With fewer keys than inputs only a system of their number is solved (Woodbury, on the cached Cholesky factor of C);
+    otherwise the full one is.
+
+    Args:
+        keys: K (in, n).
+        residual: R (out, n), what the layer's output lacks at each key.
+        moment: C (in, in) or its `Penalty`.
+        weight: w > 0.
+        protected: P (in, m), keys at which the output must stay.
+    """
+    if weight <= 0:
+        raise ValueError(f"the weight of the preserved keys must be positive, not {weight}")
+    k, r = keys.double(), residual.double()
+    c = moment if isinstance(moment, Penalty) else penalty(moment)
+    n = k.shape[1]
+    every = k if protected is None else torch.cat([k, protected.double()], dim=1)
+    if every.shape[1] < len(every):
+        # D = R [w I + K^T C^-1 K]^-1 (C^-1 K)^T over all keys; protected ones have zero residuals and drop out of R
+        p = c.solve(every)
+        gram = every.mT @ p
+        gram = (gram + gram.mT) / 2
+        gram.diagonal().add_(weight)
+        down = torch.cholesky_solve(p.mT, torch.linalg.cholesky(gram))[:n]
+    else:
+        system = weight * c.moment + every @ every.mT
+        down = torch.cholesky_solve(k, torch.linalg.cholesky(system)).mT
+    return Factors(r, down)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overpaint.linear.moments import SecondMoment
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), cuts=st.lists(st.integers(0, 50), max_size=5))
+def test_streamed_equals_whole(seed: int, cuts: list[int]) -> None:
+    keys = torch.randn(50, 6, generator=torch.Generator().manual_seed(seed))
+    edges = [0, *sorted(cuts), 50]
+    streamed = SecondMoment.empty(6)
+    for a, b in itertools.pairwise(edges):
+        streamed = streamed + SecondMoment.of(keys[a:b])
+    whole = keys.double().mT @ keys.double() / 50
+    assert streamed.count == 50
+    torch.testing.assert_close(streamed.mean, whole)
+
+
+def test_merging_is_associative_and_has_a_neutral_element() -> None:
+    a, b, c = (SecondMoment.of(torch.randn(n, 4, generator=torch.Generator().manual_seed(n))) for n in (3, 5, 7))
+    torch.testing.assert_close(((a + b) + c).mean, (a + (b + c)).mean)
+    torch.testing.assert_close((a + SecondMoment.empty(4)).mean, a.mean)
+
+
+def test_weights_count_as_repetitions() -> None:
+    keys = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close((SecondMoment.of(keys) * 3).total, SecondMoment.of(keys.repeat(3, 1)).total)
+    assert (SecondMoment.of(keys) * 3).count == 15
+
+
+def test_nothing_has_no_mean() -> None:
+    with pytest.raises(ValueError, match="no keys"):
+        _ = SecondMoment.empty(3).mean
