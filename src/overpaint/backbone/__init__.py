@@ -1,0 +1,1 @@
+"""What methods need of a pipeline: text states, token positions, noise predictions, samples, parameters by name."""
