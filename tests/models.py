@@ -105,7 +105,7 @@ def tiny_sd(
         cross_attention_dim=text_encoder.config.hidden_size,
         attention_head_dim=(2, 4) if version == 2 else 4,
         use_linear_projection=version == 2,
-    ).eval()
+    )
     vae: Any = AutoencoderKL(
         block_out_channels=(8, 16),
         down_block_types=("DownEncoderBlock2D",) * 2,
@@ -114,7 +114,9 @@ def tiny_sd(
         latent_channels=4,
         sample_size=16,
         scaling_factor=0.18215,
-    ).eval()
+    )
+    unet.eval()
+    vae.eval()
     noise = scheduler(
         beta_start=0.00085,
         beta_end=0.012,

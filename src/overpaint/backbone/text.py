@@ -24,7 +24,7 @@ LEGACY_EOS = 2
 """Configurations older than transformers 4.31 carry this wrong end-token id; the models then pool at the largest id."""
 
 
-def text_core(model: nn.Module) -> nn.Module:
+def text_core(model: Any) -> Any:
     """The module that holds ``embeddings``, ``encoder.layers`` and ``final_layer_norm``. BackboneError if none does."""
     for core in (getattr(model, "text_model", None), model):
         if core is None or not all(hasattr(core, part) for part in ("embeddings", "encoder", "final_layer_norm")):
@@ -44,7 +44,7 @@ class TextEncoder:
     layers. Nothing is cast or moved, nothing in the model is changed; gradients flow through everything but ``encode``.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Any, name: str = "text_encoder") -> None:
+    def __init__(self, model: Any, tokenizer: Any, name: str = "text_encoder") -> None:
         """``name`` is the pipeline's component name, "text_encoder" or "text_encoder_2"."""
         core = text_core(model)
         if getattr(model.config, "use_attention_mask", False):
@@ -64,12 +64,14 @@ class TextEncoder:
     @property
     def device(self) -> torch.device:
         """Where the weights are now."""
-        return self.core.final_layer_norm.weight.device
+        device: torch.device = self.core.final_layer_norm.weight.device
+        return device
 
     @property
     def dtype(self) -> torch.dtype:
         """The weights' type, and that of the states."""
-        return self.core.final_layer_norm.weight.dtype
+        dtype: torch.dtype = self.core.final_layer_norm.weight.dtype
+        return dtype
 
     # ---- text to tokens -------------------------------------------------------------------------------------------
 
@@ -78,7 +80,8 @@ class TextEncoder:
         encoded = self.tokenizer(
             list(prompts), padding="max_length", max_length=self.window, truncation=True, return_tensors="pt"
         )
-        return encoded.input_ids.to(self.device)
+        ids: Tensor = encoded.input_ids
+        return ids.to(self.device)
 
     def locate(self, template: str, subject: str) -> Subject:
         """Token positions of ``subject`` in the slot of ``template``; see `overpaint.backbone.subject.locate`."""
@@ -94,7 +97,8 @@ class TextEncoder:
 
     def embed(self, ids: Tensor) -> Tensor:
         """Input of block 0 (n, window, width): token plus position embedding."""
-        return self.core.embeddings(input_ids=ids)
+        states: Tensor = self.core.embeddings(input_ids=ids)
+        return states
 
     def run(self, states: Tensor, first: int, stop: int) -> Tensor:
         """States (n, window, width) at the input of block ``first`` to those at the input of block ``stop``.
@@ -132,7 +136,8 @@ class TextEncoder:
 
     def finish(self, states: Tensor) -> Tensor:
         """The final layer norm (n, window, width): what cross-attention reads."""
-        return self.core.final_layer_norm(states)
+        final: Tensor = self.core.final_layer_norm(states)
+        return final
 
     def pooled(self, final: Tensor, ids: Tensor) -> Tensor:
         """The final state at the end token (n, width), without projection: the model's ``pooler_output``."""
@@ -143,7 +148,7 @@ class TextEncoder:
         eos = getattr(self.core, "eos_token_id", self.model.config.eos_token_id)
         if eos == LEGACY_EOS:
             return ids.to(torch.int).argmax(dim=-1)
-        return (ids.to(torch.int) == eos).int().argmax(dim=-1)
+        return torch.eq(ids, eos).int().argmax(dim=-1)
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -154,7 +159,8 @@ class TextEncoder:
 
     def fc2(self, block: int) -> nn.Linear:
         """The second feed-forward layer of a block, weight (width, key_width)."""
-        layer: nn.Linear = self.blocks[block].mlp.fc2
+        mlp: Any = self.blocks[block].mlp
+        layer: nn.Linear = mlp.fc2
         return layer
 
     def fc2_name(self, block: int) -> str:
@@ -200,7 +206,8 @@ class TextEncoder:
 
 def _first(output: Any) -> Tensor:
     """A block's output states: transformers 4 wraps them in a tuple."""
-    return output[0] if isinstance(output, tuple) else output
+    states: Tensor = output[0] if isinstance(output, tuple) else output
+    return states
 
 
 def _with_offsets(tokenizer: Any) -> Any:
