@@ -1,0 +1,82 @@
+"""Sampling with classifier-free guidance, one seed per image.
+
+The loop is that of diffusers' `StableDiffusionPipeline`, with two differences: every image has a generator of its own,
+so that it does not depend on what else is in the batch, and the scheduler is a copy, so that the pipeline's is left as
+it was.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["default_batch", "fresh_scheduler", "generators", "initial_noise", "sample"]
+
+
+def generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    """One generator per image, on the CPU whatever the device, so that pictures agree between machines."""
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+
+
+def initial_noise(shape: tuple[int, ...], sources: Sequence[torch.Generator]) -> Tensor:
+    """Standard normal latents (n, *shape), float32: one draw from each generator."""
+    return torch.stack([torch.randn(shape, generator=source) for source in sources])
+
+
+def fresh_scheduler(scheduler: Any, steps: int, device: torch.device) -> Any:
+    """A copy of the scheduler, its timesteps set; schedulers carry state from step to step, and forget it there."""
+    # not from_config: it falls back to defaults for settings that the pipeline mended after construction
+    fresh = copy.deepcopy(scheduler)
+    fresh.set_timesteps(steps, device=device)
+    return fresh
+
+
+def default_batch(latent_shape: tuple[int, ...], device: torch.device) -> int:
+    """Images drawn at once: 32 of 16x16 latents on a CPU, 2 of 64x64; eight times as many elsewhere."""
+    budget = 8192 if device.type == "cpu" else 65536
+    return max(1, min(64, budget // (latent_shape[-2] * latent_shape[-1])))
+
+
+@torch.no_grad()
+def sample(
+    denoise: Callable[[Tensor, Tensor, Tensor], Tensor],
+    scheduler: Any,
+    states: Tensor,
+    empty: Tensor,
+    seeds: Sequence[int],
+    latent_shape: tuple[int, ...],
+    steps: int,
+    guidance: float,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """One batch of latents (n, *latent_shape).
+
+    ``denoise(x, t, states)`` is the network's raw output for inputs (m, ...), one timestep and states (m, w, d);
+    ``states`` (n, w, d) are those of the prompts and ``empty`` (1, w, d) those of the negative prompt. Guidance 1 or
+    less is none, and costs half as much; otherwise
+    ``e = e_empty + guidance (e_prompt - e_empty)`` (Ho and Salimans, arXiv 2207.12598, eq. 6 with w = guidance - 1).
+    ``advance`` hears after every step which share of the work it was; the shares add to 1.
+    """
+    sources = generators(seeds)
+    scheduler = fresh_scheduler(scheduler, steps, states.device)
+    noise = initial_noise(latent_shape, sources).to(states.device, states.dtype)
+    x = noise * scheduler.init_noise_sigma
+    guided = guidance > 1
+    if guided:
+        states = torch.cat([empty.expand_as(states), states])
+    # stochastic schedulers draw fresh noise in each step: from the image's own generator
+    draws = {"generator": sources} if "generator" in inspect.signature(scheduler.step).parameters else {}
+    for t in scheduler.timesteps:
+        inputs = scheduler.scale_model_input(torch.cat([x, x]) if guided else x, t)
+        out = denoise(inputs, t, states)
+        if guided:
+            without, along = out.chunk(2)
+            out = without + guidance * (along - without)
+        x = scheduler.step(out, t, x, **draws, return_dict=False)[0]
+        advance(1 / len(scheduler.timesteps))
+    return x
