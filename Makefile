@@ -1,0 +1,57 @@
+# make demo   a virtual environment, the package, and a first plan on the bundled model: pictures before and after
+# make test   the same with the tools of developers: linter, type checker, tests
+#
+# Variables: PYTHON (who makes the environment), VENV (where), TORCH (what pip installs as torch: on Linux a plain
+# "torch" brings gigabytes of GPU libraries; name a CPU build where you have one), PIP_FLAGS (anything pip takes),
+# PYTEST_FLAGS.
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+DEMO ?= runs/demo
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
+
+.PHONY: help install demo test lint types check clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
+
+install: $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/overpaint edit examples/demo.yaml --out $(DEMO)
+	@echo
+	@echo "Before and after: $(DEMO)/before_after.png"
+	@echo "The figures:      $(DEMO)/metrics.json"
+
+test: lint types check
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy src
+
+check: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+# torch goes first and by itself, so that the choice of its build is made here and not by a dependency
+$(VENV)/.torch:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) "$(TORCH)"
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable ".[dev,train]"
+	@touch $@

@@ -1,0 +1,61 @@
+"""Draw prompts and grade the pictures, a batch at a time, so that ten thousand pictures are never in memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.bench.grader import ConceptGrader, Grades
+from overpaint.progress import Advance, Progress, Silent
+
+__all__ = ["Drawing", "grade"]
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn; ``guidance`` None is the model's own."""
+
+    steps: int = 20
+    guidance: float | None = None
+
+
+def grade(
+    backbone: StableDiffusion,
+    grader: ConceptGrader,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    drawing: Drawing,
+    progress: Progress | None = None,
+    name: str = "drawing",
+) -> Grades:
+    """Grades of one picture per prompt and seed, rows in the order of the prompts."""
+    parts: list[Grades] = []
+    with (progress or Silent()).task(name, total=len(prompts), unit="image") as advance:
+        for start in range(0, len(prompts), BATCH):
+            part = slice(start, start + BATCH)
+            images = backbone.images(
+                prompts[part], seeds[part], drawing.steps, drawing.guidance, progress=_Within(advance)
+            )
+            parts.append(grader.grade(images))
+    if not parts:
+        widths = (grader.network.concept, grader.network.style, grader.network.background)
+        return Grades(*(torch.zeros(0, head.out_features) for head in widths))
+    return Grades(*(torch.cat(head) for head in zip(*parts, strict=True)))
+
+
+class _Within:
+    """A `Progress` whose tasks are part of one that is open already."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "it") -> Iterator[Advance]:
+        """Count into the open task."""
+        yield self._advance

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from PIL import Image
+
+from overpaint.bench.grader import ConceptGrader, Grader
+from tests.bench.worlds import random_grader
+
+
+@pytest.fixture(scope="module")
+def grader() -> ConceptGrader:
+    return random_grader()
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Image.Image]:
+    return [Image.new("RGB", (64, 64), colour) for colour in ("red", "white", "navy")]
+
+
+def test_is_a_grader(grader: ConceptGrader, images: list[Image.Image]) -> None:
+    judge: Grader = grader
+    assert len(judge.names) == len(grader.vocabulary)
+    assert set(judge.predict(images)) <= set(judge.names)
+
+
+def test_a_label_is_scored_with_its_own_probability(grader: ConceptGrader, images: list[Image.Image]) -> None:
+    concept = grader.grade(images).concept
+    index = grader.vocabulary.index("pizza")
+    assert torch.allclose(grader.score(images, ["pizza"] * 3), concept[:, index])
+    torch.testing.assert_close(concept.sum(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize("label", ["pizza", "a pizza", "The  PIZZA ", "pepperoni"])
+def test_names_aliases_and_articles_mean_the_concept(grader: ConceptGrader, label: str) -> None:
+    assert grader.meaning(label) == (grader.vocabulary.by_name["pizza"],)
+
+
+def test_a_profession_is_its_man_or_its_woman(grader: ConceptGrader, images: list[Image.Image]) -> None:
+    whole = grader.score(images, ["pilot"] * 3)
+    parts = grader.score(images, ["man pilot"] * 3) + grader.score(images, ["woman pilot"] * 3)
+    torch.testing.assert_close(whole, parts)
+
+
+def test_a_general_word_is_any_of_its_concepts(grader: ConceptGrader) -> None:
+    fruits = grader.meaning("a fruit")
+    assert len(fruits) > 5
+    assert grader.vocabulary.by_name["banana"] in fruits
+
+
+def test_an_unknown_label_has_no_probability(grader: ConceptGrader, images: list[Image.Image]) -> None:
+    scores = grader.score(images, ["pizza", "quantum flux capacitor", ""])
+    assert scores.isnan().tolist() == [False, True, True]
+
+
+def test_no_pictures_give_no_scores(grader: ConceptGrader) -> None:
+    assert grader.probability(torch.zeros(0, len(grader.names)), []).shape == (0,)
