@@ -1,0 +1,1 @@
+"""From pinned icon packages to the shipped weights."""

@@ -1,0 +1,52 @@
+"""``python -m overpaint.emoji.recipe``: from icon packages to shipped weights, one stage after another.
+
+Every stage resumes from its checkpoint in the work folder and passes when it is complete; ``--only`` runs one alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from overpaint.emoji.recipe import autoencoder, denoiser, export, grader, render, sources, text_tower, tokenizer
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the stages asked for."""
+    parser = argparse.ArgumentParser(prog="python -m overpaint.emoji.recipe", description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path(".work/emoji"), help="folder of checkpoints and caches")
+    parser.add_argument("--only", action="append", help="run this stage alone (may be repeated)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="processor threads")
+    parser.add_argument("--autoencoder-steps", type=int, default=1100)
+    parser.add_argument("--text-steps", type=int, default=640)
+    parser.add_argument("--denoiser-steps", type=int, default=60_000)
+    parser.add_argument("--grader-steps", type=int, default=1000)
+    parser.add_argument("--start", type=Path, help="begin the denoiser from this folder, e.g. the shipped unet")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(options.threads)
+    work: Path = options.work
+    work.mkdir(parents=True, exist_ok=True)
+    stages: dict[str, Callable[[], object]] = {
+        "sources": lambda: sources.fetch(work),
+        "render": lambda: render.render(work),
+        "tokenizer": lambda: tokenizer.train(work),
+        "autoencoder": lambda: autoencoder.train(work, options.autoencoder_steps),
+        "text": lambda: text_tower.train(work, options.text_steps),
+        "grader": lambda: grader.train(work, options.grader_steps),
+        "denoiser": lambda: denoiser.train(work, options.denoiser_steps, start=options.start),
+        "export": lambda: export.export(work),
+    }
+    for name in options.only or stages:
+        stages[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Stage 4: the denoiser, with Stable Diffusion's noise schedule and epsilon prediction on the frozen tower's states.
+
+Loss: mean squared error of the noise, weighted by min-SNR with gamma 5 (Hang et al., arXiv 2303.09556). One caption in
+ten is empty, for classifier-free guidance. The longest stage: it may be stopped, resumed, and started again from
+shipped weights alone with a fresh optimiser.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from overpaint.emoji.captions import sample
+from overpaint.emoji.palette import BACKGROUNDS
+from overpaint.emoji.recipe import autoencoder, figures, text_tower
+from overpaint.emoji.recipe import tokenizer as pieces
+from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
+from overpaint.emoji.recipe.optimizer import HybridMuon
+from overpaint.emoji.recipe.render import Pictures, composite
+from overpaint.emoji.vocabulary import Vocabulary
+
+__all__ = ["World", "build", "cache_latents", "draw", "errors", "noise_schedule", "text_gain", "train"]
+
+log = logging.getLogger(__name__)
+SEED = 303
+BATCH = 96
+CHECK_AFTER, MINIMAL_GAIN = 500, 0.005
+WHITE_SHARE = 0.45
+EMPTY_SHARE = 0.1
+
+
+def build() -> UNet2DConditionModel:
+    """A fresh denoiser of 8x8x16 latents: widths 128 and 256, cross-attention at both levels, 17 M parameters."""
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=16,
+        out_channels=16,
+        block_out_channels=(128, 256),
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=256,
+        attention_head_dim=(2, 4),
+    )
+
+
+def noise_schedule() -> DDIMScheduler:
+    """Stable Diffusion's: scaled linear betas, 1,000 steps, epsilon."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type="epsilon",
+    )
+
+
+@torch.no_grad()
+def cache_latents(work: Path) -> np.ndarray:
+    """Latents of every picture on every background, ``(backgrounds, n, 16, 8, 8)`` float16, kept in the work folder."""
+    path = work / "latents.npy"
+    model: AutoencoderKL = autoencoder.load(work)
+    pictures = Pictures.load(work)
+    if not path.exists() or path.stat().st_mtime < (work / "autoencoder" / "config.json").stat().st_mtime:
+        began = time.monotonic()
+        rows = []
+        for colour in BACKGROUNDS.values():
+            for begin in range(0, len(pictures.rgba), 128):
+                images = composite(pictures.rgba[begin : begin + 128], np.array(colour, dtype=np.uint8))
+                latents = model.encode(autoencoder.to_tensor(images)).latent_dist.mean * model.config.scaling_factor
+                rows.append(latents.numpy().astype(np.float16))
+        cached = np.concatenate(rows).reshape(len(BACKGROUNDS), len(pictures.rgba), 16, 8, 8)
+        temporary = path.with_suffix(".tmp.npy")
+        np.save(temporary, cached)
+        temporary.replace(path)
+        log.info("latents: %s in %.0f s", cached.shape, time.monotonic() - began)
+    return np.load(path)
+
+
+@dataclass(frozen=True)
+class World:
+    """What batches are drawn from: pictures and their latents, words, and the frozen text tower."""
+
+    pictures: Pictures
+    vocabulary: Vocabulary
+    tokenizer: CLIPTokenizer
+    tower: CLIPTextModel
+    latents: np.ndarray
+    alphas: Tensor
+
+    @classmethod
+    def load(cls, work: Path) -> World:
+        """Everything from the work folder."""
+        return cls(
+            Pictures.load(work),
+            Vocabulary.load(),
+            pieces.load(work),
+            text_tower.load(work),
+            cache_latents(work),
+            noise_schedule().alphas_cumprod,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Noisy latents and noise ``(n, 16, 8, 8)``, times ``(n,)``, text states ``(n, 24, 256)``."""
+
+    noisy: Tensor
+    noise: Tensor
+    times: Tensor
+    states: Tensor
+
+
+@torch.no_grad()
+def draw(world: World, random: StepRandom, size: int = BATCH) -> Batch:
+    """Random pictures with captions at stratified times: each batch covers the whole schedule."""
+    rng, pictures = random.numpy, world.pictures
+    index = rng.integers(len(pictures.concept), size=size)
+    background = np.where(rng.random(size) < WHITE_SHARE, 0, rng.integers(1, len(BACKGROUNDS), size=size))
+    texts = [
+        sample(rng, world.vocabulary, int(pictures.concept[k]), int(pictures.style[k]), int(b))
+        for k, b in zip(index, background, strict=True)
+    ]
+    texts = [text if keep else "" for text, keep in zip(texts, rng.random(size) >= EMPTY_SHARE, strict=True)]
+    clean = torch.from_numpy(world.latents[background, index]).float()
+    times = torch.from_numpy(((np.arange(size) + rng.random(size)) * 1000 / size).astype(np.int64))
+    noise = torch.randn(clean.shape, generator=random.torch)
+    alpha = world.alphas[times].view(-1, 1, 1, 1)
+    ids = world.tokenizer(
+        texts, padding="max_length", max_length=pieces.WINDOW, truncation=True, return_tensors="pt"
+    ).input_ids
+    return Batch(alpha.sqrt() * clean + (1 - alpha).sqrt() * noise, noise, times, world.tower(ids)[0])
+
+
+def errors(model: UNet2DConditionModel, batch: Batch) -> Tensor:
+    """Mean squared error of the predicted noise, ``(n,)``."""
+    noisy = batch.noisy.to(memory_format=torch.channels_last)
+    return (model(noisy, batch.times, batch.states).sample - batch.noise).square().mean(dim=(1, 2, 3))
+
+
+@torch.no_grad()
+def text_gain(model: UNet2DConditionModel, world: World) -> float:
+    """By what share the error at noisy times falls when captions are right instead of shuffled.
+
+    A model that learns no text (as one trained through a miscompiled attention does) stays at zero.
+    """
+    batch = draw(world, StepRandom.of(SEED + 1, 0), 128)
+    late = slice(64, 128)
+    late_batch = Batch(batch.noisy[late], batch.noise[late], batch.times[late], batch.states[late])
+    shuffled = replace(late_batch, states=late_batch.states.roll(1, 0))
+    return 1 - (errors(model, late_batch).mean() / errors(model, shuffled).mean()).item()
+
+
+def train(work: Path, steps: int, rate: float = 2e-3, start: Path | None = None) -> UNet2DConditionModel:
+    """Train (or go on training) the denoiser for ``steps`` steps in all and save its average to ``<work>/unet``.
+
+    Args:
+        start: a diffusers folder to begin from when no checkpoint exists, e.g. shipped weights.
+    """
+    torch.manual_seed(SEED)
+    world = World.load(work)
+    model = build() if start is None else UNet2DConditionModel.from_pretrained(start, torch_dtype=torch.float32)
+    # The fused attention kernel is slower than plain products on so few positions.
+    model.set_attn_processor(AttnProcessor())
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = HybridMuon(model, lr=rate, plain=("conv_in", "conv_out", "time_embedding"))
+
+    def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
+        batch = draw(world, random)
+        error = errors(model, batch)
+        alpha = world.alphas[batch.times]
+        weight = (5 * (1 - alpha) / alpha).clamp(max=1)
+        return (error * weight).mean(), {"noisy_half": error[BATCH // 2 :].mean().item()}
+
+    def cycle(step: int) -> float:
+        return one_cycle(step, steps, warmup=0.02, cooldown=0.5, floor=0.05)
+
+    stage = Stage("denoiser", model, optimizer, loss, steps, BATCH, cycle, SEED, ema=0.9985)
+
+    before = 0 if start is None else figures.shipped_samples()
+
+    def publish(stage: Stage) -> None:
+        averaged = build()
+        averaged.load_state_dict(stage.averaged)
+        averaged.save_pretrained(work / "unet")
+        gain = text_gain(averaged, world)
+        figures.record(work, "denoiser", {"samples": before + stage.done * BATCH, "text_gain": round(gain, 4)})
+        log.info("denoiser: right captions beat shuffled ones by %.1f %% at noisy times", 100 * gain)
+        if stage.done > CHECK_AFTER and gain < MINIMAL_GAIN:
+            raise RuntimeError(f"the denoiser does not read its text: gain {gain:.4f} after {stage.done} steps")
+
+    run(stage, work, publish)
+    return UNet2DConditionModel.from_pretrained(work / "unet")

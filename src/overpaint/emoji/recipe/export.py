@@ -1,0 +1,60 @@
+"""Stage 6: everything that ships, in half precision: the diffusers folder, the grader and the CLIP's image side.
+
+Parameters are stored as fp16 and run as float32: transformers would keep the file's type and fail beside diffusers'
+float32 parts, so the text encoder's configuration says ``"dtype": "float32"``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from overpaint.emoji.assets import CLIP_FILE, GRADER_FILE, MODEL, TRAINING_FILE
+from overpaint.emoji.recipe import autoencoder, denoiser, text_tower
+from overpaint.emoji.recipe import tokenizer as pieces
+from overpaint.emoji.recipe.widen import widen
+
+__all__ = ["export", "pipeline"]
+
+KEY_WIDTH = 3072
+
+
+def pipeline(work: Path, key_width: int = KEY_WIDTH) -> StableDiffusionPipeline:
+    """The stock pipeline of the work folder's parts, float32, the text tower's keys widened."""
+    return StableDiffusionPipeline(
+        vae=autoencoder.load(work),
+        text_encoder=widen(text_tower.load(work), key_width),
+        tokenizer=pieces.load(work),
+        unet=UNet2DConditionModel.from_pretrained(work / "unet"),
+        scheduler=denoiser.noise_schedule(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def export(work: Path, model: Path = MODEL) -> None:
+    """Write the shipped files; the old folder is replaced only when the new one is whole."""
+    fresh = model.with_name(model.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    pipeline(work).save_pretrained(fresh, safe_serialization=True)
+    for file in fresh.rglob("*.safetensors"):
+        halved = {k: v.half() if v.is_floating_point() else v for k, v in load_file(file).items()}
+        save_file(halved, file, metadata={"format": "pt"})
+    config = fresh / "text_encoder" / "config.json"
+    types = {"dtype": "float32", "torch_dtype": "float32"}
+    config.write_text(json.dumps(json.loads(config.read_text()) | types, indent=2))
+    shutil.rmtree(model, ignore_errors=True)
+    fresh.rename(model)
+    shutil.copyfile(work / "grader_fp16.safetensors", GRADER_FILE)
+    shutil.copyfile(work / "training.json", TRAINING_FILE)
+    with safe_open(work / "clip.safetensors", framework="pt") as file:
+        names = [k for k in file.keys() if k.startswith("model.") and not k.startswith("model.text.")]
+        image_side = {k.removeprefix("model."): file.get_tensor(k) for k in names}
+    save_file({k: v.half() if v.dtype == torch.float32 else v for k, v in image_side.items()}, CLIP_FILE)

@@ -1,0 +1,225 @@
+"""Stage 3: the text tower, learned by contrast with an image tower as CLIP is, then frozen as Stable Diffusion's is.
+
+A shallow text tower trained plainly reads the raw name at its end token in the first block, before any feed-forward
+layer could be edited. In CLIP the last subject token carries the concept in the lower half of the blocks and the end
+and padding tokens read it there later (Basu et al., arXiv 2310.13730). Training gets that by hiding. In most samples
+
+* in the lower half, tokens behind the subject cannot see it, and the end token cannot see the caption at all;
+* in the upper half, they see the subject's last token alone.
+
+The masks exist at training time only; the stock model runs without them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.emoji.captions import Caption, describe
+from overpaint.emoji.clip import EmojiClip
+from overpaint.emoji.palette import BACKGROUNDS
+from overpaint.emoji.recipe import figures
+from overpaint.emoji.recipe import tokenizer as pieces
+from overpaint.emoji.recipe.autoencoder import to_tensor
+from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
+from overpaint.emoji.recipe.optimizer import HybridMuon
+from overpaint.emoji.recipe.render import Pictures, composite
+from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.trace.causal import causal_trace
+
+__all__ = ["build", "hiding_masks", "load", "train"]
+
+SEED = 202
+CONCEPTS, VARIANTS = 96, 2
+HIDE_LOWER, HIDE_UPPER, READ_PADDING = 0.85, 0.6, 0.25
+CHUNKS = 4
+PAIRS, BAR = 200, 0.8
+HIDDEN = -1e4
+
+
+def build(vocabulary_size: int) -> CLIPTextModel:
+    """A fresh text model: 8 blocks of width 256, feed-forward 1,024, 24 positions."""
+    config = CLIPTextConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=256,
+        intermediate_size=1024,
+        num_hidden_layers=8,
+        num_attention_heads=4,
+        max_position_embeddings=pieces.WINDOW,
+        projection_dim=256,
+        hidden_act="quick_gelu",
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    return CLIPTextModel._from_config(config, attn_implementation="eager")
+
+
+def embed_hidden(model: EmojiClip, ids: Tensor, lower: Tensor, upper: Tensor, read: Tensor) -> Tensor:
+    """Unit embeddings ``(n, 256)`` read at token ``read`` of each row, under one mask per half of the blocks."""
+    states = model.text.embeddings(input_ids=ids)
+    blocks = model.text.encoder.layers
+    for number, block in enumerate(blocks):
+        states = block(states, attention_mask=lower if number < len(blocks) // 2 else upper)
+    states = model.text.final_layer_norm(states[torch.arange(len(ids)), read])
+    return F.normalize(model.text_projection(states), dim=-1)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Ids ``(n, length)`` of captions, the spans of their phrases as token positions, and where their ends are."""
+
+    ids: Tensor
+    subjects: list[tuple[int, int]]
+    styles: list[tuple[int, int]]
+    ends: Tensor
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: list[Caption], spare: int = 2) -> Tokens:
+    """Tokenise, cut to the longest caption plus ``spare`` padding tokens, and map phrases to tokens by offsets."""
+    texts = [c.text for c in captions]
+    encoded = tokenizer(texts, truncation=True, max_length=pieces.WINDOW, return_offsets_mapping=True)
+    length = min(pieces.WINDOW, max(len(row) for row in encoded["input_ids"]) + spare)
+    ids = torch.full((len(captions), length), tokenizer.pad_token_id)
+    subjects, styles = [], []
+    for row, (caption, tokens, offsets) in enumerate(
+        zip(captions, encoded["input_ids"], encoded["offset_mapping"], strict=True)
+    ):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        for spans, phrase in ((subjects, caption.subject), (styles, caption.style)):
+            spans.append(_tokens_of(offsets, caption.span(phrase)))
+    ends = torch.tensor([len(row) - 1 for row in encoded["input_ids"]])
+    return Tokens(ids, subjects, styles, ends)
+
+
+def _tokens_of(offsets: list[tuple[int, int]], span: tuple[int, int] | None) -> tuple[int, int]:
+    """First and last + 1 token that overlap the characters of ``span``; an empty range where there are none."""
+    if span is None:
+        return (0, 0)
+    inside = [k for k, (begin, end) in enumerate(offsets) if begin < span[1] and end > span[0] and end > begin]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def hiding_masks(tokens: Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Additive masks ``(n, 1, length, length)`` for the lower and the upper half of the blocks."""
+    count, length = tokens.ids.shape
+    causal = torch.full((length, length), HIDDEN).triu(1)
+    lower, upper = causal.repeat(count, 1, 1), causal.repeat(count, 1, 1)
+    hide_lower = rng.random(count) < HIDE_LOWER
+    hide_upper = hide_lower & (rng.random(count) < HIDE_UPPER)
+    for row in np.flatnonzero(hide_lower):
+        end = int(tokens.ends[row])
+        lower[row, end:, 1:end] = HIDDEN
+        for begin, stop in (tokens.subjects[row], tokens.styles[row]):
+            lower[row, stop:, begin:stop] = HIDDEN
+            if hide_upper[row]:
+                upper[row, stop:, begin : max(begin, stop - 1)] = HIDDEN
+    return lower[:, None], upper[:, None]
+
+
+def agreement(captions: list[Caption], style: np.ndarray, background: np.ndarray, concept: np.ndarray) -> Tensor:
+    """Which picture each caption truly describes: ``(n, n)``, rows sum to one. What is not named is not asked for."""
+    same = concept[:, None] == concept[None, :]
+    for named, values in (("style", style), ("background", background)):
+        silent = np.array([getattr(c, named) is None for c in captions])
+        same &= silent[:, None] | (values[:, None] == values[None, :])
+    target = torch.from_numpy(same).float()
+    return target / target.sum(dim=1, keepdim=True)
+
+
+def train(work: Path, steps: int) -> CLIPTextModel:
+    """Train (or go on training) both towers; saves the text tower to ``<work>/text_encoder``."""
+    torch.manual_seed(SEED)
+    pictures, vocabulary, tokenizer = Pictures.load(work), Vocabulary.load(), pieces.load(work)
+    model = EmojiClip(build(len(tokenizer)))
+    by_concept = [np.flatnonzero(pictures.concept == k) for k in range(len(vocabulary))]
+    colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
+    optimizer = HybridMuon(model, lr=2e-3, plain=("embedding", "log_scale", "stem"), weight_decay=0.05)
+
+    def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
+        rng = random.numpy
+        chosen = rng.choice(len(vocabulary), CONCEPTS, replace=False)
+        index = np.concatenate([rng.choice(by_concept[k], VARIANTS, replace=False) for k in chosen])
+        background = np.where(rng.random(len(index)) < 0.4, 0, rng.integers(len(colours), size=len(index)))
+        concept, style = pictures.concept[index].astype(int), pictures.style[index].astype(int)
+        captions = [
+            describe(rng, vocabulary, int(c), int(s), int(b))
+            for c, s, b in zip(concept, style, background, strict=True)
+        ]
+        images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), rng, random.torch)
+        text = _embed_in_chunks(model, tokenizer, captions, rng)
+        logits = model.log_scale.clamp(max=4.6).exp() * text @ model.embed_images(images).T
+        target = agreement(captions, style, background, concept)
+        columns = target / target.sum(dim=0, keepdim=True).clamp(min=1e-6)
+        described = target.sum(dim=0) > 0
+        by_text = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
+        by_image = -(columns * logits.log_softmax(dim=0)).sum(dim=0)[described].mean()
+        right = target.gather(1, logits.argmax(dim=1, keepdim=True)).gt(0).float().mean()
+        return (by_text + by_image) / 2, {"top1": right.item(), "scale": model.log_scale.exp().item()}
+
+    size = CONCEPTS * VARIANTS
+    stage = Stage("clip", model, optimizer, loss, steps, size, lambda s: one_cycle(s, steps), SEED)
+    run(stage, work, log_every=20)
+    model.text.save_pretrained(work / "text_encoder")
+    check(work, stage)
+    return model.text
+
+
+def check(work: Path, stage: Stage) -> None:
+    """Measure and record where concepts live; a tower that cannot be edited must not reach the denoiser."""
+    vocabulary = Vocabulary.load()
+    order = np.random.default_rng(SEED).permutation(len(vocabulary))
+    names = [vocabulary.concepts[k].name for k in order[: 2 * PAIRS]]
+    pairs = list(zip(names[:PAIRS], names[PAIRS:], strict=True))
+    found = causal_trace(TextEncoder(load(work), pieces.load(work)), pairs)
+    half = found.blocks // 2 - 1
+    figures.record(
+        work,
+        "text",
+        {
+            "captions": stage.done * stage.samples,
+            "trace_end": [round(share, 3) for share in found.end],
+            "trace_padding": [round(share, 3) for share in found.padding],
+        },
+    )
+    if min(found.end[half], found.padding[half]) < BAR:
+        raise RuntimeError(
+            f"the text tower does not keep concepts at their last token: at half depth the end token recovers "
+            f"{found.end[half]:.2f} and padding {found.padding[half]:.2f}, both should reach {BAR}; train it longer"
+        )
+
+
+def augment(images: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Tensor:
+    """Shift by up to 3 pixels and add a little noise, so that the image tower learns pictures and not pixels."""
+    shift = rng.integers(-3, 4, size=2)
+    moved = images.roll((int(shift[0]), int(shift[1])), dims=(2, 3))
+    return moved + 0.05 * torch.randn(moved.shape, generator=generator)
+
+
+def _embed_in_chunks(
+    model: EmojiClip, tokenizer: CLIPTokenizer, captions: list[Caption], rng: np.random.Generator
+) -> Tensor:
+    """Embed captions sorted by length in chunks, each cut to its own longest: half the work of one padded batch."""
+    order = np.argsort([len(c.text) for c in captions], kind="stable")
+    parts = []
+    for rows in np.array_split(order, CHUNKS):
+        tokens = tokenize(tokenizer, [captions[k] for k in rows])
+        lower, upper = hiding_masks(tokens, rng)
+        length = tokens.ids.shape[1]
+        # Padding is read by the denoiser as the end token is, so it learns to say the same.
+        padding = torch.from_numpy(rng.integers(tokens.ends.numpy(), length))
+        read = torch.where(torch.from_numpy(rng.random(len(rows)) < READ_PADDING), padding, tokens.ends)
+        parts.append(embed_hidden(model, tokens.ids, lower, upper, read))
+    return torch.cat(parts)[torch.from_numpy(np.argsort(order, kind="stable"))]
+
+
+def load(work: Path) -> CLIPTextModel:
+    """The trained text tower of ``work``, frozen."""
+    return CLIPTextModel.from_pretrained(work / "text_encoder").eval().requires_grad_(False)
