@@ -35,7 +35,6 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
         _move(model, device, dtype)
         return model
     options: dict[str, Any] = {
-        "torch_dtype": dtype or torch.float32,
         "safety_checker": None,
         "requires_safety_checker": False,
         "use_safetensors": True,
@@ -47,7 +46,8 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
     except Exception as error:  # diffusers, transformers and the hub raise all kinds; the user mends them all alike
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise BackboneError(f"model {str(model)!r}: cannot be loaded ({reason})") from error
-    _move(pipe, device or ("cuda" if torch.cuda.is_available() else "cpu"), None)
+    # cast afterwards: transformers takes the type from the file and diffusers does not, and the mix would not run
+    _move(pipe, device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype or torch.float32)
     return pipe
 
 
@@ -79,7 +79,7 @@ def _open_file(path: Path, options: dict[str, Any]) -> Any:
         raise BackboneError(f"model {path}: only .safetensors files are read (others can run code); convert it first")
     if not path.is_file():
         raise BackboneError(f"model {path}: no such file")
-    wanted = {key: value for key, value in options.items() if key in ("torch_dtype", "safety_checker")}
+    wanted = {key: value for key, value in options.items() if key != "use_safetensors"}
     return StableDiffusionPipeline.from_single_file(str(path), **wanted)
 
 
