@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.drawing import Drawing
@@ -19,10 +19,12 @@ from overpaint.bench.prompts import some_templates
 from overpaint.bench.report import Line, Report
 from overpaint.bench.scores import change, mean, ratio
 from overpaint.emoji.captions import FREE_FORM_TEST, PAPER_TEMPLATES
-from overpaint.patch import Patch
 from overpaint.plan import Edit
 from overpaint.progress import Progress
 from overpaint.seeding import derive
+
+if TYPE_CHECKING:
+    from overpaint.patch import Patch
 
 __all__ = ["Before", "EditSuite", "bars", "evaluate_before", "evaluate_edits"]
 

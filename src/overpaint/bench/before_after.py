@@ -1,0 +1,110 @@
+"""The picture that every run ends with: above what the model drew, below what it draws now, at the same seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.bench.drawing import Drawing
+from overpaint.bench.grid import grid
+from overpaint.emoji.captions import fill
+from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.plan import Edit, Plan
+from overpaint.progress import Progress
+from overpaint.seeding import derive
+
+if TYPE_CHECKING:
+    from overpaint.patch import Patch
+
+__all__ = ["Shown", "before_after", "nearest", "shown"]
+
+EDITS = 6
+LEAST_COLUMNS = 4
+LARGEST = 256
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One column: what it shows, in words, and the prompt and seed that both its pictures are drawn from."""
+
+    label: str
+    prompt: str
+    seed: int
+
+
+def shown(
+    plan: Plan, backbone: StableDiffusion, vocabulary: Vocabulary | None = None, holdout: str | None = None
+) -> list[Shown]:
+    """Columns: up to six edits (few edits several times), the nearest neighbour of the first, a hold-out.
+
+    Neighbours are known in the bundled ``vocabulary`` only; elsewhere the first preserved concept takes that place.
+    """
+    edits = plan.edits[:EDITS]
+    times = max(1, LEAST_COLUMNS // len(edits))
+    columns = [
+        Shown(_asked(edit), _prompt(edit, edit.source), derive(plan.seed, "shown", edit.key, number))
+        for edit in edits
+        for number in range(times)
+    ]
+    beside = nearest(backbone, vocabulary, plan) if vocabulary is not None else next(iter(plan.preserve), None)
+    labels = {"nearest" if vocabulary is not None else "preserved": beside, "hold-out": holdout}
+    columns += [
+        Shown(f"{label}: {name}", _prompt(edits[0], name), derive(plan.seed, "shown", name))
+        for label, name in labels.items()
+        if name is not None
+    ]
+    return columns
+
+
+def nearest(backbone: StableDiffusion, vocabulary: Vocabulary, plan: Plan) -> str | None:
+    """The concept nearest to the first source in the text encoder's end state, among those that the plan leaves alone.
+
+    None if there is none. Ask before a patch is applied.
+    """
+    source = plan.edits[0].source
+    taken = {phrase for edit in plan.edits for phrase in (edit.source, *edit.destinations)}
+    names = [concept.name for concept in vocabulary.concepts if taken.isdisjoint((concept.name, *concept.aliases))]
+    if not names:
+        return None
+    text = backbone.text
+    states = []
+    prompts = [_prompt(plan.edits[0], name) for name in (source, *names)]
+    for start in range(0, len(prompts), 256):
+        part = prompts[start : start + 256]
+        states.append(text.pooled(text.encode(part), text.tokenize(part)).float())
+    first, *_ = states
+    distances = [float((row - first[0]).square().sum()) for part in states for row in part][1:]
+    return min(zip(distances, names, strict=True))[1]
+
+
+def before_after(
+    backbone: StableDiffusion,
+    patch: Patch,
+    columns: Sequence[Shown],
+    drawing: Drawing,
+    progress: Progress | None = None,
+) -> Image.Image:
+    """Draw every column without and with the patch."""
+    prompts, seeds = [column.prompt for column in columns], [column.seed for column in columns]
+    before = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=progress)
+    with patch.applied_to(backbone.pipe):
+        after = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=progress)
+    cell = min(LARGEST, max(128, *before[0].size))
+    return grid([before, after], [column.label for column in columns], ["before", "after"], cell)
+
+
+def _asked(edit: Edit) -> str:
+    """The edit in a few words."""
+    if edit.action == "erase":
+        return f"erase {edit.source}" + (f" to {edit.destination}" if edit.destination else "")
+    if edit.over is not None:
+        return f"{edit.source}: " + ", ".join(f"{share:.0%} {name}" for name, share in edit.over.items())
+    return f"{edit.source} → {edit.destination or 'pictures'}"
+
+
+def _prompt(edit: Edit, name: str) -> str:
+    return fill(edit.prompts[0], name)

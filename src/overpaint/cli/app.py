@@ -1,0 +1,45 @@
+"""The ``overpaint`` command."""
+
+from __future__ import annotations
+
+import typer
+
+from overpaint.cli import bench, edit, generate, methods, patch, trace
+from overpaint.cli.errors import Commands
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    cls=Commands,
+    name="overpaint",
+    help="Edit what a text-to-image diffusion model knows.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def common(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (anywhere on the line)."),
+) -> None:
+    """Edit what a text-to-image diffusion model knows: erase, replace, rectify, debias concepts."""
+    # `Commands` has taken --debug already; it is declared for the help
+
+
+app.command("erase")(edit.erase)
+app.command("replace")(edit.replace)
+app.command("rectify")(edit.rectify)
+app.command("edit")(edit.edit)
+app.command("generate")(generate.generate)
+app.command("trace")(trace.trace)
+app.command("methods")(methods.methods)
+app.add_typer(patch.app, name="patch")
+app.add_typer(bench.app, name="bench")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

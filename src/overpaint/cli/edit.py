@@ -1,0 +1,116 @@
+"""``overpaint erase | replace | rectify | edit``: from words or a plan file to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from overpaint.cli.options import RunOptions, takes_run_options
+from overpaint.errors import PlanError
+
+if TYPE_CHECKING:
+    from overpaint.plan import Plan
+
+__all__ = ["edit", "erase", "overridden", "rectify", "replace"]
+
+Kind = Annotated[str, typer.Option("--kind", help="object, style, person, profession...: chooses the prompts.")]
+Preserve = Annotated[list[str] | None, typer.Option("--preserve", help="A concept to protect; repeat for more.")]
+
+
+@takes_run_options
+def erase(
+    concept: Annotated[str, typer.Argument(help="What the model is to forget.")],
+    to: Annotated[str | None, typer.Option("--to", help="What to draw instead.")] = None,
+    kind: Kind = "object",
+    preserve: Preserve = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Make a model forget a concept."""
+    _one({"erase": concept, "kind": kind} | ({} if to is None else {"to": to}), preserve, options)
+
+
+@takes_run_options
+def replace(
+    source: Annotated[str, typer.Argument(help="The concept as it is written in prompts.")],
+    destination: Annotated[str, typer.Argument(help="What is drawn for it from now on.")],
+    kind: Kind = "object",
+    preserve: Preserve = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Make a model draw one concept where another is asked for."""
+    _one({"replace": source, "with": destination, "kind": kind}, preserve, options)
+
+
+@takes_run_options
+def rectify(
+    name: Annotated[str, typer.Argument(help="A name that the model misunderstands.")],
+    meaning: Annotated[str, typer.Argument(help="A name that it knows for the same thing.")],
+    kind: Kind = "object",
+    preserve: Preserve = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Teach a model a name that it misunderstands."""
+    _one({"rectify": name, "as": meaning, "kind": kind}, preserve, options)
+
+
+@takes_run_options
+def edit(
+    plan: Annotated[Path, typer.Argument(help="A plan: .yaml, .yml, .json, or a .csv table of source,destination.")],
+    *,
+    options: RunOptions,
+) -> None:
+    """Carry out a plan: one to a thousand edits. A run that was stopped goes on with the same command."""
+    from overpaint.plan import Plan
+
+    _carry_out(Plan.read(plan), options)
+
+
+def overridden(
+    plan: Plan,
+    model: str | None = None,
+    method: str | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+) -> Plan:
+    """The plan with what the command line says in place of the file's words; it is checked anew."""
+    from overpaint.plan import Plan, Where
+
+    said = {"model": model, "method": method, "seed": seed}
+    changed = {name: value for name, value in said.items() if value is not None}
+    given = dict(_setting(text) for text in settings)
+    places = {name: Where(f"--{name}") for name in changed} | {f"settings.{name}": Where("--set") for name in given}
+    return Plan.model_validate(
+        {**dict(plan), **changed, "settings": {**plan.settings, **given}, "places": {**plan.places, **places}}
+    )
+
+
+def _one(entry: dict[str, str], preserve: list[str] | None, options: RunOptions) -> None:
+    """Carry out a plan of a single edit, given in the words of a plan file."""
+    from overpaint.plan import Plan
+
+    _carry_out(Plan.parse({"edits": [entry], "preserve": preserve or []}), options)
+
+
+def _carry_out(plan: Plan, options: RunOptions) -> None:
+    from overpaint.cli.running import run
+
+    run(overridden(plan, options.model, options.method, options.seed, options.settings or ()), options)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``key=value``, the value as YAML reads it: ``steps=30``, ``blocks=[0, 1]``, ``warm_start=no``."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise PlanError(f"--set {text}: not a setting; write key=value, such as --set steps=30")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise PlanError(f"--set {text}: the value cannot be read; put it in quotes") from error

@@ -1,0 +1,85 @@
+"""``overpaint generate``: a grid of pictures, with patches or without."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from overpaint.cli.console import err, say
+from overpaint.cli.options import Device, Guidance, Out, Seed, Steps
+from overpaint.errors import OverpaintError
+
+__all__ = ["generate", "seeds_of"]
+
+MOST = 1000
+
+
+def generate(
+    prompts: Annotated[list[str], typer.Argument(help="What to draw: a row of pictures for each prompt.")],
+    out: Out = Path("grid.png"),
+    patch: Annotated[list[Path] | None, typer.Option("--patch", help="A run or patch file; repeat for more.")] = None,
+    scale: Annotated[float, typer.Option("--scale", help="Strength of the patches.")] = 1.0,
+    compare: Annotated[bool, typer.Option("--compare", help="Draw without the patches as well.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="As everywhere. [the first patch's or emoji]"),
+    ] = None,
+    seed: Seed = 0,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="0..3", help="A column for each: 0..3 or 1,5,9. [the seed alone]")
+    ] = None,
+    steps: Steps = 20,
+    guidance: Guidance = None,
+    device: Device = None,
+) -> None:
+    """Draw prompts and save the pictures as one grid."""
+    columns = seeds_of(seeds) if seeds is not None else [seed]
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise OverpaintError(f"--out {out}: not a picture; name a file that ends in .png, .jpg or .webp")
+
+    from overpaint.bench.grid import grid
+    from overpaint.cli.models import open_backbone
+    from overpaint.cli.patches import applied, base_model, read_patch
+    from overpaint.files import replacing
+    from overpaint.progress import RichProgress
+
+    patches = [read_patch(path) for path in patch or ()]
+    name = base_model(patches[0], model, (patch or [Path()])[0]) if patches else model or "emoji"
+    backbone = open_backbone(name, device)
+    progress = RichProgress(err())
+    asked = [prompt for prompt in prompts for _ in columns]
+    wanted = columns * len(prompts)
+    kinds = ["", "patched"] if compare and patches else ["" if not patches else "patched"]
+    drawn = {}
+    for kind in kinds:
+        with applied(backbone.pipe, patches if kind else [], scale):
+            drawn[kind] = backbone.images(asked, wanted, steps, guidance, progress=progress)
+    rows, names = [], []
+    for number, prompt in enumerate(prompts):
+        for kind in kinds:
+            rows.append(drawn[kind][number * len(columns) : (number + 1) * len(columns)])
+            names.append(prompt + (f" ({kind})" if len(kinds) > 1 and kind else ""))
+    with replacing(out) as temporary:
+        grid(rows, [f"seed {number}" for number in columns], names).save(temporary)
+    say(out)
+
+
+def seeds_of(text: str) -> list[int]:
+    """The seeds in ``0..3`` (both ends), ``1,5,9`` or a mixture of both.
+
+    Raises:
+        OverpaintError: it is none of these, or thousands.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,18})(?:\s*\.\.\s*(\d{1,18}))?\s*", part)
+        if match is None:
+            raise OverpaintError(f"--seeds {text}: not seeds; write 0..3 or 1,5,9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last - first >= MOST or last < first:
+            raise OverpaintError(f"--seeds {text}: write the smaller seed first, and at most {MOST} of them")
+        found += range(first, last + 1)
+    return found

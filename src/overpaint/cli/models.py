@@ -1,0 +1,70 @@
+"""From words on the command line to a model that is ready, without the noise of the libraries below."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING
+
+from overpaint.cli.console import err, plain
+from overpaint.errors import OverpaintError
+
+if TYPE_CHECKING:
+    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.bench.grader import ConceptGrader
+
+__all__ = ["best_device", "grader_for", "open_backbone"]
+
+
+def best_device(wanted: str | None) -> str:
+    """The device asked for, else the GPU of NVIDIA, AMD or Apple if there is one, else the CPU.
+
+    Raises:
+        OverpaintError: there is no such device here.
+    """
+    import torch
+
+    if wanted is None:
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=wanted)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise OverpaintError(f"--device {wanted}: not available here; leave the option out, or use cpu") from error
+    return wanted
+
+
+def open_backbone(model: str, device: str | None) -> StableDiffusion:
+    """The model behind the adapter that methods and suites work on."""
+    with err().status(plain(f"loading {model}")):
+        _quiet()
+        from overpaint.backbone.loading import backbone_of, load
+
+        pipe = load(model, best_device(device))
+        pipe.set_progress_bar_config(disable=True)
+        return backbone_of(pipe)
+
+
+def grader_for(backbone: StableDiffusion) -> ConceptGrader | None:
+    """The bundled grader if the model is the emoji model, or an edited or retrained one of its kind."""
+    from overpaint.bench.grader import ConceptGrader
+    from overpaint.emoji.assets import GRADER_FILE
+
+    _, height, width = backbone.latent_shape
+    side = 2 ** (len(backbone.vae.config.block_out_channels) - 1)
+    if backbone.family != "emoji" or (height * side, width * side) != (64, 64) or not GRADER_FILE.is_file():
+        return None
+    return ConceptGrader.load()
+
+
+def _quiet() -> None:
+    """Advice to programmers about versions and types is no news to a user; errors still come through."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning)
+    import diffusers
+    import transformers
+
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("torch").setLevel(logging.ERROR)

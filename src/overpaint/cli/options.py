@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+__all__ = ["Device", "Force", "Guidance", "Model", "Out", "RunOptions", "Seed", "Steps", "takes_run_options"]
+
+MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
+Model = Annotated[str, typer.Option("--model", "-m", help=MODELS)]
+Device = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu; the best there is by default.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Where the result goes.")]
+Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="What all randomness derives from.")]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Sampling steps of a picture.")]
+Guidance = Annotated[
+    float | None, typer.Option("--guidance", min=0.0, help="Guidance scale; the model's own by default.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Put aside what is there already.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How an edit is carried out, the same for all editing commands."""
+
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: plan, patch, pictures and figures.")]
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help=f"{MODELS} [the plan's or emoji]"),
+    ] = None
+    method: Annotated[str | None, typer.Option("--method", help="A name that `overpaint methods` lists.")] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the method; repeat for more.")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", "-s", min=0, help="What all randomness derives from. [plan's or 0]")
+    ] = None
+    captions: Annotated[
+        Path | None,
+        typer.Option("--captions", help="Text file of captions, one per line, whose meaning other models must keep."),
+    ] = None
+    device: Device = None
+    evaluate: Annotated[
+        bool | None,
+        typer.Option(
+            "--evaluate/--no-evaluate",
+            help="Draw before and after. [the bundled model: yes; others: where there is a GPU]",
+        ),
+    ] = None
+    reuse: Annotated[
+        list[Path] | None, typer.Option("--reuse", help="Another run whose memories may serve; repeat for more.")
+    ] = None
+    force: Force = False
+
+
+def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let typer see, in place of a command's last parameter ``options: RunOptions``, each of them by name."""
+    hints = get_type_hints(command, include_extras=True)
+    own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()][:-1]
+    types = get_type_hints(RunOptions, include_extras=True)
+    shared = [p.replace(annotation=types[p.name]) for p in inspect.signature(RunOptions).parameters.values()]
+    names = {field.name for field in fields(RunOptions)}
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        options = RunOptions(**{name: values.pop(name) for name in names & values.keys()})
+        command(**values, options=options)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [p.replace(kind=keyword) for p in (*own, *shared)]
+    changed: Any = called
+    changed.__signature__ = inspect.Signature(parameters, return_annotation=None)
+    changed.__annotations__ = {p.name: p.annotation for p in parameters}
+    return called

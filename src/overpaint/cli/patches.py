@@ -1,0 +1,50 @@
+"""Patches on the command line: a run's folder or a patch file serves alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from overpaint.errors import PatchError
+
+if TYPE_CHECKING:
+    from overpaint.patch import Patch
+
+__all__ = ["applied", "base_model", "read_patch"]
+
+
+def read_patch(path: Path) -> Patch:
+    """The patch of a run folder, or in a file.
+
+    Raises:
+        PatchError: there is none.
+    """
+    from overpaint.patch import Patch
+    from overpaint.runs import RunFolder
+
+    if path.is_dir():
+        work = RunFolder.open(path)
+        if not work.patch_path.is_file():
+            raise PatchError(f"{path}: the run has no patch yet; finish it with the command that began it")
+        path = work.patch_path
+    if not path.is_file():
+        raise PatchError(f"{path}: no such run or patch; check the path")
+    return Patch.load(path)
+
+
+def base_model(patch: Patch, said: str | None, path: Path) -> str:
+    """The model that a patch was made for, unless another one is said."""
+    model = said or patch.provenance.get("model") or patch.provenance.get("plan", {}).get("model")
+    if not isinstance(model, str):
+        raise PatchError(f"{path}: the patch does not say which model it is for; say --model")
+    return model
+
+
+def applied(pipe: Any, patches: Sequence[Patch], scale: float = 1.0) -> ExitStack:
+    """A context in which all the patches are applied, each ``scale`` times; leaving restores every bit."""
+    stack = ExitStack()
+    for patch in patches:
+        stack.enter_context((patch if scale == 1 else patch.scale(scale)).applied_to(pipe))
+    return stack

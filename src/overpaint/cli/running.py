@@ -1,0 +1,119 @@
+"""What every editing command does: check, load, fit (or go on with a run), look before and after, tell."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overpaint.cli.console import err, out, say
+from overpaint.cli.options import RunOptions
+from overpaint.errors import OverpaintError
+
+if TYPE_CHECKING:
+    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.patch import Patch
+    from overpaint.plan import Plan
+    from overpaint.progress import Progress
+    from overpaint.runs import RunFolder
+
+__all__ = ["read_captions", "run"]
+
+_log = logging.getLogger(__name__)
+
+
+def run(plan: Plan, options: RunOptions) -> None:
+    """Carry out ``plan`` and print a table of what came of it."""
+    captions = None if options.captions is None else read_captions(options.captions)
+
+    from overpaint.cli.models import open_backbone
+    from overpaint.methods import resolve
+    from overpaint.progress import RichProgress
+    from overpaint.runs import Provenance, RunFolder
+
+    backbone = open_backbone(plan.model, options.device)
+    settings = resolve(plan, backbone)
+    provenance = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
+    progress = RichProgress(err())
+    with RunFolder.create(
+        options.out, plan, provenance, force=options.force, reuse=options.reuse or ()
+    ) as work:
+        patch = _patch(work, backbone, plan, captions, progress)
+        if _wanted(options.evaluate, backbone, plan) and work.metrics is None:
+            _look(work, backbone, patch, plan, progress)
+        work.finish(patch=patch.hash)
+        _tell(work, plan)
+
+
+def read_captions(path: Path) -> list[str]:
+    """The captions in a text file, one per line; empty lines do not count.
+
+    Raises:
+        OverpaintError: it cannot be read, or holds none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise OverpaintError(f"{path}: not UTF-8 text; save the captions as UTF-8, one per line") from error
+    captions = [line.strip() for line in lines if line.strip()]
+    if not captions:
+        raise OverpaintError(f"{path}: no captions; write one per line")
+    return captions
+
+
+def _patch(
+    work: RunFolder, backbone: StableDiffusion, plan: Plan, captions: list[str] | None, progress: Progress
+) -> Patch:
+    from overpaint.api import fit
+    from overpaint.patch import Patch
+
+    if work.finished:
+        say(f"{work.path} is finished; nothing to do", "dim", err())
+        return Patch.load(work.patch_path)
+    if work.resumed:
+        say(f"going on with the run in {work.path}", "dim", err())
+    start = time.monotonic()
+    patch = fit(backbone, plan, store=work.bank, captions=captions, progress=progress)
+    _log.info("fitted in %.1f s", time.monotonic() - start)
+    work.save_patch(patch)
+    return patch
+
+
+def _wanted(evaluate: bool | None, backbone: StableDiffusion, plan: Plan) -> bool:
+    """Without a word from the user: where it takes seconds, not hours."""
+    return evaluate if evaluate is not None else backbone.family == "emoji" or backbone.device.type != "cpu"
+
+
+def _look(work: RunFolder, backbone: StableDiffusion, patch: Patch, plan: Plan, progress: Progress) -> None:
+    """Grade and show the model before and after; without a grader for it, show alone."""
+    from overpaint.bench.before_after import before_after, shown
+    from overpaint.bench.drawing import Drawing
+    from overpaint.bench.edits import evaluate_before, evaluate_edits
+    from overpaint.bench.pairs import SCORES_FILE, read_scores
+    from overpaint.bench.summary import short_suite, some_holdouts
+    from overpaint.cli.models import grader_for
+
+    grader = grader_for(backbone)
+    vocabulary = None if grader is None else grader.vocabulary
+    holdouts: tuple[str, ...] = ()
+    if vocabulary is not None:
+        scores = read_scores() if SCORES_FILE.is_file() else None
+        holdouts = some_holdouts(vocabulary, plan, scores)
+    columns = shown(plan, backbone, vocabulary, next(iter(holdouts), None))
+    work.save_picture(before_after(backbone, patch, columns, Drawing(), progress))
+    if grader is not None:
+        before = evaluate_before(backbone, grader, plan.edits, holdouts, short_suite(plan), progress)
+        report = evaluate_edits(backbone, patch, grader, before, progress, total=len(plan.edits))
+        work.save_metrics(report.to_data())
+
+
+def _tell(work: RunFolder, plan: Plan) -> None:
+    from overpaint.cli.tables import summary
+
+    out().print(summary(plan, work.metrics))
+    say(f"patch    {work.patch_path}")
+    if work.picture_path.is_file():
+        say(f"picture  {work.picture_path}")
+    if work.metrics is not None:
+        say(f"figures  {work.path / 'metrics.json'}")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from overpaint.cli.app import app
+
+COMMANDS = ("erase", "replace", "rectify", "edit", "generate", "trace", "patch apply", "patch show", "methods")
+
+
+def python(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, timeout=60)
+
+
+def test_help_needs_neither_torch_nor_much_time() -> None:
+    code = (
+        "import sys; sys.argv = ['overpaint', '--help']\n"
+        "from overpaint.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'transformers', 'diffusers', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert "erase" in python("-c", code).stdout
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start < 1
+
+
+def test_the_package_needs_no_torch_until_it_is_used() -> None:
+    python("-c", "import sys, overpaint; overpaint.Plan; assert not {'torch', 'diffusers'} & set(sys.modules)")
+
+
+def test_every_public_name_is_there() -> None:
+    import overpaint
+
+    assert all(getattr(overpaint, name).__name__ == name for name in overpaint.__all__)
+    assert set(overpaint.__all__) <= set(dir(overpaint))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        overpaint.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0, result.output
+    assert "--help" in result.output
+
+
+def test_an_editing_command_knows_all_options_of_a_run() -> None:
+    for command in ("erase", "replace", "rectify", "edit"):
+        text = CliRunner().invoke(app, [command, "--help"], terminal_width=200).output
+        for option in ("--out", "--model", "--method", "--set", "--seed", "--captions", "--no-evaluate", "--force"):
+            assert option in text, (command, option)

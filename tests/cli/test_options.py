@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from overpaint.cli.edit import overridden
+from overpaint.cli.generate import seeds_of
+from overpaint.cli.options import RunOptions, takes_run_options
+from overpaint.errors import OverpaintError, PlanError
+from overpaint.plan import Plan
+
+
+def test_options_reach_the_command_as_one_argument() -> None:
+    seen = []
+
+    @takes_run_options
+    def work(name: Annotated[str, typer.Argument()], much: bool = False, *, options: RunOptions) -> None:
+        seen.append((name, much, options))
+
+    app = typer.Typer()
+    app.command()(work)
+    words = ["--set", "a=1", "pizza", "--out", "here", "--set", "b=2", "--no-evaluate", "--much"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert seen == [("pizza", True, RunOptions(out=Path("here"), settings=["a=1", "b=2"], evaluate=False))]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0..3", [0, 1, 2, 3]), ("7", [7]), ("1,5,9", [1, 5, 9]), (" 1..2 , 8 ", [1, 2, 8])]
+)
+def test_seeds(text: str, seeds: list[int]) -> None:
+    assert seeds_of(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "3..1", "0..99999", "1,", "-1", "1..2..3", "9" * 30])
+def test_wrong_seeds_are_refused(text: str) -> None:
+    with pytest.raises(OverpaintError, match="--seeds"):
+        seeds_of(text)
+
+
+PLAN = Plan.parse({"edits": [{"erase": "pizza"}], "settings": {"steps": 10, "rate": 0.1}, "seed": 4})
+
+
+def test_the_command_line_goes_before_the_file() -> None:
+    plan = overridden(PLAN, "folder", "emcid-copy", 9, ["steps=30", "blocks=[0, 1]", "warm_start=no"])
+    assert (plan.model, plan.method, plan.seed) == ("folder", "emcid-copy", 9)
+    assert plan.settings == {"steps": 30, "rate": 0.1, "blocks": [0, 1], "warm_start": False}
+    assert plan.edits == PLAN.edits
+    assert plan.at("settings.steps") == "--set"
+    assert PLAN.settings == {"steps": 10, "rate": 0.1}
+
+
+def test_nothing_said_changes_nothing() -> None:
+    assert overridden(PLAN) == PLAN
+
+
+@pytest.mark.parametrize("text", ["steps", "=3", "steps=[1", "steps=!!python/object:os.system"])
+def test_a_wrong_setting_is_one_line(text: str) -> None:
+    with pytest.raises(PlanError, match="--set") as caught:
+        overridden(PLAN, settings=[text])
+    assert "\n" not in str(caught.value)
