@@ -79,7 +79,7 @@ def train(work: Path, steps: int) -> AutoencoderKL:
     """Train (or go on training) the autoencoder and return it with its latents centred and ``scaling_factor`` set."""
     torch.manual_seed(SEED)
     pictures = Pictures.load(work)
-    model = build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build().to(memory_format=torch.channels_last)
     optimizer = HybridMuon(model, lr=4e-3, plain=("conv_in", "conv_out"))
 
     def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:

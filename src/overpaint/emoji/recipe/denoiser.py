@@ -173,7 +173,7 @@ def train(work: Path, steps: int, rate: float = 2e-3, start: Path | None = None)
     model = build() if start is None else UNet2DConditionModel.from_pretrained(start, torch_dtype=torch.float32)
     # The fused attention kernel is slower than plain products on so few positions.
     model.set_attn_processor(AttnProcessor())
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     optimizer = HybridMuon(model, lr=rate, plain=("conv_in", "conv_out", "time_embedding"))
 
     def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:

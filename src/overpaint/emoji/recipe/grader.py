@@ -53,7 +53,7 @@ def train(work: Path, steps: int) -> EmojiGrader:
     """Train (or go on training) the grader and save it in fp16 to ``<work>/grader_fp16.safetensors``."""
     torch.manual_seed(SEED)
     pictures = Pictures.load(work)
-    model = EmojiGrader(len(Vocabulary.load())).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = EmojiGrader(len(Vocabulary.load())).to(memory_format=torch.channels_last)
     colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
     optimizer = HybridMuon(model, lr=3e-3, plain=("stem", "concept", "style", "background"), weight_decay=0.05)
 

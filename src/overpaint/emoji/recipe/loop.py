@@ -92,7 +92,8 @@ def run(stage: Stage, work: Path, watch: Callable[[Stage], None] | None = None, 
         _load(stage, path)
         log.info("%s: resumed at step %d of %d", stage.name, stage.done, stage.steps)
     saved = began = time.monotonic()
-    first, recent = stage.done, {}
+    first = stage.done
+    recent: dict[str, float] = {}
     while stage.done < stage.steps:
         factor = stage.rate(stage.done)
         for group, peak in zip(stage.optimizer.param_groups, peaks, strict=True):

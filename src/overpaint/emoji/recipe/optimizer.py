@@ -67,7 +67,7 @@ class HybridMuon(torch.optim.Optimizer):
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:
         """Apply one update from the gradients in place."""
         for group in self.param_groups:
             (self._muon if group["muon"] else self._adamw)(group)

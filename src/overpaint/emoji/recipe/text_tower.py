@@ -88,7 +88,8 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[Caption], spare: int = 2) 
     encoded = tokenizer(texts, truncation=True, max_length=pieces.WINDOW, return_offsets_mapping=True)
     length = min(pieces.WINDOW, max(len(row) for row in encoded["input_ids"]) + spare)
     ids = torch.full((len(captions), length), tokenizer.pad_token_id)
-    subjects, styles = [], []
+    subjects: list[tuple[int, int]] = []
+    styles: list[tuple[int, int]] = []
     for row, (caption, tokens, offsets) in enumerate(
         zip(captions, encoded["input_ids"], encoded["offset_mapping"], strict=True)
     ):

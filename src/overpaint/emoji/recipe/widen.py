@@ -35,7 +35,9 @@ def widen(model: nn.Module, width: int, seed: int = 0) -> nn.Module:
         scale = mlp.fc1.weight.float().square().mean(dim=0).sqrt().cpu()
         new = torch.randn(width - old, mlp.fc1.in_features, generator=generator) * scale
         bias = mlp.fc1.bias.float().cpu()[torch.randint(old, (width - old,), generator=generator)]
-        mlp.fc1 = _linear(torch.cat([mlp.fc1.weight, new.to(mlp.fc1.weight)]), torch.cat([mlp.fc1.bias, bias.to(mlp.fc1.bias)]))
+        mlp.fc1 = _linear(
+            torch.cat([mlp.fc1.weight, new.to(mlp.fc1.weight)]), torch.cat([mlp.fc1.bias, bias.to(mlp.fc1.bias)])
+        )
         zeros = mlp.fc2.weight.new_zeros(mlp.fc2.out_features, width - old)
         mlp.fc2 = _linear(torch.cat([mlp.fc2.weight, zeros], dim=1), mlp.fc2.bias)
     wide.config.intermediate_size = width
