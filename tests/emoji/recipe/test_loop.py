@@ -1,5 +1,7 @@
 """A killed and resumed training run must end with the very weights of an unbroken one."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -55,4 +57,4 @@ def test_the_rate_rises_holds_and_falls():
     assert rates[0] < 0.1
     assert rates[20] == rates[49] == 1.0
     assert rates[99] < 0.02
-    assert all(a >= b for a, b in zip(rates[50:], rates[51:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[50:]))

@@ -57,7 +57,8 @@ class HybridMuon(torch.optim.Optimizer):
         weight_decay: float = 0.01,
     ) -> None:
         plain = tuple(plain)
-        hidden, rest = [], []
+        hidden: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 is_hidden = parameter.ndim >= 2 and not any(part in name for part in plain)

@@ -22,8 +22,8 @@ def widen(model: nn.Module, width: int, seed: int = 0) -> nn.Module:
     """A copy of a CLIP text model with feed-forward layers of ``width`` units, the first ones as they were.
 
     A new unit's fc1 weights are normal, in each input coordinate with the root mean square of the trained units there,
-    and its bias is one of theirs, so new keys are of the same size and sparsity; its fc2 weights are zero. Outputs stay equal
-    up to the rounding of a longer sum. Raises ValueError if the model is wider already.
+    and its bias is one of theirs, so new keys are of the same size and sparsity; its fc2 weights are zero.
+    Outputs stay equal up to the rounding of a longer sum. Raises ValueError if the model is wider already.
     """
     wide = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
