@@ -1,0 +1,99 @@
+"""Memories on disk: one safetensors file each, named by a hash of its key, whole or absent.
+
+A key says all that a memory depends on (model, tokenizer, block, prompts, source, destination, seed, settings,
+version), so a file is right wherever it is found, and a damaged one is simply computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from overpaint.files import replacing
+
+__all__ = ["MemoryBank"]
+
+_log = logging.getLogger(__name__)
+
+
+class MemoryBank:
+    """A folder of memories.
+
+    Arguments:
+        folder: where memories are written; made with the first one.
+        reuse: other banks, only read. What is found there is copied, so that this bank stays complete by itself.
+    """
+
+    def __init__(self, folder: str | Path, reuse: Sequence[str | Path] = ()) -> None:
+        self.folder = Path(folder)
+        self._reuse = [MemoryBank(other) for other in reuse]
+
+    def get(self, key: str) -> dict[str, torch.Tensor] | None:
+        """The tensors stored under ``key``, on the CPU, or None if there are none or the file is damaged."""
+        found = self._read(self.path_of(key), key)
+        if found is not None:
+            return found[0]
+        for other in self._reuse:
+            found = other._read(other.path_of(key), key)
+            if found is not None:
+                self.put(key, *found)
+                return found[0]
+        return None
+
+    def put(self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None = None) -> None:
+        """Store copies of ``tensors`` (any device) under ``key``; ``meta`` is text for people, no part of the key."""
+        copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        words = {"key": key, "digest": _digest(copies), "meta": json.dumps(dict(meta or {}))}
+        with replacing(self.path_of(key)) as temporary:
+            save_file(copies, temporary, metadata=words)
+
+    def meta(self, key: str) -> dict[str, str] | None:
+        """The text stored beside a memory, or None if there is no such memory or it is damaged."""
+        found = self._read(self.path_of(key), key)
+        return None if found is None else found[1]
+
+    def keys(self) -> Iterator[str]:
+        """Keys of the memories in this folder, in no meaningful order; headers only, the tensors are not read."""
+        for path in sorted(self.folder.glob("*.safetensors")):
+            try:
+                with safe_open(path, framework="pt") as file:
+                    key = (file.metadata() or {}).get("key")
+            except (SafetensorError, OSError):
+                key = None
+            if key is not None and self.path_of(key) == path:
+                yield key
+
+    def path_of(self, key: str) -> Path:
+        """The file for ``key``, there or not. Never named by a concept: names are untrusted and may be private."""
+        return self.folder / f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.safetensors"
+
+    def _read(self, path: Path, key: str) -> tuple[dict[str, torch.Tensor], dict[str, str]] | None:
+        try:
+            with safe_open(path, framework="pt") as file:
+                words = file.metadata() or {}
+                # Copies: a mapped tensor would change or fault with the file under it.
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+            if words["key"] != key or words["digest"] != _digest(tensors):
+                raise ValueError("the content is not what was written")
+            return tensors, json.loads(words["meta"])
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            _log.warning("%s is damaged (%s) and will be computed again", path, error)
+            return None
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
