@@ -37,11 +37,12 @@ def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path: Path, value: obj
     assert os.listdir(tmp_path) == ["a.json"]
 
 
-def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, durable: bool) -> None:
     path = write_bytes_atomic(tmp_path / "a.bin", b"old")
 
     def crash() -> None:
-        with replacing(path) as temporary:
+        with replacing(path, durable=durable) as temporary:
             temporary.write_bytes(b"half")
             assert path.read_bytes() == b"old"
             raise KeyboardInterrupt

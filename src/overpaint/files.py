@@ -20,11 +20,12 @@ TEMPORARY = ".overpaint-"
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a temporary name (same folder, same suffix) to write to; it becomes ``path`` if nothing is raised.
 
-    At every moment ``path`` holds the old bytes or the new ones, through a power cut too. The folder is made if
-    missing, a symbolic link is followed rather than replaced, and the permissions of an old file are kept.
+    At every moment ``path`` holds the old bytes or the new ones, through a power cut too if ``durable`` (which waits
+    for the disk; leave it out for many small files that are checked when read). The folder is made if missing, a
+    symbolic link is followed rather than replaced, and the permissions of an old file are kept.
 
     Raises:
         OSError: as ``open`` would raise; nothing is left behind.
@@ -34,15 +35,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = target.with_name(f"{TEMPORARY}{os.urandom(8).hex()}{target.suffix}")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         if target.exists():
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    if durable:
+        _sync_folder(target.parent)
 
 
 def write_bytes_atomic(path: str | Path, data: bytes) -> Path:

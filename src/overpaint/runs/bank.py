@@ -51,7 +51,7 @@ class MemoryBank:
         """Store copies of ``tensors`` (any device) under ``key``; ``meta`` is text for people, no part of the key."""
         copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         words = {"key": key, "digest": _digest(copies), "meta": json.dumps(dict(meta or {}))}
-        with replacing(self.path_of(key)) as temporary:
+        with replacing(self.path_of(key), durable=False) as temporary:  # the digest tells a file that a power cut tore
             save_file(copies, temporary, metadata=words)
 
     def meta(self, key: str) -> dict[str, str] | None:
