@@ -37,7 +37,8 @@ def tiny_tokenizer(window: int = 77, pad: str = EOS, slow: bool = False) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "vocab.json").write_text(json.dumps(vocab))
         Path(folder, "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(m) for m in MERGES) + "\n")
-        kind: Any = CLIPTokenizer if slow else transformers.CLIPTokenizerFast  # type: ignore[attr-defined]
+        old: Any = transformers
+        kind = old.CLIPTokenizer if slow else old.CLIPTokenizerFast
         return kind(f"{folder}/vocab.json", f"{folder}/merges.txt", model_max_length=window, pad_token=pad)
 
 

@@ -21,7 +21,7 @@ COMPONENTS = ("text_encoder", "text_encoder_2", "unet", "vae")
 
 
 def named_parameters(pipe: Any) -> dict[str, nn.Parameter]:
-    """Every parameter of the pipeline by canonical name; one tensor with two names appears once, under the first."""
+    """Every parameter of a pipeline or backbone by canonical name; a shared one appears once, under its first name."""
     seen: set[int] = set()
     found: dict[str, nn.Parameter] = {}
     for name, parameter in _all(pipe):
@@ -36,6 +36,7 @@ def resolve(pipe: Any, name: str) -> nn.Parameter:
 
     Raises BackboneError if the pipeline has none of that name.
     """
+    pipe = getattr(pipe, "pipe", pipe)
     component = name.partition(".")[0]
     module = getattr(pipe, component, None) if component in COMPONENTS else None
     if isinstance(module, nn.Module):
@@ -54,6 +55,7 @@ def canonical_prefix(module: nn.Module) -> str:
 
 
 def _all(pipe: Any) -> Iterator[tuple[str, nn.Parameter]]:
+    pipe = getattr(pipe, "pipe", pipe)
     for component in COMPONENTS:
         module = getattr(pipe, component, None)
         if isinstance(module, nn.Module):

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+
+from overpaint.backbone.parameters import named_parameters
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import BackboneError, PatchError
+from overpaint.patch import Dense, LowRank, Patch
+from tests.models import tiny_sd
+
+FC2 = "text_encoder.text_model.encoder.layers.{}.mlp.fc2.weight"
+KERNEL = "unet.conv_in.weight"
+BIAS = "unet.conv_in.bias"
+
+
+def make(pipe: Any, seed: int = 0, names: tuple[str, ...] = (FC2.format(0), FC2.format(1), KERNEL, BIAS)) -> Patch:
+    """Low-rank on matrices and kernels, dense on vectors; large enough to be seen in half precision."""
+    generator = torch.Generator().manual_seed(seed)
+    parameters = named_parameters(pipe)
+    deltas: dict[str, Any] = {}
+    for name in names:
+        shape = parameters[name].shape
+        if len(shape) == 1:
+            deltas[name] = Dense(torch.randn(shape, generator=generator))
+        else:
+            up = torch.randn(shape[0], 2, generator=generator)
+            deltas[name] = LowRank(up, torch.randn(2, shape[1:].numel(), generator=generator))
+    return Patch.made_on(pipe, deltas, {"model": "tiny", "seed": seed})
+
+
+def snapshot(pipe: Any) -> dict[str, Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in named_parameters(pipe).items()}
+
+
+def unchanged(pipe: Any, before: dict[str, Tensor]) -> bool:
+    return all(torch.equal(before[name], parameter) for name, parameter in named_parameters(pipe).items())
+
+
+@pytest.fixture
+def pipe() -> Any:
+    return tiny_sd(layers=2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_weights_are_changed_as_written_and_restored_to_the_bit(pipe: Any, dtype: torch.dtype) -> None:
+    patch = make(pipe)
+    pipe.to(dtype)
+    before = snapshot(pipe)
+    with patch.applied_to(pipe):
+        for name, now in named_parameters(pipe).items():
+            old = before[name]
+            if name in patch.deltas:
+                change = patch.deltas[name].matrix().reshape(old.shape)
+                assert torch.equal(now, (old.double() + change).to(dtype))
+                assert not torch.equal(now, old)
+            else:
+                assert torch.equal(now, old)
+    assert unchanged(pipe, before)
+
+
+def test_a_patch_changes_pictures_and_leaves_no_trace(pipe: Any) -> None:
+    model = StableDiffusion(pipe)
+    patch = make(pipe)
+    before = model.sample(["a hen"], [0], steps=2)
+    with patch.applied_to(model):
+        assert not torch.allclose(model.sample(["a hen"], [0], steps=2), before, atol=1e-2)
+    assert torch.equal(model.sample(["a hen"], [0], steps=2), before)
+
+
+def test_restored_after_an_exception(pipe: Any) -> None:
+    before = snapshot(pipe)
+    with pytest.raises(KeyboardInterrupt), make(pipe).applied_to(pipe):
+        raise KeyboardInterrupt
+    assert unchanged(pipe, before)
+
+
+def test_failure_on_the_way_leaves_the_model_as_it_was(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of the deltas fails after the others were written."""
+    before, patch = snapshot(pipe), make(pipe)
+    last = patch.deltas[KERNEL]
+
+    def broken(self: LowRank, device: Any = "cpu") -> Tensor:
+        if self is last:
+            raise MemoryError
+        return self.up.double() @ self.down.double()
+
+    monkeypatch.setattr(LowRank, "matrix", broken)
+    with pytest.raises(MemoryError):
+        patch.apply(pipe)
+    assert unchanged(pipe, before)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_stacked_patches_come_off_in_reverse_order(pipe: Any, count: int) -> None:
+    patches = [make(pipe, seed) for seed in range(count)]
+    states, applied = [snapshot(pipe)], []
+    for patch in patches:
+        applied.append(patch.apply(pipe))
+        states.append(snapshot(pipe))
+    for handle in reversed(applied):
+        assert unchanged(pipe, states.pop())
+        handle.remove()
+    assert unchanged(pipe, states.pop())
+
+
+def test_any_other_order_is_refused_and_changes_nothing(pipe: Any) -> None:
+    before = snapshot(pipe)
+    first, second = make(pipe, 0).apply(pipe), make(pipe, 1).apply(pipe)
+    both = snapshot(pipe)
+    with pytest.raises(PatchError, match="another patch was applied after it"):
+        first.remove()
+    assert unchanged(pipe, both)
+    second.remove()
+    first.remove()
+    assert unchanged(pipe, before)
+
+
+def test_patches_of_different_weights_come_off_in_any_order(pipe: Any) -> None:
+    before = snapshot(pipe)
+    for order in itertools.permutations(range(2)):
+        handles = [make(pipe, i, (FC2.format(i),)).apply(pipe) for i in range(2)]
+        for i in order:
+            handles[i].remove()
+        assert unchanged(pipe, before)
+
+
+def test_removing_twice_does_nothing(pipe: Any) -> None:
+    before = snapshot(pipe)
+    handle = make(pipe).apply(pipe)
+    assert handle.active
+    handle.remove()
+    assert not handle.active
+    later = make(pipe, 1).apply(pipe)
+    handle.remove()
+    assert not unchanged(pipe, before)
+    later.remove()
+    assert unchanged(pipe, before)
+
+
+def test_a_patch_made_on_a_patched_model_needs_that_model(pipe: Any) -> None:
+    first = make(pipe, 0)
+    with first.applied_to(pipe):
+        second = make(pipe, 1)
+        second.check(pipe)
+        first.check(pipe)
+    first.check(pipe)
+    with pytest.raises(PatchError, match="made for another model"):
+        second.check(pipe)
+
+
+def test_originals_follow_a_cast_in_between(pipe: Any) -> None:
+    expected = {name: value.half() for name, value in snapshot(pipe).items()}
+    handle = make(pipe).apply(pipe)
+    pipe.to(torch.float16)
+    handle.remove()
+    assert unchanged(pipe, expected)
+
+
+def test_shared_tensor_is_changed_once(pipe: Any) -> None:
+    text = StableDiffusion(pipe).text
+    text.fc2(1).weight = text.fc2(0).weight
+    before = text.fc2(0).weight.detach().clone()
+    delta = make(pipe, 0, (FC2.format(0),)).deltas[FC2.format(0)]
+    twice = Patch.made_on(pipe, {FC2.format(0): delta, FC2.format(1): delta})
+    with twice.applied_to(pipe):
+        assert torch.equal(text.fc2(1).weight, (before.double() + delta.matrix()).float())
+    assert torch.equal(text.fc2(1).weight, before)
+    torn = Patch.made_on(pipe, {FC2.format(0): delta, FC2.format(1): delta.scaled(2)})
+    with pytest.raises(PatchError, match="one tensor"):
+        torn.apply(pipe)
+    assert torch.equal(text.fc2(1).weight, before)
+
+
+def test_wrong_models_are_refused_by_name(pipe: Any) -> None:
+    patch = make(pipe)
+    other = tiny_sd(layers=2, seed=1)
+    before = snapshot(other)
+    with pytest.raises(PatchError, match=rf"made for another model.*{FC2.format(0)}.*load tiny"):
+        patch.apply(other)
+    assert unchanged(other, before)
+    with pytest.raises(PatchError, match=r"has shape \(64, 256\) here and \(32, 128\) in the patch"):
+        patch.apply(tiny_sd(layers=2, width=64))
+    with pytest.raises(PatchError, match="does not fit this model"):
+        patch.apply(tiny_sd(layers=1))
+    with torch.no_grad():
+        pipe.text_encoder.get_parameter(FC2.format(1).split("text_model.")[1])[0, 0] += 0.1
+    with pytest.raises(PatchError, match=r"first difference in .*layers\.1\.mlp"):
+        patch.check(pipe)
+    with pytest.raises(BackboneError, match="none of that name"):
+        Patch.made_on(pipe, {"unet.nothing": Dense(torch.zeros(1))})
+
+
+def test_offloaded_weights_are_refused(pipe: Any) -> None:
+    patch = make(pipe)
+    pipe.unet.to("meta")
+    with pytest.raises(PatchError, match="offloaded or quantised"):
+        patch.apply(pipe)
+
+
+def test_scale_and_sum(pipe: Any) -> None:
+    a, b = make(pipe, 0), make(pipe, 1, (FC2.format(0), BIAS))
+    whole = a + b.scale(0.5)
+    assert set(whole.deltas) == set(a.deltas)
+    for name, delta in whole.deltas.items():
+        expected = a.deltas[name].matrix() + (0.5 * b.deltas[name].matrix() if name in b.deltas else 0)
+        assert torch.allclose(delta.matrix(), expected, atol=1e-5)
+    assert isinstance(whole.deltas[FC2.format(0)], LowRank)
+    assert whole.provenance == {"sum": [a.provenance, {**b.provenance, "scale": 0.5}]}
+    before = snapshot(pipe)
+    with a.scale(0.0).applied_to(pipe):
+        assert unchanged(pipe, before)
+    assert a.scale(0.5).scale(3).provenance["scale"] == 1.5
+    with pytest.raises(PatchError, match="different models"):
+        a + make(tiny_sd(layers=2, seed=1))
+
+
+def test_hash_is_of_names_and_tensors_alone(pipe: Any) -> None:
+    a = make(pipe)
+    assert a.hash == Patch(dict(reversed(list(a.deltas.items()))), a.base, {"else": 1}).hash
+    assert a.hash != make(pipe, 1).hash
+    assert a.hash != a.scale(2).hash
+    renamed = {name.replace("layers.0", "layers.9"): delta for name, delta in a.deltas.items()}
+    assert a.hash != Patch(renamed, {name.replace("layers.0", "layers.9"): f for name, f in a.base.items()}).hash
+
+
+def test_a_patch_is_data(pipe: Any) -> None:
+    patch = make(pipe)
+    with pytest.raises(TypeError):
+        patch.deltas["x"] = Dense(torch.zeros(1))  # type: ignore[index]
+    assert patch.size == sum(4 * tensor.numel() for tensor in patch.tensors().values())
+    assert "4 parameters" in repr(patch)
+
+
+def test_diverged_edits_make_no_patch(pipe: Any) -> None:
+    with pytest.raises(PatchError, match="not finite"):
+        Patch.made_on(pipe, {BIAS: Dense(torch.full((16,), float("nan")))})
+
+
+def test_edited_pipeline_saves_as_a_plain_one(pipe: Any, tmp_path: Path) -> None:
+    make(pipe).apply(pipe)
+    pipe.save_pretrained(tmp_path)
+    again = StableDiffusionPipeline.from_pretrained(tmp_path, safety_checker=None)
+    assert unchanged(again, snapshot(pipe))

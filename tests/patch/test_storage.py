@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from overpaint.errors import PatchError
+from overpaint.patch import Delta, Dense, LowRank, Patch
+from overpaint.patch.fingerprint import fingerprint
+
+NAMES = ("unet.a.weight", "text_encoder.b.weight", "vae.c.bias")
+
+
+@pytest.fixture
+def patch() -> Patch:
+    torch.manual_seed(0)
+    deltas: dict[str, Delta] = {
+        NAMES[0]: LowRank(torch.randn(4, 2), torch.randn(2, 6)),
+        NAMES[1]: LowRank(torch.randn(5, 1), torch.randn(1, 5)),
+        NAMES[2]: Dense(torch.randn(7)),
+    }
+    base = {name: fingerprint(torch.randn(3)) for name in NAMES}
+    return Patch(deltas, base, {"model": "émoji", "seed": 3, "plan": {"b": [1, None], "a": Path("x.yaml")}})
+
+
+def test_what_is_saved_comes_back(patch: Patch, tmp_path: Path) -> None:
+    path = patch.save(tmp_path / "new" / "patch.safetensors")
+    again = Patch.load(path)
+    assert again.hash == patch.hash
+    assert dict(again.base) == dict(patch.base)
+    assert again.provenance == patch.provenance
+    assert again.provenance["plan"]["a"] == "x.yaml"
+    assert all(type(again.deltas[name]) is type(patch.deltas[name]) for name in NAMES)
+
+
+def test_the_same_patch_gives_the_same_file(patch: Patch, tmp_path: Path) -> None:
+    shuffled = Patch(dict(reversed(list(patch.deltas.items()))), patch.base, dict(reversed(patch.provenance.items())))
+    first = patch.save(tmp_path / "a").read_bytes()
+    assert shuffled.save(tmp_path / "b").read_bytes() == first
+    assert Patch.load(tmp_path / "a").save(tmp_path / "c").read_bytes() == first
+
+
+def test_a_patch_may_replace_the_file_it_came_from(patch: Patch, tmp_path: Path) -> None:
+    path = patch.save(tmp_path / "patch.safetensors")
+    loaded = Patch.load(path)
+    loaded.scale(2).save(path)
+    assert loaded.hash == patch.hash
+    assert Patch.load(path).hash == patch.scale(2).hash
+
+
+def test_empty_patch(tmp_path: Path) -> None:
+    assert Patch.load(Patch({}, {}).save(tmp_path / "empty")).deltas == {}
+
+
+def written(path: Path, tensors: dict[str, Any], document: Any, key: str = "overpaint") -> Path:
+    save_file(tensors, path, {key: document if isinstance(document, str) else json.dumps(document)})
+    return path
+
+
+def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_path: Path) -> None:
+    whole = patch.save(tmp_path / "whole").read_bytes()
+    one = {"x.value": torch.zeros(2)}
+    good = {"version": 1, "base": {"x": "f"}, "provenance": {}}
+    nan = {"x.value": torch.full((2,), float("inf"))}
+    cases: dict[Path, str] = {
+        tmp_path / "missing": "no such file",
+        tmp_path: "no such file",
+        written(tmp_path / "foreign", one, good, key="format"): "no patch of Overpaint",
+        written(tmp_path / "newer", one, {**good, "version": 2}): "format version 2.*reads 1; update",
+        written(tmp_path / "unversioned", one, {}): "format version None",
+        written(tmp_path / "list", one, []): "format version None",
+        written(tmp_path / "garbled", one, "{"): "no JSON",
+        written(tmp_path / "baseless", one, {"version": 1, "provenance": {}}): "base or provenance missing",
+        written(tmp_path / "numbers", one, {**good, "base": {"x": 1}}): "no text",
+        written(tmp_path / "extra", {**one, "y": torch.zeros(2)}, good): "y belongs to no parameter",
+        written(tmp_path / "absent", {}, good): "change of x is not whole",
+        written(tmp_path / "half", {"x.up": torch.zeros(2, 2)}, good): "change of x is not whole",
+        written(tmp_path / "mixed", {"x.up": torch.zeros(2, 2), **one}, good): "change of x is not whole",
+        written(tmp_path / "torn", {"x.up": torch.zeros(2, 2), "x.down": torch.zeros(3, 2)}, good): "no product",
+        written(tmp_path / "typed", {"x.value": torch.zeros(2).half()}, good): "not in float32",
+        written(tmp_path / "infinite", nan, good): "not finite",
+    }
+    for i, content in enumerate([b"", b"junk", whole[: len(whole) // 2], struct.pack("<Q", 2**60) + whole[8:]]):
+        (tmp_path / f"bytes{i}").write_bytes(content)
+        cases[tmp_path / f"bytes{i}"] = "damaged or no safetensors file"
+    for path, expected in cases.items():
+        with pytest.raises(PatchError, match=expected) as caught:
+            Patch.load(path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
