@@ -85,6 +85,51 @@ def test_any_bytes_are_a_plan_or_mistakes_with_lines(ending: str, content: bytes
         assert re.fullmatch(rf"/.*/plan\.{ending}:\d+: .+; .+", line)
 
 
+GOOD = {
+    "yaml": """model: emoji
+seed: 1
+settings: {rate: 1e-4, deep: {a: [1, 2]}}
+edits:
+- replace: pistol
+  with: &w water pistol
+- {debias: pilot, over: {man: 0.5, woman: 0.5}, kind: profession}
+- erase: 'x'
+  prompts: ['a {}']
+preserve: [*w, y]
+""",
+    "json": """{"edits": [
+{"replace": "pistol", "with": "\\ud83d\\udd2b"},
+{"erase": "x", "seed": 2}], "preserve": ["y"]}
+""",
+    "csv": """source,destination,edit,kind,seed,preserve
+pistol,"water, ""pistol\""",,,,
+x,,erase,style,7,
+y,,,,,yes
+""",
+}
+
+
+@pytest.mark.parametrize("ending", GOOD)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_spoilt_plan_is_a_plan_or_mistakes_with_lines(ending: str, data: st.DataObject) -> None:
+    text = GOOD[ending]
+    for _ in range(data.draw(st.integers(0, 3))):
+        start, stop = sorted(data.draw(st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))))
+        stop = min(stop, start + 8)
+        pieces = [
+            st.just(""),
+            st.just(text[start:stop] * 2),
+            st.sampled_from(list("{}[]:,-'\"\\&*!|>%@`#?\t\n\r\0 ")),
+            st.text(max_size=2),
+        ]
+        text = text[:start] + data.draw(st.one_of(pieces)) + text[stop:]
+    found = problems(lambda: read(text.encode("utf-8", "surrogatepass"), ending))
+    for line in found:
+        assert re.fullmatch(rf"/.*/plan\.{ending}:\d+: .+; .+", line)
+    assert text != GOOD[ending] or not found
+
+
 words = st.sampled_from(
     (
         *("model", "method", "settings", "edits", "preserve", "seed", "kind", "prompts", "images", "colour"),
