@@ -40,7 +40,7 @@ def test_an_edit_that_contradicts_itself_cannot_be_made(words: dict[str, Any], s
 
 def test_programming_mistakes_are_those_of_pydantic() -> None:
     with pytest.raises(ValidationError):
-        Edit(action="remove", source="a")  # type: ignore[arg-type]
+        Edit(action="remove", source="a")  # type: ignore[arg-type,unused-ignore]
     with pytest.raises(ValidationError):
         PISTOL.source = "gun"
 

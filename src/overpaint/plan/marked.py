@@ -80,7 +80,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Bound the recursion of PyYAML, which otherwise follows a hostile file down to the end of the stack."""
         if self.depth == MAX_DEPTH:
-            raise _TooMuch(self.peek_event().start_mark.line + 1, f"nested deeper than {MAX_DEPTH} levels")  # type: ignore[no-untyped-call]
+            raise _TooMuch(self.peek_event().start_mark.line + 1, f"nested deeper than {MAX_DEPTH} levels")  # type: ignore[no-untyped-call,unused-ignore]
         self.depth += 1
         try:
             node: yaml.Node | None = super().compose_node(parent, index)

@@ -48,9 +48,7 @@ def as_fields(item: Item, known: Collection[str], problems: Problems) -> dict[st
         elif value.value is not None:
             found[name] = value
         elif name not in _MAY_BE_EMPTY:
-            problems.add(
-                key.where, f"'{name}' is empty; write a value (the word null in quotes) or remove the key"
-            )
+            problems.add(key.where, f"'{name}' is empty; write a value (the word null in quotes) or remove the key")
         if isinstance(name, str):
             seen.add(name)
     return found
