@@ -14,9 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from overpaint.api import fit
     from overpaint.backbone.loading import backbone_of, load
     from overpaint.errors import OverpaintError
+    from overpaint.methods import fit
     from overpaint.patch import Patch
     from overpaint.plan import Edit, Plan
 
@@ -28,7 +28,7 @@ _HOMES = {
     "Patch": "overpaint.patch",
     "Plan": "overpaint.plan",
     "backbone_of": "overpaint.backbone.loading",
-    "fit": "overpaint.api",
+    "fit": "overpaint.methods",
     "load": "overpaint.backbone.loading",
 }
 

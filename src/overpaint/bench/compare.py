@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from overpaint.api import fit
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.edits import EditSuite, evaluate_before, evaluate_edits
 from overpaint.bench.grader import ConceptGrader
 from overpaint.bench.pairs import Selection
 from overpaint.bench.report import Report
+from overpaint.methods import fit
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 

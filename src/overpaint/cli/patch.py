@@ -35,8 +35,7 @@ def apply(
     force: Force = False,
 ) -> None:
     """Write an edited copy of the model: a plain diffusers folder that needs no overpaint."""
-    if to.exists() and (not to.is_dir() or any(to.iterdir())) and not force:
-        raise PatchError(f"{to}: exists and is not empty; choose another folder, or use --force to replace it")
+    _check_free(to, force)
 
     from overpaint.cli.models import open_backbone
     from overpaint.cli.patches import base_model, read_patch
@@ -57,6 +56,16 @@ def show(run: Run) -> None:
     out().print(_described(read_patch(run), run))
 
 
+def _check_free(folder: Path, force: bool) -> None:
+    """Refuse to write over anything but, when told to, another model."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / "model_index.json").is_file():
+        raise PatchError(f"{folder}: is not empty and holds no model; choose another folder")
+    if not force:
+        raise PatchError(f"{folder}: is not empty; choose another folder, or use --force to replace the model in it")
+
+
 def _write(pipe: Any, folder: Path) -> None:
     """Write a pipeline to a folder beside the target first, so that the target is whole or as it was."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +83,7 @@ def _write(pipe: Any, folder: Path) -> None:
 def _described(patch: Patch, path: Path) -> Any:
     from overpaint.cli.tables import asked
     from overpaint.errors import PlanError
+    from overpaint.patch import LowRank
     from overpaint.plan import Plan
 
     made = table(str(path), "", "")
@@ -94,8 +104,7 @@ def _described(patch: Patch, path: Path) -> Any:
             rows.append((name, ", ".join(f"{key} {item}" for key, item in value.items())))
     for name, delta in patch.deltas.items():
         shape = " x ".join(str(side) for side in delta.shape)
-        rank = getattr(delta, "rank", None)
-        rows.append((name, shape + (f", rank {rank}" if rank is not None else ", dense")))
+        rows.append((name, f"{shape}, " + (f"rank {len(delta.down)}" if isinstance(delta, LowRank) else "dense")))
     for name, value in rows:
         made.add_row(plain(name), plain(value))
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from pathlib import Path
@@ -28,12 +29,15 @@ def run(plan: Plan, options: RunOptions) -> None:
     captions = None if options.captions is None else read_captions(options.captions)
 
     from overpaint.cli.models import open_backbone
-    from overpaint.methods import resolve
+    from overpaint.methods import method_of, resolve
     from overpaint.progress import RichProgress
     from overpaint.runs import Provenance, RunFolder
 
+    method_of(plan)  # a wrong name is told before a model is loaded
     backbone = open_backbone(plan.model, options.device)
     settings = resolve(plan, backbone)
+    if captions is not None:  # a run with other captions is another run
+        settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
     provenance = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
     progress = RichProgress(err())
     with RunFolder.create(
@@ -42,7 +46,8 @@ def run(plan: Plan, options: RunOptions) -> None:
         patch = _patch(work, backbone, plan, captions, progress)
         if _wanted(options.evaluate, backbone, plan) and work.metrics is None:
             _look(work, backbone, patch, plan, progress)
-        work.finish(patch=patch.hash)
+        if not work.finished:
+            work.finish(patch=patch.hash)
         _tell(work, plan)
 
 
@@ -65,7 +70,7 @@ def read_captions(path: Path) -> list[str]:
 def _patch(
     work: RunFolder, backbone: StableDiffusion, plan: Plan, captions: list[str] | None, progress: Progress
 ) -> Patch:
-    from overpaint.api import fit
+    from overpaint.methods import fit
     from overpaint.patch import Patch
 
     if work.finished:

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from tests.cli.conftest import Run
+
+
+def test_prints_a_row_per_block_and_writes_the_plot(run: Run, model: Path, tmp_path: Path) -> None:
+    output = run("trace", "--model", model, "--pairs", 4, "--out", tmp_path / "trace.png").stdout
+    assert "4 pairs in 12 prompts" in output
+    rows = [line.split("│")[1].strip() for line in output.splitlines() if line.startswith("│")]
+    assert [row for row in rows if row.isdigit()] == ["0", "1", "2"]
+    assert Image.open(tmp_path / "trace.png").width > 300
+
+
+def test_the_same_seed_traces_the_same_pairs(run: Run, model: Path, tmp_path: Path) -> None:
+    words = ("trace", "--model", model, "--pairs", 3, "--out", tmp_path / "trace.png")
+    assert run(*words).stdout == run(*words).stdout
+    assert run(*words).stdout != run(*words, "--seed", 1).stdout
