@@ -1,0 +1,92 @@
+"""Second moments of feed-forward keys over captions: what Stage II must not disturb (EMCID, section 3.3; MEMIT's C).
+
+The published statistic takes the tokens of a caption, begin and end included. The denoiser reads the padding too,
+unmasked, so ours counts it as well. Both are gathered apart, in one pass for all blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.linear.moments import SecondMoment
+
+__all__ = ["KeyMoments", "key_moments", "pack", "unpack"]
+
+
+@dataclass(frozen=True)
+class KeyMoments:
+    """Second moments of one block's keys, of the captions' own tokens and of the padding behind them."""
+
+    caption: SecondMoment
+    padding: SecondMoment
+
+    def mean(self, padding: float) -> Tensor:
+        """C (key_width, key_width), a padding token counting ``padding`` times a caption token."""
+        return (self.caption + self.padding * padding).mean if padding else self.caption.mean
+
+
+@torch.no_grad()
+def key_moments(
+    text: TextEncoder,
+    captions: Sequence[str],
+    blocks: Sequence[int],
+    padding: bool = True,
+    chunk: int = 256,
+    advance: Callable[..., None] | None = None,
+) -> dict[int, KeyMoments]:
+    """Second moments of the keys of ``blocks`` over captions, in one pass through the encoder.
+
+    Without ``padding`` prompts are cut to their longest neighbour, which is much faster in a window of 77 and gives
+    the same sums: attention is causal, no caption token reads padding.
+    """
+    if not captions:
+        raise ValueError("second moments need at least one caption")
+    blocks = sorted(blocks)
+    empty = SecondMoment.empty(text.key_width, text.device)
+    caption, behind = {b: empty for b in blocks}, {b: empty for b in blocks}
+    order = sorted(range(len(captions)), key=lambda i: (len(captions[i]), captions[i]))
+    for start in range(0, len(order), chunk):
+        ids = text.tokenize([captions[i] for i in order[start : start + chunk]])
+        ends = text.end_positions(ids).to(ids.device)
+        length = ids.shape[1] if padding else int(ends.max()) + 1
+        inside = torch.arange(length, device=ids.device) <= ends[:, None]
+        states = text.run(text.embed(ids[:, :length]), 0, blocks[0])
+        for i, block in enumerate(blocks):
+            states, keys, _ = text.block_with_mlp(states, block)
+            caption[block] += SecondMoment.of(keys[inside])
+            if padding:
+                behind[block] += SecondMoment.of(keys[~inside])
+            if block != blocks[-1]:
+                states = text.run(states, block + 1, blocks[i + 1])
+        if advance is not None:
+            advance(len(ids))
+    return {b: KeyMoments(caption[b], behind[b]) for b in blocks}
+
+
+def pack(moments: KeyMoments) -> dict[str, Tensor]:
+    """Named tensors for a store: upper triangles (half the bytes, nothing lost) and counts."""
+    packed: dict[str, Tensor] = {}
+    for name, moment in (("caption", moments.caption), ("padding", moments.padding)):
+        packed[f"{name}.count"] = torch.tensor(moment.count, dtype=torch.float64)
+        if moment.count:
+            rows, columns = torch.triu_indices(*moment.total.shape)
+            packed[f"{name}.total"] = moment.total.cpu()[rows, columns]
+    return packed
+
+
+def unpack(packed: dict[str, Tensor], width: int, device: torch.device | str | None = None) -> KeyMoments:
+    """Inverse of `pack` for keys of ``width``."""
+    parts = []
+    for name in ("caption", "padding"):
+        total = torch.zeros(width, width, dtype=torch.float64)
+        if (triangle := packed.get(f"{name}.total")) is not None:
+            rows, columns = torch.triu_indices(width, width)
+            total[rows, columns] = triangle
+            total[columns, rows] = triangle
+        parts.append(SecondMoment(total.to(device), float(packed[f"{name}.count"])))
+    return KeyMoments(parts[0], parts[1])
