@@ -1,0 +1,168 @@
+"""Settings of EMCID, its presets, and where their defaults come from.
+
+Published settings: arXiv 2403.13807, appendix, and the release's hyper-parameter files (`s-200 ... ly-11 lr-0.2`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = ["DEFAULTS", "PRESETS", "EmcidConfig", "defaults"]
+
+Share = dict[str, float]
+
+
+class EmcidConfig(BaseModel):
+    """All settings, in the words of a plan's ``settings``.
+
+    Where to edit:
+        blocks: feed-forward layers to change, values act after the last one; None: a causal trace chooses.
+        residual: what Stage II still misses, ``stream`` (state after the last edited block) or ``mlp`` (as released:
+            this block's feed-forward output, which is only a part of the state).
+        lambda: weight of the captions' second moment; alpha: weight of edits against it, only
+            ``lambda (1 - alpha) / alpha`` matters.
+
+    Values (Stage I):
+        values: ``copy`` (the destination's own state, nothing is optimised), ``pooled`` (text alignment alone),
+            ``noise`` (noise predictions and text alignment).
+        warm_start: begin an optimisation with the copied value instead of zero.
+        erase: towards an ``anchor`` (the plan's ``to`` or the kind's neutral word), by negative guidance (``esd``), or
+            ``auto``: anchor where there is one.
+        mu: strength of negative guidance.
+        steps, rate: of Adam. weight_decay: of ``||delta|| / ||v0||^2``. clamp: largest ``||delta|| / ||v0||``.
+        text_weight: of the text loss (0: none); text_target: ``pooled`` end token or all ``positions`` from it on.
+        v0: the value's origin, ``mean`` over prompts or the ``first`` prompt's.
+        conditioning: what the denoiser reads in training: ``window``, the whole unmasked one as in use, or ``short``,
+            the prompts padded to the longest with masked padding (as released).
+        draws: noise draws made once per concept and used in turn, with their targets; None: fresh ones every step.
+
+    Pictures that noise is added to:
+        image_source: drawn from prompts of the ``source`` (as released) or the ``destination`` (the paper's figure).
+        images_per_prompt, image_steps, image_guidance: how they are drawn (guidance None: the model's own).
+        round_trip: decode and encode them again and sample from the posterior (as released), or keep the latents.
+
+    What must stay:
+        captions: how many of the bundled captions the second moments are taken of.
+        padding: how much a padding token counts there against a caption's (0: leave it out).
+        protect: weight of each token of the empty prompt (what guidance subtracts), preserve: of each token of the
+            plan's preserve list; an edit counts 1.
+
+    factors: for debias, measured mixture factors by source and destination; the wanted shares if not given.
+    batch: concepts optimised together; changes speed, not results.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    blocks: tuple[int, ...] | None = None
+    residual: Literal["stream", "mlp"] = "stream"
+    lambda_: float = Field(4000.0, alias="lambda", gt=0)
+    alpha: float = Field(0.5, gt=0, lt=1)
+
+    values: Literal["copy", "pooled", "noise"] = "noise"
+    warm_start: bool = True
+    erase: Literal["auto", "anchor", "esd"] = "auto"
+    mu: float = Field(1.0, ge=0)
+    steps: int = Field(200, ge=1)
+    rate: float = Field(0.2, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
+    clamp: float = Field(1.5, gt=0)
+    text_weight: float = Field(0.01, ge=0)
+    text_target: Literal["pooled", "positions"] = "pooled"
+    v0: Literal["mean", "first"] = "mean"
+    conditioning: Literal["window", "short"] = "window"
+    draws: int | None = Field(None, ge=1)
+
+    image_source: Literal["source", "destination"] = "source"
+    images_per_prompt: int = Field(1, ge=1)
+    image_steps: int = Field(50, ge=1)
+    image_guidance: float | None = None
+    round_trip: bool = False
+
+    captions: int = Field(8000, ge=1)
+    padding: float = Field(1.0, ge=0)
+    protect: float = Field(1.0, ge=0)
+    preserve: float = Field(1.0, ge=0)
+
+    factors: dict[str, Share] = Field(default_factory=dict)
+    batch: int | None = Field(None, ge=1)
+
+    @field_validator("blocks")
+    @classmethod
+    def _rising(cls, blocks: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if blocks is not None and (not blocks or min(blocks) < 0 or list(blocks) != sorted(set(blocks))):
+            raise ValueError("must be block numbers from 0 in rising order")
+        return blocks
+
+    @model_validator(mode="after")
+    def _something_to_learn_from(self) -> EmcidConfig:
+        if self.values == "pooled" and self.text_weight == 0:
+            raise ValueError("values 'pooled' learn from the text loss alone; give text_weight more than 0")
+        return self
+
+
+PUBLISHED: Mapping[str, Any] = MappingProxyType(
+    {"lambda": 4000.0, "alpha": 0.5, "steps": 200, "rate": 0.2, "weight_decay": 5e-4, "text_weight": 0.01, "clamp": 1.5}
+)
+"""The paper's main settings for Stable Diffusion 1.4."""
+
+AS_RELEASED: Mapping[str, Any] = MappingProxyType(
+    {
+        **PUBLISHED,
+        "residual": "mlp",
+        "values": "noise",
+        "warm_start": False,
+        "v0": "first",
+        "conditioning": "short",
+        "image_source": "source",
+        "image_steps": 50,
+        "image_guidance": 7.5,
+        "round_trip": True,
+        "padding": 0.0,
+        "protect": 0.0,
+        "preserve": 0.0,
+    }
+)
+"""What the release does beside them; bugs are not reproduced (unseeded noise and flips, phrases found by search)."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"emcid": {}, "emcid-paper": AS_RELEASED, "emcid-copy": {"values": "copy"}}
+)
+"""What a preset says for every family; it goes before the family's defaults."""
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        # the bundled model; measured on its validation split (benchmarks)
+        "emoji": {
+            "blocks": (0, 1, 2, 3),
+            "lambda": 300.0,
+            "steps": 40,
+            "rate": 0.05,
+            "text_weight": 0.01,
+            "image_steps": 12,
+            "draws": 16,
+            "batch": 32,
+        },
+        # the model of the paper; nobody has measured better settings on it
+        "sd1": {**PUBLISHED, "blocks": tuple(range(11)), "batch": 8},
+        # not in the paper: its settings, the blocks by a causal trace
+        "sd2": {**PUBLISHED, "batch": 8},
+    }
+)
+"""Defaults by backbone family."""
+
+PAPER_BLOCKS = tuple(range(11))
+"""Blocks of the release, which knows encoders of 12 blocks only."""
+
+
+def defaults(preset: str, family: str, blocks: int) -> dict[str, Any]:
+    """Settings of a preset on a family whose text encoder has so many blocks, to be overridden by a plan's."""
+    merged = {**DEFAULTS.get(family, {}), **PRESETS[preset]}
+    if preset == "emcid-paper" and family != "emoji":
+        merged["blocks"] = PAPER_BLOCKS
+    if merged.get("blocks") is not None:
+        merged["blocks"] = tuple(b for b in merged["blocks"] if b < blocks)
+    return merged

@@ -1,0 +1,117 @@
+"""Latents that noise is added to while values are learned: drawn or encoded once for each concept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import PlanError
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.memory import Concept
+from overpaint.progress import Progress
+from overpaint.seeding import derive
+
+__all__ = ["Draw", "Latents", "Noise", "latents_of"]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Pictures of one concept as latents.
+
+    Attributes:
+        mean: (B, S, c, h, w) for B prompts and S pictures of each.
+        std: of the autoencoder's posterior, or None where latents are taken as they are.
+    """
+
+    mean: Tensor
+    std: Tensor | None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """k draws of clean latents, timesteps and noise for p prompts: (k, p, c, h, w), (k, p), (k, p, c, h, w)."""
+
+    x0: Tensor
+    t: Tensor
+    noise: Tensor
+
+
+def latents_of(
+    backbone: StableDiffusion, concepts: Sequence[Concept], config: EmcidConfig, progress: Progress
+) -> list[Latents]:
+    """Latents of each concept: of its own pictures if it brings some, else of pictures drawn by the unedited model."""
+    drawn = [i for i, c in enumerate(concepts) if not c.images]
+    made: dict[int, Latents] = {}
+    if drawn:
+        prompts, seeds = [], []
+        for i in drawn:
+            concept = concepts[i]
+            source = config.image_source == "source" or concept.destination is None
+            phrase = concept.source if source else concept.destination
+            for b, template in enumerate(concept.prompts):
+                for s in range(config.images_per_prompt):
+                    prompts.append(template.replace("{}", phrase or ""))
+                    seeds.append(derive(concept.seed, "latents", b, s))
+        latents = backbone.sample(
+            prompts, seeds, steps=config.image_steps, guidance=config.image_guidance, progress=progress
+        )
+        std = None
+        if config.round_trip:
+            latents, std = backbone.encode_images(backbone.decode(latents))
+        at = 0
+        for i in drawn:
+            shape = (len(concepts[i].prompts), config.images_per_prompt)
+            part = slice(at, at + shape[0] * shape[1])
+            at = part.stop
+            made[i] = Latents(latents[part].unflatten(0, shape), None if std is None else std[part].unflatten(0, shape))
+    for i, concept in enumerate(concepts):
+        if concept.images:
+            made[i] = _given(backbone, concept)
+    return [made[i] for i in range(len(concepts))]
+
+
+def _given(backbone: StableDiffusion, concept: Concept) -> Latents:
+    """Posterior of the plan's pictures; every prompt may meet every one of them."""
+    pictures = []
+    for path in concept.images:
+        try:
+            with Image.open(path) as image:
+                pictures.append(image.convert("RGB"))
+        except OSError as error:
+            raise PlanError(f"{path}: is no readable picture of {concept.source!r} ({error}); replace it") from error
+    mean, std = backbone.encode_images(pictures)
+    shape = (len(concept.prompts), *mean.shape)
+    return Latents(mean.expand(shape), std.expand(shape))
+
+
+class Noise:
+    """Endless draws for a batch of concepts, each from a generator of its own: no concept depends on its neighbours."""
+
+    def __init__(self, latents: Sequence[Latents], seeds: Sequence[int], timesteps: int) -> None:
+        self._latents = latents
+        self._sources = [torch.Generator("cpu").manual_seed(derive(seed, "noise")) for seed in seeds]
+        self._timesteps = timesteps
+
+    def draw(self, count: int) -> Draw:
+        """The next ``count`` draws: a picture of each prompt, its timestep and its noise, all uniform or normal."""
+        rounds = [[self._one(*pair) for pair in zip(self._latents, self._sources, strict=True)] for _ in range(count)]
+        x0, t, noise = (
+            torch.stack([torch.cat([concept[i] for concept in every]) for every in rounds]) for i in range(3)
+        )
+        return Draw(x0, t, noise)
+
+    def _one(self, latents: Latents, source: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        prompts, pictures = latents.mean.shape[:2]
+        which = torch.randint(pictures, (prompts,), generator=source)
+        t = torch.randint(self._timesteps, (prompts,), generator=source)
+        rows = torch.arange(prompts)
+        x0 = latents.mean[rows, which]
+        noise = torch.randn(x0.shape, generator=source).to(x0)
+        if latents.std is not None:
+            x0 = x0 + latents.std[rows, which] * torch.randn(x0.shape, generator=source).to(x0)
+        return x0, t.to(x0.device), noise
