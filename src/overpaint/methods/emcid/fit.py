@@ -1,0 +1,251 @@
+"""EMCID from plan to patch: missing memories are learned (Stage I), the weights derived from all of them (Stage II)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import OverpaintError, PlanError
+from overpaint.linear.lowrank import Factors
+from overpaint.linear.ridge import alpha_weight, penalty
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.keys import locate
+from overpaint.methods.emcid.memory import (
+    VERSION,
+    Concept,
+    Memory,
+    MemoryStore,
+    composition,
+    digest,
+    memory_key,
+    tokenizer_fingerprint,
+)
+from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
+from overpaint.methods.emcid.stage_one import stage_one
+from overpaint.methods.emcid.stage_two import Kept, stage_two
+from overpaint.methods.emcid.targets import mixture
+from overpaint.methods.emcid.tasks import Task, batches, tasks_of, templates_of
+from overpaint.patch import Delta, Dense, LowRank, Patch
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+from overpaint.runs.provenance import Provenance
+from overpaint.trace import causal_trace, choose_blocks
+
+__all__ = ["BATCH", "fit", "learn", "moments_of", "preserved"]
+
+BATCH = 8
+"""Concepts optimised together where settings do not say."""
+
+
+def fit(
+    backbone: StableDiffusion,
+    plan: Plan,
+    config: EmcidConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None = None,
+) -> Patch:
+    """The patch of a plan. What is found in ``store`` is not computed again; everything new is put there.
+
+    Raises:
+        PlanError: the plan does not fit the model; before any work starts.
+        OverpaintError: no captions for a model that brings none.
+    """
+    text = backbone.text
+    tasks = tasks_of(text, plan, config)
+    blocks = _blocks(text, plan, config)
+    texts = _captions(backbone, config, captions)
+    concepts = list(dict.fromkeys(c for task in tasks for c in task.concepts))
+    memories = dict(zip(concepts, learn(backbone, concepts, config, blocks[-1], store, progress), strict=True))
+    prompts = locate(text, [(task.edit.prompts, task.edit.source) for task in tasks])
+    values = torch.stack([_value(task, memories) for task in tasks]).to(text.device)
+    moments = moments_of(backbone, texts, blocks, config.padding > 0, store, progress)
+    kept = preserved(text, plan, config)
+    with progress.task("Stage II", total=len(blocks), unit="block") as advance:
+        changes = stage_two(
+            text,
+            prompts,
+            values,
+            blocks,
+            lambda block: penalty(moments(block).mean(config.padding)),
+            alpha_weight(config.lambda_, config.alpha),
+            config.residual,
+            kept,
+            advance=advance,
+        )
+    deltas = {text.fc2_name(block): _delta(change) for block, change in changes.items()}
+    settings = config.model_copy(update={"blocks": tuple(blocks)}).model_dump(mode="json", by_alias=True)
+    return Patch.made_on(backbone.pipe, deltas, _provenance(backbone, plan, settings, texts))
+
+
+def learn(
+    backbone: StableDiffusion,
+    concepts: Sequence[Concept],
+    config: EmcidConfig,
+    block: int,
+    store: MemoryStore,
+    progress: Progress,
+) -> list[Memory]:
+    """Memories of all concepts, from the store or learned now and put there after each batch.
+
+    A batch that was cut off while its memories were being stored is learned again as a whole, since results depend on
+    the batch's composition in the last bits: a resumed run ends with the bits of an unbroken one. Concepts that
+    join later are learned without those that are known.
+    """
+    model, tokenizer = backbone.fingerprint, tokenizer_fingerprint(backbone.text.tokenizer)
+    keys = [memory_key(c, config, block, model, tokenizer) for c in concepts]
+    found = [store.get(key) for key in keys]
+    groups = []
+    for members in batches(backbone.text, concepts, config.conditioning, config.batch or BATCH):
+        missing = [i for i in members if found[i] is None]
+        if missing:
+            groups.append((_interrupted(members, missing, keys, found), set(missing)))
+    if groups:
+        steps = 1 if config.values == "copy" else config.steps
+        total = sum(len(group) for group, _ in groups) * steps
+        with progress.task(f"Stage I, {config.values}", total=total, unit="step") as advance:
+            for group, missing_now in groups:
+                learned = stage_one(backbone, [concepts[i] for i in group], config, block, progress, advance)
+                mark = composition([keys[i] for i in group])
+                for i, memory in zip(group, learned, strict=True):
+                    found[i] = {**memory.tensors(), "batch": mark}
+                    if i in missing_now:
+                        store.put(keys[i], found[i] or {}, _meta(concepts[i], memory))
+    return [Memory.of(tensors) for tensors in found if tensors is not None]
+
+
+def moments_of(
+    backbone: StableDiffusion,
+    captions: Sequence[str],
+    blocks: Sequence[int],
+    padding: bool,
+    store: MemoryStore,
+    progress: Progress,
+) -> Callable[[int], KeyMoments]:
+    """Second moments by block, from the store or gathered now, in one pass for all that are missing.
+
+    They are read when asked for: those of a large model do not fit into memory together with their factors.
+    """
+    text = backbone.text
+    content = {
+        "version": VERSION,
+        "model": backbone.fingerprint,
+        "tokenizer": tokenizer_fingerprint(text.tokenizer),
+        "captions": digest(list(captions)),
+        "padding": padding,
+    }
+    keys = {block: digest({**content, "moments of block": block}) for block in blocks}
+    missing = [block for block in blocks if store.get(keys[block]) is None]
+    if missing:
+        with progress.task("second moments", total=len(captions), unit="caption") as advance:
+            gathered = key_moments(text, captions, missing, padding, advance=advance)
+        for block, moments in gathered.items():
+            meta = {"what": f"second moment of the keys of block {block}", "captions": str(len(captions))}
+            store.put(keys[block], pack(moments), meta)
+
+    def read(block: int) -> KeyMoments:
+        return unpack(store.get(keys[block]) or {}, text.key_width, text.device)
+
+    return read
+
+
+def preserved(text: TextEncoder, plan: Plan, config: EmcidConfig) -> Kept | None:
+    """Tokens to protect: all of the empty prompt (guidance subtracts it), and of the preserve list from the name on.
+
+    The padding behind a preserved name counts as one token together: its keys are nearly alike.
+    """
+    rows: list[str] = []
+    tokens: list[tuple[int, int, float]] = []
+    if config.protect > 0:
+        rows.append("")
+        tokens += [(0, position, config.protect) for position in range(text.window)]
+    if config.preserve > 0:
+        templates = templates_of(plan)
+        for name in plan.preserve:
+            for template in templates:
+                found = text.locate(template, name)
+                share = config.preserve / len(templates)
+                tokens += [(len(rows), position, share) for position in range(found.start, found.end + 1)]
+                behind = range(found.end + 1, text.window)
+                tokens += [(len(rows), position, share / len(behind)) for position in behind]
+                rows.append(found.prompt)
+    if not tokens:
+        return None
+    row, position, weight = (torch.tensor(column, device=text.device) for column in zip(*tokens, strict=True))
+    return Kept(text.tokenize(rows), row, position, weight)
+
+
+def _interrupted(
+    members: list[int], missing: list[int], keys: list[str], found: list[dict[str, Tensor] | None]
+) -> list[int]:
+    """The missing ones, together with known ones if these were learned with exactly them."""
+    for i in members:
+        mark = (found[i] or {}).get("batch")
+        if mark is None:
+            continue
+        together = [j for j in members if j in missing or _marked(found[j], mark)]
+        if torch.equal(composition([keys[j] for j in together]), mark):
+            return together
+    return missing
+
+
+def _marked(tensors: dict[str, Tensor] | None, mark: Tensor) -> bool:
+    return tensors is not None and "batch" in tensors and torch.equal(tensors["batch"], mark)
+
+
+def _value(task: Task, memories: dict[Concept, Memory]) -> Tensor:
+    values = {str(i): memories[c].value for i, c in enumerate(task.concepts)}
+    return mixture(values, {str(i): f for i, f in enumerate(task.factors)})
+
+
+def _blocks(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[int]:
+    if config.blocks is None:
+        return list(choose_blocks(causal_trace(text)))
+    if max(config.blocks) >= len(text.blocks):
+        raise PlanError(
+            f"{plan.at('settings.blocks')}: the text encoder has blocks 0 to {len(text.blocks) - 1},"
+            f" not {max(config.blocks)}; name others"
+        )
+    return list(config.blocks)
+
+
+def _captions(backbone: StableDiffusion, config: EmcidConfig, captions: Sequence[str] | None) -> list[str]:
+    if captions is not None:
+        return list(captions)
+    if backbone.family != "emoji":
+        raise OverpaintError(
+            f"second moments: a model of family {backbone.family!r} brings no captions; give a file of some ten"
+            " thousand image captions, one per line (--captions FILE, or captions=... in Python)"
+        )
+    from overpaint.emoji.captions import corpus
+    from overpaint.emoji.vocabulary import Vocabulary
+
+    return corpus(Vocabulary.load(), config.captions, seed=0)
+
+
+def _delta(change: Factors) -> Delta:
+    """Low-rank where that is smaller."""
+    return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
+
+
+def _meta(concept: Concept, memory: Memory) -> dict[str, str]:
+    noise, text, _ = memory.loss.tolist()
+    return {
+        "source": concept.source,
+        "destination": concept.destination or "",
+        "objective": concept.objective,
+        "noise loss": f"{noise:.6g}",
+        "text loss": f"{text:.6g}",
+    }
+
+
+def _provenance(
+    backbone: StableDiffusion, plan: Plan, settings: dict[str, object], captions: Sequence[str]
+) -> dict[str, object]:
+    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
+    return {**made, "plan": plan.to_data(), "captions": {"count": len(captions), "sha256": digest(list(captions))}}

@@ -1,0 +1,116 @@
+"""From a plan's edits to the values that must be learned for them, checked against the model before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.context import lengths
+from overpaint.methods.emcid.memory import Concept, Objective
+from overpaint.plan import Edit, Plan
+from overpaint.plan.templates import KINDS
+from overpaint.seeding import derive
+
+__all__ = ["Task", "batches", "tasks_of", "templates_of"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """An edit with the concepts whose values it is made of and their mixture factors (one, 1.0, except to debias)."""
+
+    edit: Edit
+    concepts: tuple[Concept, ...]
+    factors: tuple[float, ...]
+
+
+def tasks_of(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[Task]:
+    """The plan's edits as tasks.
+
+    Raises:
+        PlanError: phrases that do not fit the text window, objectives that the settings cannot reach; one line each.
+    """
+    tasks: list[Task] = []
+    problems: list[str] = []
+    for edit in plan.edits:
+        try:
+            task = _task(plan, edit, config)
+            for concept in task.concepts:
+                lengths(text, concept)
+        except PlanError as error:
+            problems += error.problems
+        except BackboneError as error:
+            problems.append(f"{edit.at}: {error}")
+        else:
+            tasks.append(task)
+    for index, name in enumerate(plan.preserve):
+        try:
+            for template in templates_of(plan):
+                text.locate(template, name)
+        except BackboneError as error:
+            problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
+    unknown = sorted(set(config.factors) - {e.source for e in plan.edits if e.action == "debias"})
+    problems += [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
+    if problems:
+        raise PlanError(*problems)
+    return tasks
+
+
+def templates_of(plan: Plan) -> list[str]:
+    """The prompts that a plan's edits use: preserved concepts are met in the same company."""
+    return list(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
+
+
+def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, size: int) -> Iterator[list[int]]:
+    """Indices of concepts that Stage I can take together, in batches of ``size`` at most.
+
+    Alike are objective, number of prompts and having a destination; for short conditioning the padded lengths too.
+    """
+    groups: dict[object, list[int]] = {}
+    for index, concept in enumerate(concepts):
+        shape = lengths(text, concept) if conditioning == "short" else None
+        alike = (concept.objective, len(concept.prompts), concept.destination is None, shape)
+        groups.setdefault(alike, []).append(index)
+    for members in groups.values():
+        yield from (members[i : i + size] for i in range(0, len(members), size))
+
+
+def _task(plan: Plan, edit: Edit, config: EmcidConfig) -> Task:
+    seed = derive(plan.seed, "emcid", edit.key) if edit.seed is None else edit.seed
+    if edit.over is not None:
+        concepts = tuple(Concept(edit.source, name, edit.prompts, seed) for name in edit.over)
+        factors = config.factors.get(edit.source, edit.over)
+        if set(factors) != set(edit.over) or min(factors.values()) < 0 or sum(factors.values()) <= 0:
+            raise PlanError(
+                f"{plan.at('settings.factors')}: {edit.source!r} needs a factor of at least 0 for each of"
+                f" {', '.join(map(repr, edit.over))}"
+            )
+        total = sum(factors.values())
+        return Task(edit, concepts, tuple(factors[name] / total for name in edit.over))
+    destination, objective = _aim(edit, config)
+    if config.values != "noise" and (destination is None or objective != "destination"):
+        remedy = "give it a destination phrase" if edit.action != "erase" else "give it an anchor (to: ...)"
+        raise PlanError(
+            f"{edit.at}: values {config.values!r} of {edit.source!r} need a phrase to learn from; {remedy},"
+            " or take values: noise"
+        )
+    return Task(edit, (Concept(edit.source, destination, edit.prompts, seed, objective, edit.images),), (1.0,))
+
+
+def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:
+    """Destination phrase and objective of an edit with one value."""
+    if edit.images and config.values == "noise":
+        return edit.destination, "images"
+    if edit.action != "erase":
+        return edit.destination, "destination"
+    anchor = edit.destination or KINDS[edit.kind].neutral
+    if config.erase == "esd" or (config.erase == "auto" and anchor is None):
+        return None, "esd"
+    if anchor is None:
+        raise PlanError(
+            f"{edit.at}: kind {edit.kind!r} has no neutral word to erase {edit.source!r} towards; write to: a concept,"
+            " or take erase: auto"
+        )
+    return anchor, "destination"

@@ -1,0 +1,149 @@
+"""Which methods there are. A method turns a plan into a patch; it knows neither files nor graders."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import PlanError
+from overpaint.methods.emcid import fit as emcid
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.config import defaults as emcid_defaults
+from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+
+__all__ = ["METHODS", "Method", "configure", "method_of", "resolve"]
+
+
+class Fit(Protocol):
+    """How a method is called."""
+
+    def __call__(
+        self,
+        backbone: StableDiffusion,
+        plan: Plan,
+        config: Any,
+        *,
+        store: MemoryStore,
+        progress: Progress,
+        captions: Sequence[str] | None,
+    ) -> Patch:
+        """Make the patch."""
+        ...
+
+
+class Defaults(Protocol):
+    """How a method's defaults depend on the model."""
+
+    def __call__(self, name: str, backbone: StableDiffusion) -> dict[str, Any]:
+        """Settings of the method of that name on this model, in the words of a plan."""
+        ...
+
+
+@dataclass(frozen=True)
+class Method:
+    """An editing method, or a preset of one, by the name that plans use.
+
+    Attributes:
+        name: as in a plan.
+        summary: one line for `overpaint methods`.
+        families: backbone families that it works on.
+        config: pydantic model of its settings.
+        defaults: settings on a given model before the plan's own.
+        fit: plan to patch.
+    """
+
+    name: str
+    summary: str
+    families: tuple[str, ...]
+    config: type[BaseModel]
+    defaults: Defaults
+    fit: Fit
+
+
+def _emcid(name: str, summary: str) -> Method:
+    return Method(
+        name,
+        summary,
+        ("emoji", "sd1", "sd2"),
+        EmcidConfig,
+        lambda preset, backbone: emcid_defaults(preset, backbone.family, len(backbone.text.blocks)),
+        emcid.fit,
+    )
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            _emcid("emcid", "text encoder, values by self-distillation, closed form over several blocks; our defaults"),
+            _emcid("emcid-copy", "the same with values copied from the destination: no optimisation, seconds"),
+            _emcid("emcid-paper", "the same as published (arXiv 2403.13807)"),
+        )
+    }
+)
+"""All methods by name."""
+
+
+def method_of(plan: Plan) -> Method:
+    """The method that the plan names. PlanError if there is none of that name."""
+    method = METHODS.get(plan.method)
+    if method is None:
+        near = difflib.get_close_matches(plan.method, METHODS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METHODS)}"
+        raise PlanError(f"{plan.at('method')}: no method is called {plan.method!r}; {hint}")
+    return method
+
+
+def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
+    """The method's settings: its defaults on this model, overridden by the plan's.
+
+    Raises:
+        PlanError: unknown method, model family or setting, or a value that does not fit; one line per problem.
+    """
+    method = method_of(plan)
+    if backbone.family not in method.families:
+        raise PlanError(
+            f"{plan.at('method')}: {method.name} does not work on models of family {backbone.family!r};"
+            f" it knows {', '.join(method.families)}"
+        )
+    defaults = {_field(method.config, name): value for name, value in method.defaults(method.name, backbone).items()}
+    own = {_field(method.config, name): value for name, value in plan.settings.items()}
+    try:
+        return method.config.model_validate({**defaults, **own})
+    except ValidationError as error:
+        raise PlanError(*(_problem(plan, method, dict(e)) for e in error.errors())) from None
+
+
+def resolve(plan: Plan, backbone: StableDiffusion) -> dict[str, Any]:
+    """All settings of the plan's method with defaults filled in, as JSON data. PlanError as `configure`."""
+    return configure(plan, backbone).model_dump(mode="json", by_alias=True)
+
+
+def _field(config: type[BaseModel], name: str) -> str:
+    """One name for a setting that has two (``lambda`` is a word of Python's)."""
+    field = config.model_fields.get(name)
+    return field.alias if field is not None and field.alias else name
+
+
+def _problem(plan: Plan, method: Method, error: Mapping[str, Any]) -> str:
+    path = ".".join(map(str, error["loc"]))
+    name = str(error["loc"][0]) if error["loc"] else ""
+    at = plan.at(f"settings.{path}" if path else "settings")
+    known = [field.alias or key for key, field in method.config.model_fields.items()]
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        return f"{at}: {method.name} has no setting {name!r}; {hint}"
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    given = error.get("input")
+    shown = f" (not {given!r})" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{at}: {path + ': ' if path else ''}{reason[:1].lower() + reason[1:]}{shown}; correct it or leave it out"

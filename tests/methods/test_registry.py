@@ -1,0 +1,111 @@
+"""Settings are checked against the method and the model, and every mistake says how to mend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from overpaint.errors import OverpaintError, PlanError
+from overpaint.methods import METHODS, configure, fit, resolve
+from overpaint.plan import Plan
+from tests.methods.tiny import tiny_backbone
+
+
+class Shape:
+    """As much of a backbone as settings depend on."""
+
+    def __init__(self, family: str, depth: int) -> None:
+        self.family = family
+        self.text = type("Text", (), {"blocks": [None] * depth})()
+
+
+def plan(method: str = "emcid", **settings: Any) -> Plan:
+    return Plan.parse({"method": method, "settings": settings, "edits": [{"replace": "dog", "with": "cat"}]})
+
+
+def settings_of(method: str, family: str, depth: int = 12, **settings: Any) -> dict[str, Any]:
+    return resolve(plan(method, **settings), Shape(family, depth))  # type: ignore[arg-type]
+
+
+def test_methods_introduce_themselves() -> None:
+    assert {"emcid", "emcid-paper", "emcid-copy"} <= set(METHODS)
+    assert all(name == method.name and "\n" not in method.summary for name, method in METHODS.items())
+
+
+def test_published_settings_are_the_defaults_on_the_papers_model() -> None:
+    for method in ("emcid", "emcid-paper"):
+        found = settings_of(method, "sd1")
+        expected = {
+            "lambda": 4000.0,
+            "alpha": 0.5,
+            "rate": 0.2,
+            "steps": 200,
+            "weight_decay": 5e-4,
+            "text_weight": 0.01,
+            "clamp": 1.5,
+            "blocks": list(range(11)),
+        }
+        assert {name: found[name] for name in expected} == expected
+    paper = settings_of("emcid-paper", "sd1")
+    assert (paper["residual"], paper["v0"], paper["conditioning"], paper["padding"]) == ("mlp", "first", "short", 0.0)
+    assert (paper["image_steps"], paper["image_guidance"], paper["warm_start"]) == (50, 7.5, False)
+
+
+def test_an_encoder_the_paper_did_not_edit_is_traced() -> None:
+    assert settings_of("emcid", "sd2", 23)["blocks"] is None
+    assert settings_of("emcid-paper", "sd2", 23)["blocks"] == list(range(11))
+
+
+def test_the_plans_word_is_last_under_both_names_of_a_setting() -> None:
+    assert settings_of("emcid-paper", "sd1", **{"lambda": 10})["lambda"] == 10
+    assert settings_of("emcid-paper", "sd1", lambda_=10)["lambda"] == 10
+    assert settings_of("emcid-copy", "sd1", values="pooled")["values"] == "pooled"
+
+
+def test_resolved_settings_resolve_to_themselves() -> None:
+    once = settings_of("emcid", "emoji", 8, steps=7)
+    assert settings_of("emcid", "emoji", 8, **once) == once
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stepz": 3}, "settings.stepz: emcid has no setting 'stepz'; did you mean 'steps'"),
+        ({"steps": 0}, "settings.steps: steps: input should be greater than or equal to 1 (not 0)"),
+        ({"residual": "both"}, "residual"),
+        ({"alpha": 1.0}, "less than 1"),
+        ({"blocks": [3, 1]}, "rising order"),
+        ({"blocks": []}, "rising order"),
+        ({"lambda": -1}, "settings.lambda"),
+        ({"values": "pooled", "text_weight": 0}, "text_weight"),
+    ],
+)
+def test_wrong_settings_are_named_with_their_place(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        settings_of("emcid", "sd1", **settings)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_wrong_settings_are_reported_at_once() -> None:
+    with pytest.raises(PlanError) as caught:
+        settings_of("emcid", "sd1", steps=0, rate=-1, nonsense=1)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_unknown_methods_get_a_suggestion() -> None:
+    with pytest.raises(PlanError, match="did you mean 'emcid'"):
+        configure(plan("emcd"), Shape("sd1", 12))  # type: ignore[arg-type]
+
+
+def test_families_that_a_method_does_not_know_are_refused() -> None:
+    with pytest.raises(PlanError, match="does not work on models of family 'flux'"):
+        configure(plan(), Shape("flux", 12))  # type: ignore[arg-type]
+
+
+def test_a_model_without_captions_of_its_own_asks_for_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = tiny_backbone()
+    monkeypatch.setattr(backbone, "family", "sd1")
+    with pytest.raises(OverpaintError, match="--captions FILE"):
+        fit(backbone, plan("emcid-copy", blocks=[0]))
