@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import transformers
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -87,9 +87,14 @@ def tiny_sd(
     window: int = 77,
     layers: int = 3,
     seed: int = 0,
+    full: bool = False,
     **text: Any,
 ) -> Any:
-    """A pipeline of SD 1.x (version 1) or 2.x (version 2: OpenCLIP's gelu, "!" padding, linear projections)."""
+    """A pipeline of SD 1.x (version 1) or 2.x (version 2: OpenCLIP's gelu, "!" padding, linear projections).
+
+    ``full``: the UNet with all four levels and blocks of the published ones, narrow; otherwise the smallest that has
+    every kind of part.
+    """
     tokenizer = tiny_tokenizer(window, pad="!" if version == 2 else EOS)
     text.setdefault("activation", "gelu" if version == 2 else "quick_gelu")
     text_encoder = tiny_text_model(tokenizer, layers=layers, seed=seed, **text)
@@ -98,13 +103,13 @@ def tiny_sd(
         sample_size=8,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(16, 32),
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        layers_per_block=1,
+        block_out_channels=(32, 64, 128, 128) if full else (16, 32),
+        down_block_types=("CrossAttnDownBlock2D",) * (3 if full else 1) + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (3 if full else 1),
+        layers_per_block=2 if full else 1,
         norm_num_groups=8,
         cross_attention_dim=text_encoder.config.hidden_size,
-        attention_head_dim=(2, 4) if version == 2 else 4,
+        attention_head_dim=((1, 2, 4, 4) if full else (2, 4)) if version == 2 else 8,
         use_linear_projection=version == 2,
     )
     vae: Any = AutoencoderKL(
@@ -125,6 +130,7 @@ def tiny_sd(
         num_train_timesteps=1000,
         prediction_type=prediction_type,
         **({"clip_sample": False, "set_alpha_to_one": False} if scheduler is DDIMScheduler else {}),
+        **({"skip_prk_steps": True} if scheduler is PNDMScheduler else {}),
         **({"steps_offset": 1} if "steps_offset" in inspect.signature(scheduler).parameters else {}),
     )
     pipe: Any = StableDiffusionPipeline(

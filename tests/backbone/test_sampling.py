@@ -10,12 +10,20 @@ from overpaint.backbone.sampling import default_batch, generators, initial_noise
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from tests.models import tiny_sd
 
-SCHEDULERS = ["DDIM", "PNDM", "DPMSolverMultistep", "EulerDiscrete", "EulerAncestralDiscrete", "DDPM"]
+SCHEDULERS = [
+    ("DDIM", "epsilon"),
+    ("DDIM", "v_prediction"),
+    ("PNDM", "epsilon"),
+    ("DPMSolverMultistep", "v_prediction"),
+    ("EulerDiscrete", "epsilon"),
+    ("EulerAncestralDiscrete", "epsilon"),
+    ("DDPM", "v_prediction"),
+]
 PROMPTS = ["a hen", "a dog", "a hen", "kitchen", ""]
 SEEDS = [3, 1, 4, 1, 2**62]
 
 
-@pytest.fixture(params=[(name, kind) for name in SCHEDULERS for kind in ("epsilon", "v_prediction")], ids="-".join)
+@pytest.fixture(params=SCHEDULERS, ids="-".join)
 def model(request: pytest.FixtureRequest) -> StableDiffusion:
     name, prediction_type = request.param
     return StableDiffusion(tiny_sd(prediction_type, scheduler=getattr(diffusers, name + "Scheduler"), layers=1))

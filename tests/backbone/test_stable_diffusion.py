@@ -8,6 +8,7 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from PIL import Image
 
+from overpaint.backbone.sampling import generators
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError
 from tests.models import tiny_sd
@@ -114,6 +115,18 @@ def test_cross_attention_projections_read_the_text() -> None:
     assert len(layers) == 2 * count > 0
     assert all(layer.in_features == model.text.width for layer in layers.values())
     assert all(model.unet.get_parameter(name.removeprefix("unet.")) is layer.weight for name, layer in layers.items())
+
+
+@pytest.mark.parametrize(("version", "prediction_type"), [(1, "epsilon"), (2, "v_prediction")])
+def test_published_structure(version: int, prediction_type: str) -> None:
+    """All levels of SD 1.4's and 2.1's UNet: 16 cross-attention layers, the same pictures as the pipeline's."""
+    model = backbone(prediction_type, version=version, full=True, layers=2)
+    assert len(model.cross_attention_projections()) == 32
+    prompts, seeds = ["a hen", "kitchen"], [0, 1]
+    ours = model.sample(prompts, seeds, steps=2, guidance=5.0)
+    options = {"num_inference_steps": 2, "guidance_scale": 5.0, "output_type": "latent"}
+    theirs = model.pipe(prompts, generator=generators(seeds), **options).images
+    assert torch.allclose(ours, theirs, atol=1e-4 * float(theirs.abs().max()))
 
 
 def test_the_pipeline_is_left_as_it_was() -> None:

@@ -12,8 +12,8 @@ from tests.models import NEW_TRANSFORMERS, tiny_sd, tiny_text_model, tiny_tokeni
 
 PROMPTS = ["a photo of a hen", "", "kitchen", "a dog and a cat in the kitchen with an İstanbul hat"]
 KINDS: dict[str, dict[str, Any]] = {
-    "sd1": {"version": 1},
-    "sd2": {"version": 2, "layers": 5, "width": 64},
+    "sd1": {"version": 1, "layers": 12, "width": 48, "heads": 12},
+    "sd2": {"version": 2, "layers": 23, "width": 64, "heads": 16},
     "modern eos": {"legacy_eos": False},
     "short window": {"window": 24},
 }
@@ -29,6 +29,12 @@ def text(pipe: Any) -> TextEncoder:
     return TextEncoder(pipe.text_encoder, pipe.tokenizer)
 
 
+def use_attention(pipe: Any, kernel: str) -> None:
+    if not hasattr(pipe.text_encoder, "set_attn_implementation"):
+        pytest.skip("this transformers chooses the kernel when a model is built")
+    pipe.text_encoder.set_attn_implementation(kernel)
+
+
 @torch.no_grad()
 def test_encode_is_what_the_pipeline_conditions_on(pipe: Any, text: TextEncoder) -> None:
     expected, _ = pipe.encode_prompt(PROMPTS, "cpu", 1, False)
@@ -38,7 +44,7 @@ def test_encode_is_what_the_pipeline_conditions_on(pipe: Any, text: TextEncoder)
 @torch.no_grad()
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_block_by_block_is_the_model_itself(pipe: Any, attention: str) -> None:
-    pipe.text_encoder.set_attn_implementation(attention)
+    use_attention(pipe, attention)
     text = TextEncoder(pipe.text_encoder, pipe.tokenizer)
     ids = text.tokenize(PROMPTS)
     whole = pipe.text_encoder(ids)
@@ -59,7 +65,7 @@ def test_attention_kernel_may_change_under_way(pipe: Any) -> None:
     """The recorded mask belongs to one kernel; another kernel wants another form of it."""
     text = TextEncoder(pipe.text_encoder, pipe.tokenizer)
     for attention in ("eager", "sdpa", "eager"):
-        pipe.text_encoder.set_attn_implementation(attention)
+        use_attention(pipe, attention)
         with torch.no_grad():
             assert torch.equal(text.encode(PROMPTS), pipe.text_encoder(text.tokenize(PROMPTS))[0])
 
@@ -148,10 +154,15 @@ def test_slow_tokenizer_is_located_through_its_fast_twin() -> None:
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_full_size_sd14_text_encoder() -> None:
-    """ViT-L/14's text tower: 12 blocks of 768, feed-forward 3,072, 77 positions."""
-    tokenizer = tiny_tokenizer()
-    model = tiny_text_model(tokenizer, width=768, layers=12, heads=12)
+@pytest.mark.parametrize(
+    ("width", "layers", "heads", "activation", "pad"),
+    [(768, 12, 12, "quick_gelu", "<|endoftext|>"), (1024, 23, 16, "gelu", "!")],
+    ids=["SD 1.4", "SD 2.1"],
+)
+def test_full_size_text_encoders(width: int, layers: int, heads: int, activation: str, pad: str) -> None:
+    """CLIP ViT-L/14's text tower, and OpenCLIP ViT-H/14's without its last block."""
+    tokenizer = tiny_tokenizer(pad=pad)
+    model = tiny_text_model(tokenizer, width=width, layers=layers, heads=heads, activation=activation)
     text = TextEncoder(model, tokenizer)
-    assert (text.width, text.key_width, text.window, len(text.blocks)) == (768, 3072, 77, 12)
+    assert (text.width, text.key_width, text.window, len(text.blocks)) == (width, 4 * width, 77, layers)
     assert torch.equal(text.encode(PROMPTS), model(text.tokenize(PROMPTS)).last_hidden_state)

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-from overpaint.backbone.parameters import named_parameters
+from overpaint.backbone.parameters import named_parameters, resolve
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError, PatchError
 from overpaint.patch import Dense, LowRank, Patch
@@ -190,7 +190,7 @@ def test_wrong_models_are_refused_by_name(pipe: Any) -> None:
     with pytest.raises(PatchError, match="does not fit this model"):
         patch.apply(tiny_sd(layers=1))
     with torch.no_grad():
-        pipe.text_encoder.get_parameter(FC2.format(1).split("text_model.")[1])[0, 0] += 0.1
+        resolve(pipe, FC2.format(1))[0, 0] += 0.1
     with pytest.raises(PatchError, match=r"first difference in .*layers\.1\.mlp"):
         patch.check(pipe)
     with pytest.raises(BackboneError, match="none of that name"):
