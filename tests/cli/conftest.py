@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,12 @@ def patch_file(pipeline: Any, model: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("OVERPAINT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sampling step whatever is asked for: what is drawn does not matter here."""
     drawn: Any = StableDiffusion.sample
 
@@ -65,4 +70,3 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return drawn(self, prompts, seeds, 1, *more, **named)
 
     monkeypatch.setattr(StableDiffusion, "sample", sample)
-    yield

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.bench.drawing import Drawing
+from overpaint.bench.drawing import Drawing, Within
 from overpaint.bench.grid import grid
 from overpaint.emoji.captions import fill
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.plan import Edit, Plan
-from overpaint.progress import Progress
+from overpaint.progress import Progress, Silent
 from overpaint.seeding import derive
 
 if TYPE_CHECKING:
@@ -90,9 +90,11 @@ def before_after(
 ) -> Image.Image:
     """Draw every column without and with the patch."""
     prompts, seeds = [column.prompt for column in columns], [column.seed for column in columns]
-    before = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=progress)
-    with patch.applied_to(backbone.pipe):
-        after = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=progress)
+    with (progress or Silent()).task("drawing the picture", total=2 * len(columns), unit="image") as advance:
+        inner = Within(advance)
+        before = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=inner)
+        with patch.applied_to(backbone.pipe):
+            after = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=inner)
     cell = min(LARGEST, max(128, *before[0].size))
     return grid([before, after], [column.label for column in columns], ["before", "after"], cell)
 

@@ -12,7 +12,7 @@ from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.grader import ConceptGrader, Grades
 from overpaint.progress import Advance, Progress, Silent
 
-__all__ = ["Drawing", "grade"]
+__all__ = ["Drawing", "Within", "grade"]
 
 BATCH = 64
 
@@ -40,7 +40,7 @@ def grade(
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
             images = backbone.images(
-                prompts[part], seeds[part], drawing.steps, drawing.guidance, progress=_Within(advance)
+                prompts[part], seeds[part], drawing.steps, drawing.guidance, progress=Within(advance)
             )
             parts.append(grader.grade(images))
     if not parts:
@@ -49,7 +49,7 @@ def grade(
     return Grades(*(torch.cat(head) for head in zip(*parts, strict=True)))
 
 
-class _Within:
+class Within:
     """A `Progress` whose tasks are part of one that is open already."""
 
     def __init__(self, advance: Advance) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.edits import EditSuite
@@ -46,7 +46,7 @@ def some_holdouts(
 
 def _mentioned(vocabulary: Vocabulary, plan: Plan) -> Iterable[int]:
     phrases = [phrase for edit in plan.edits for phrase in (edit.source, *edit.destinations)]
-    words: Collection[str] = {" ".join(phrase.casefold().split()) for phrase in (*phrases, *plan.preserve)}
+    words = {" ".join(phrase.casefold().split()) for phrase in (*phrases, *plan.preserve)}
     for index, concept in enumerate(vocabulary.concepts):
         if not words.isdisjoint((concept.name, *concept.aliases)):
             yield index

@@ -71,6 +71,9 @@ def edits(
     drawn: Annotated[int | None, typer.Option("--draw", min=1, help="Draw a sample of the edits. [all]")] = None,
     free_form: Annotated[int, typer.Option("--free-form", min=0, max=24, help="Sentences per edit.")] = 5,
     near: Annotated[bool, typer.Option("--near", help="Destinations of the source's own subgroup.")] = False,
+    unmentioned: Annotated[
+        bool, typer.Option("--unmentioned", help="Keep the hold-outs out of the second moments' captions.")
+    ] = False,
     out_: Json = Path("runs/bench/edits.json"),
     model: Model = "emoji",
     scores: Annotated[Path | None, typer.Option("--scores", help="Who knows what. [the bundled file]")] = None,
@@ -97,10 +100,12 @@ def edits(
         for name in method or ["emcid"]
     ]
     asked = EditSuite(seed, free_form, edits=drawn, drawing=Drawing(steps, guidance))
-    reports = compare(backbone, grader, plans, selection, asked, RichProgress(err()))
-    for report in reports:
+    reports = []
+    for report in compare(backbone, grader, plans, selection, asked, unmentioned, RichProgress(err())):
         out().print(figures(report))
-    say(write_json_atomic(out_, [report.to_data() for report in reports]))
+        reports.append(report.to_data())
+        write_json_atomic(out_, reports)  # each is minutes of work
+    say(out_)
 
 
 def _world(model: str, device: str | None) -> tuple[StableDiffusion, ConceptGrader]:

@@ -36,7 +36,8 @@ def say(value: object, style: str = "", console: Console | None = None) -> None:
 
 def table(title: str, *columns: str) -> Table:
     """An empty table; the first column is text, the others figures. Fill it with `plain` cells."""
-    made = Table(title=plain(title), title_justify="left", header_style="bold")
+    shown = plain(title)
+    made = Table(title=shown, title_justify="left", header_style="bold", min_width=min(len(shown), 76))
     for number, column in enumerate(columns):
         made.add_column(plain(column), justify="left" if number == 0 else "right", overflow="fold")
     return made

@@ -70,8 +70,10 @@ def read_captions(path: Path) -> list[str]:
 def _patch(
     work: RunFolder, backbone: StableDiffusion, plan: Plan, captions: list[str] | None, progress: Progress
 ) -> Patch:
+    from overpaint.cli.cache import SharingStore, cache_folder
     from overpaint.methods import fit
     from overpaint.patch import Patch
+    from overpaint.runs.bank import MemoryBank
 
     if work.finished:
         say(f"{work.path} is finished; nothing to do", "dim", err())
@@ -79,7 +81,9 @@ def _patch(
     if work.resumed:
         say(f"going on with the run in {work.path}", "dim", err())
     start = time.monotonic()
-    patch = fit(backbone, plan, store=work.bank, captions=captions, progress=progress)
+    cache = cache_folder()
+    store = work.bank if cache is None else SharingStore(work.bank, MemoryBank(cache))
+    patch = fit(backbone, plan, store=store, captions=captions, progress=progress)
     _log.info("fitted in %.1f s", time.monotonic() - start)
     work.save_patch(patch)
     return patch
