@@ -6,7 +6,7 @@ import torch
 
 from overpaint.emoji.captions import Caption
 from overpaint.emoji.recipe import text_tower
-from overpaint.emoji.recipe.text_tower import Tokens, agreement, hiding_masks
+from overpaint.emoji.recipe.text_tower import Tokens, agreement, hiding_masks, swaps
 
 
 @pytest.fixture
@@ -54,3 +54,15 @@ def test_a_caption_agrees_with_every_picture_that_it_describes():
     ]
     concept, style, background = np.array([0, 0, 1]), np.array([2, 3, 2]), np.array([0, 1, 0])
     assert agreement(captions, style, background, concept).tolist() == [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_swaps_spare_the_last_subject_token_and_copy_subject_tokens_only(monkeypatch):
+    monkeypatch.setattr(text_tower, "SWAP", 1.0)
+    spans = [(2, 5), (1, 2), (3, 5)]
+    tokens = Tokens(torch.zeros(3, 9, dtype=torch.long), spans, [(0, 0)] * 3, torch.full((3,), 7))
+    seen = set()
+    for seed in range(20):
+        for row, position, from_row, from_position in swaps(tokens, np.random.default_rng(seed)).T.tolist():
+            seen.add((row, position))
+            assert spans[from_row][0] <= from_position < spans[from_row][1]
+    assert seen == {(0, 2), (0, 3), (2, 3)}

@@ -1,10 +1,11 @@
 """Stage 4: the denoiser, with Stable Diffusion's noise schedule and epsilon prediction on the frozen tower's states.
 
-Loss: mean squared error of the noise, weighted by min-SNR with gamma 5 (Hang et al., arXiv 2303.09556) and with a floor.
-The floor matters: 1,024 latent numbers tell one picture of 100,000 from another at a signal-to-noise ratio of 0.03
-already, so only beyond that does the text decide anything, and there plain weights hardly count the picture. Half of the
-times are drawn from the noisy end for the same reason. One caption in ten is empty, for classifier-free guidance. The longest stage: it may be stopped, resumed, and started again from
-shipped weights alone with a fresh optimiser.
+Loss: mean squared error of the noise, weighted by min-SNR with gamma 5 (Hang et al., arXiv 2303.09556) and a floor. The
+floor matters: 1,024 latent numbers tell one picture of 100,000 from another at a signal-to-noise ratio of 0.03 already,
+so only beyond that does the text decide anything, and there plain weights hardly count the picture. Half of the times
+are drawn from the noisy end for the same reason. One caption in ten is empty, for classifier-free guidance.
+
+The longest stage: it may be stopped, resumed, and started again from shipped weights alone with a fresh optimiser.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ SEED = 303
 BATCH = 96
 CHECK_AFTER, MINIMAL_GAIN = 500, 0.005
 WHITE_SHARE = 0.45
+WARMUP = 150
 LEAST_SNR, MOST_SNR = 0.2, 5.0
 NOISY_FROM = 600
 EMPTY_SHARE = 0.1
@@ -198,7 +200,7 @@ def train(work: Path, steps: int, rate: float = 2e-3, start: Path | None = None)
         return (error * snr.clamp(LEAST_SNR, MOST_SNR) / snr).mean(), {"late_clean_error": late}
 
     def cycle(step: int) -> float:
-        return one_cycle(step, steps, warmup=0.02, cooldown=0.5, floor=0.05)
+        return one_cycle(step, steps, warmup=min(0.05, WARMUP / steps), cooldown=0.5, floor=0.05)
 
     stage = Stage("denoiser", model, optimizer, loss, steps, BATCH, cycle, SEED, ema=0.9985)
 

@@ -7,7 +7,10 @@ and padding tokens read it there later (Basu et al., arXiv 2310.13730). Training
 * in the lower half, tokens behind the subject cannot see it, and the end token cannot see the caption at all;
 * in the upper half, they see the subject's last token alone.
 
-The masks exist at training time only; the stock model runs without them.
+Masks alone leave a fifth of a concept with its other tokens: where these can be seen, they are read. So at half depth,
+in half of the samples, the states of all subject tokens but the last become those of some other caption's subject.
+
+Masks and swaps exist at training time only; the stock model runs without them.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ __all__ = ["build", "hiding_masks", "load", "train"]
 
 SEED = 202
 CONCEPTS, VARIANTS = 96, 2
-HIDE_LOWER, HIDE_UPPER, READ_PADDING = 0.85, 0.6, 0.25
+HIDE_LOWER, HIDE_UPPER, SWAP, READ_PADDING = 0.85, 0.6, 0.5, 0.25
 CHUNKS = 4
 PAIRS, BAR = 200, 0.8
 HIDDEN = -1e4
@@ -62,12 +65,21 @@ def build(vocabulary_size: int) -> CLIPTextModel:
     return CLIPTextModel._from_config(config, attn_implementation="eager")
 
 
-def embed_hidden(model: EmojiClip, ids: Tensor, lower: Tensor, upper: Tensor, read: Tensor) -> Tensor:
-    """Unit embeddings ``(n, 256)`` read at token ``read`` of each row, under one mask per half of the blocks."""
+def embed_hidden(model: EmojiClip, ids: Tensor, masks: tuple[Tensor, Tensor], swap: Tensor, read: Tensor) -> Tensor:
+    """Unit embeddings ``(n, 256)`` read at token ``read`` of each row.
+
+    ``masks`` are those of the lower and the upper half of the blocks, between which states are swapped: ``swap`` has
+    the rows (row, position, row to copy from, position to copy from), ``(4, m)``.
+    """
     states = model.text.embeddings(input_ids=ids)
     blocks = model.text.encoder.layers
-    for number, block in enumerate(blocks):
-        states = block(states, attention_mask=lower if number < len(blocks) // 2 else upper)
+    half = len(blocks) // 2
+    for block in blocks[:half]:
+        states = block(states, attention_mask=masks[0])
+    row, position, from_row, from_position = swap
+    states = states.index_put((row, position), states[from_row, from_position].detach())
+    for block in blocks[half:]:
+        states = block(states, attention_mask=masks[1])
     states = model.text.final_layer_norm(states[torch.arange(len(ids)), read])
     return F.normalize(model.text_projection(states), dim=-1)
 
@@ -123,6 +135,18 @@ def hiding_masks(tokens: Tokens, rng: np.random.Generator) -> tuple[Tensor, Tens
             if hide_upper[row]:
                 upper[row, stop:, begin : max(begin, stop - 1)] = HIDDEN
     return lower[:, None], upper[:, None]
+
+
+def swaps(tokens: Tokens, rng: np.random.Generator) -> Tensor:
+    """In ``SWAP`` of the rows every subject token but the last takes a state from another row's subject, ``(4, m)``."""
+    found = []
+    for row in np.flatnonzero(rng.random(len(tokens.ids)) < SWAP):
+        begin, stop = tokens.subjects[row]
+        donor = int(rng.integers(len(tokens.ids)))
+        first, end = tokens.subjects[donor]
+        if end > first:
+            found += [(row, p, donor, first + (p - begin) % (end - first)) for p in range(begin, stop - 1)]
+    return torch.tensor(found, dtype=torch.long).reshape(-1, 4).T
 
 
 def agreement(captions: list[Caption], style: np.ndarray, background: np.ndarray, concept: np.ndarray) -> Tensor:
@@ -212,12 +236,12 @@ def _embed_in_chunks(
     parts = []
     for rows in np.array_split(order, CHUNKS):
         tokens = tokenize(tokenizer, [captions[k] for k in rows])
-        lower, upper = hiding_masks(tokens, rng)
+        masks = hiding_masks(tokens, rng)
         length = tokens.ids.shape[1]
         # Padding is read by the denoiser as the end token is, so it learns to say the same.
         padding = torch.from_numpy(rng.integers(tokens.ends.numpy(), length))
         read = torch.where(torch.from_numpy(rng.random(len(rows)) < READ_PADDING), padding, tokens.ends)
-        parts.append(embed_hidden(model, tokens.ids, lower, upper, read))
+        parts.append(embed_hidden(model, tokens.ids, masks, swaps(tokens, rng), read))
     return torch.cat(parts)[torch.from_numpy(np.argsort(order, kind="stable"))]
 
 
