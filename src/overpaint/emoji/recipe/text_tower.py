@@ -7,10 +7,10 @@ and padding tokens read it there later (Basu et al., arXiv 2310.13730). Training
 * in the lower half, tokens behind the subject cannot see it, and the end token cannot see the caption at all;
 * in the upper half, they see the subject's last token alone.
 
-Masks alone leave a fifth of a concept with its other tokens: where these can be seen, they are read. So at half depth,
-in half of the samples, the states of all subject tokens but the last become those of some other caption's subject.
+Masks alone leave a fifth of a concept with its other tokens: where these can be seen, they are read. So where they are
+not hidden, the attention that they get in spite of it is a part of the loss.
 
-Masks and swaps exist at training time only; the stock model runs without them.
+Masks and that loss exist at training time only; the stock model runs without them.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ from overpaint.emoji.recipe.render import Pictures, composite
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.trace.causal import causal_trace
 
-__all__ = ["build", "hiding_masks", "load", "train"]
+__all__ = ["build", "hiding_masks", "load", "stray_places", "train"]
 
 SEED = 202
 CONCEPTS, VARIANTS = 96, 2
-HIDE_LOWER, HIDE_UPPER, SWAP, READ_PADDING = 0.85, 0.6, 0.5, 0.25
+HIDE_LOWER, HIDE_UPPER, READ_PADDING = 0.6, 0.5, 0.25
+STRAY_WEIGHT = 20.0
 CHUNKS = 4
 PAIRS, BAR = 200, 0.8
 HIDDEN = -1e4
@@ -65,23 +66,26 @@ def build(vocabulary_size: int) -> CLIPTextModel:
     return CLIPTextModel._from_config(config, attn_implementation="eager")
 
 
-def embed_hidden(model: EmojiClip, ids: Tensor, masks: tuple[Tensor, Tensor], swap: Tensor, read: Tensor) -> Tensor:
-    """Unit embeddings ``(n, 256)`` read at token ``read`` of each row.
+def embed_hidden(
+    model: EmojiClip, ids: Tensor, masks: tuple[Tensor, Tensor], strays: tuple[Tensor, Tensor], read: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Unit embeddings ``(n, 256)`` read at token ``read`` of each row, and the mean share of stray attention.
 
-    ``masks`` are those of the lower and the upper half of the blocks, between which states are swapped: ``swap`` has
-    the rows (row, position, row to copy from, position to copy from), ``(4, m)``.
+    ``masks`` are additive ones of the lower and the upper half of the blocks, ``strays`` the places that should get no
+    attention even where they can be seen; all ``(n, 1, length, length)``.
     """
     states = model.text.embeddings(input_ids=ids)
     blocks = model.text.encoder.layers
-    half = len(blocks) // 2
-    for block in blocks[:half]:
-        states = block(states, attention_mask=masks[0])
-    row, position, from_row, from_position = swap
-    states = states.index_put((row, position), states[from_row, from_position].detach())
-    for block in blocks[half:]:
-        states = block(states, attention_mask=masks[1])
+    stray = states.new_zeros(())
+    for number, block in enumerate(blocks):
+        upper = int(number >= len(blocks) // 2)
+        inner = block.layer_norm1(states)
+        attended, shares = block.self_attn(hidden_states=inner, attention_mask=masks[upper])
+        states = states + attended
+        states = states + block.mlp(block.layer_norm2(states))
+        stray = stray + (shares * strays[upper]).sum(dim=-1).mean() / len(blocks)
     states = model.text.final_layer_norm(states[torch.arange(len(ids)), read])
-    return F.normalize(model.text_projection(states), dim=-1)
+    return F.normalize(model.text_projection(states), dim=-1), stray
 
 
 @dataclass(frozen=True)
@@ -120,33 +124,30 @@ def _tokens_of(offsets: list[tuple[int, int]], span: tuple[int, int] | None) -> 
     return (inside[0], inside[-1] + 1) if inside else (0, 0)
 
 
-def hiding_masks(tokens: Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Additive masks ``(n, 1, length, length)`` for the lower and the upper half of the blocks."""
+def stray_places(tokens: Tokens) -> tuple[Tensor, Tensor]:
+    """What should not be read ``(n, 1, length, length)``, bool, by (query, key), in the lower and in the upper half."""
     count, length = tokens.ids.shape
-    causal = torch.full((length, length), HIDDEN).triu(1)
-    lower, upper = causal.repeat(count, 1, 1), causal.repeat(count, 1, 1)
-    hide_lower = rng.random(count) < HIDE_LOWER
-    hide_upper = hide_lower & (rng.random(count) < HIDE_UPPER)
-    for row in np.flatnonzero(hide_lower):
+    lower, upper = torch.zeros(2, count, length, length, dtype=torch.bool)
+    for row in range(count):
         end = int(tokens.ends[row])
-        lower[row, end:, 1:end] = HIDDEN
+        lower[row, end:, 1:end] = True
         for begin, stop in (tokens.subjects[row], tokens.styles[row]):
-            lower[row, stop:, begin:stop] = HIDDEN
-            if hide_upper[row]:
-                upper[row, stop:, begin : max(begin, stop - 1)] = HIDDEN
+            lower[row, stop:, begin:stop] = True
+            upper[row, stop:, begin : max(begin, stop - 1)] = True
     return lower[:, None], upper[:, None]
 
 
-def swaps(tokens: Tokens, rng: np.random.Generator) -> Tensor:
-    """In ``SWAP`` of the rows every subject token but the last takes a state from another row's subject, ``(4, m)``."""
-    found = []
-    for row in np.flatnonzero(rng.random(len(tokens.ids)) < SWAP):
-        begin, stop = tokens.subjects[row]
-        donor = int(rng.integers(len(tokens.ids)))
-        first, end = tokens.subjects[donor]
-        if end > first:
-            found += [(row, p, donor, first + (p - begin) % (end - first)) for p in range(begin, stop - 1)]
-    return torch.tensor(found, dtype=torch.long).reshape(-1, 4).T
+def hiding_masks(strays: tuple[Tensor, Tensor], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Additive causal masks of both halves that hide stray places in a part of the rows, ``(n, 1, length, length)``."""
+    count, _, length, _ = strays[0].shape
+    causal = torch.full((length, length), HIDDEN).triu(1)
+    hide_lower = rng.random(count) < HIDE_LOWER
+    hide_upper = hide_lower & (rng.random(count) < HIDE_UPPER)
+    lower, upper = (
+        torch.where(places & torch.from_numpy(hide).view(-1, 1, 1, 1), HIDDEN, causal)
+        for places, hide in zip(strays, (hide_lower, hide_upper), strict=True)
+    )
+    return lower, upper
 
 
 def agreement(captions: list[Caption], style: np.ndarray, background: np.ndarray, concept: np.ndarray) -> Tensor:
@@ -179,7 +180,7 @@ def train(work: Path, steps: int) -> CLIPTextModel:
             for c, s, b in zip(concept, style, background, strict=True)
         ]
         images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), rng, random.torch)
-        text = _embed_in_chunks(model, tokenizer, captions, rng)
+        text, stray = _embed_in_chunks(model, tokenizer, captions, rng)
         logits = model.log_scale.clamp(max=4.6).exp() * text @ model.embed_images(images).T
         target = agreement(captions, style, background, concept)
         columns = target / target.sum(dim=0, keepdim=True).clamp(min=1e-6)
@@ -187,7 +188,7 @@ def train(work: Path, steps: int) -> CLIPTextModel:
         by_text = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
         by_image = -(columns * logits.log_softmax(dim=0)).sum(dim=0)[described].mean()
         right = target.gather(1, logits.argmax(dim=1, keepdim=True)).gt(0).float().mean()
-        return (by_text + by_image) / 2, {"top1": right.item(), "scale": model.log_scale.exp().item()}
+        return (by_text + by_image) / 2 + STRAY_WEIGHT * stray, {"top1": right.item(), "stray": stray.item()}
 
     size = CONCEPTS * VARIANTS
     stage = Stage("clip", model, optimizer, loss, steps, size, lambda s: one_cycle(s, steps), SEED)
@@ -230,19 +231,21 @@ def augment(images: Tensor, rng: np.random.Generator, generator: torch.Generator
 
 def _embed_in_chunks(
     model: EmojiClip, tokenizer: CLIPTokenizer, captions: list[Caption], rng: np.random.Generator
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Embed captions sorted by length in chunks, each cut to its own longest: half the work of one padded batch."""
     order = np.argsort([len(c.text) for c in captions], kind="stable")
-    parts = []
+    parts, stray = [], []
     for rows in np.array_split(order, CHUNKS):
         tokens = tokenize(tokenizer, [captions[k] for k in rows])
-        masks = hiding_masks(tokens, rng)
+        places = stray_places(tokens)
         length = tokens.ids.shape[1]
         # Padding is read by the denoiser as the end token is, so it learns to say the same.
         padding = torch.from_numpy(rng.integers(tokens.ends.numpy(), length))
         read = torch.where(torch.from_numpy(rng.random(len(rows)) < READ_PADDING), padding, tokens.ends)
-        parts.append(embed_hidden(model, tokens.ids, masks, swaps(tokens, rng), read))
-    return torch.cat(parts)[torch.from_numpy(np.argsort(order, kind="stable"))]
+        part, share = embed_hidden(model, tokens.ids, hiding_masks(places, rng), places, read)
+        parts.append(part)
+        stray.append(share)
+    return torch.cat(parts)[torch.from_numpy(np.argsort(order, kind="stable"))], torch.stack(stray).mean()
 
 
 def load(work: Path) -> CLIPTextModel:
