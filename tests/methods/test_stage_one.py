@@ -116,6 +116,18 @@ def test_a_batch_equals_one_by_one(settings: dict[str, object]) -> None:
         torch.testing.assert_close(memory.loss, alone.loss, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
+def test_half_precision_learns_nearly_the_same() -> None:
+    backbone = tiny_backbone()
+    full, half = (
+        stage_one(backbone, CONCEPTS, config(precision=name, warm_start=False), BLOCK)
+        for name in ("float32", "bfloat16")
+    )
+    for a, b in zip(full, half, strict=True):
+        assert torch.cosine_similarity(a.delta, b.delta, dim=0) > 0.9
+        assert not torch.equal(a.delta, b.delta)
+        assert b.delta.dtype == torch.float32
+
+
 def test_short_conditioning_learns_too_and_equals_one_by_one() -> None:
     backbone = tiny_backbone()
     alike = [Concept("dog", "cat", TEMPLATES, 0), Concept("cat", "dog", TEMPLATES, 1)]

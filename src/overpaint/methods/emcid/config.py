@@ -38,6 +38,7 @@ class EmcidConfig(BaseModel):
         v0: the value's origin, ``mean`` over prompts or the ``first`` prompt's.
         conditioning: what the denoiser reads in training: ``window``, the whole unmasked one as in use, or ``short``,
             the prompts padded to the longest with masked padding (as released).
+        precision: of the denoiser in training; ``bfloat16`` is much faster where the processor has units for it.
         draws: noise draws made once per concept and used in turn, with their targets; None: fresh ones every step.
 
     Pictures that noise is added to:
@@ -74,6 +75,7 @@ class EmcidConfig(BaseModel):
     text_target: Literal["pooled", "positions"] = "pooled"
     v0: Literal["mean", "first"] = "mean"
     conditioning: Literal["window", "short"] = "window"
+    precision: Literal["float32", "bfloat16"] = "float32"
     draws: int | None = Field(None, ge=1)
 
     image_source: Literal["source", "destination"] = "source"

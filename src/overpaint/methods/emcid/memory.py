@@ -20,11 +20,12 @@ VERSION = 1
 """Raised whenever the same settings would give other memories."""
 
 TEXT_SETTINGS: tuple[str, ...] = ("v0",)
-OPTIMISER_SETTINGS = (
-    *("warm_start", "steps", "rate", "weight_decay", "clamp"),
-    *("text_weight", "text_target", "conditioning"),
+OPTIMISER_SETTINGS = tuple(
+    "warm_start steps rate weight_decay clamp text_weight text_target conditioning".split()  # noqa: SIM905
 )
-NOISE_SETTINGS = (*("mu", "draws", "image_source", "images_per_prompt", "image_steps", "image_guidance", "round_trip"),)
+NOISE_SETTINGS = tuple(
+    "mu precision draws image_source images_per_prompt image_steps image_guidance round_trip".split()  # noqa: SIM905
+)
 
 Objective = Literal["destination", "esd", "images"]
 

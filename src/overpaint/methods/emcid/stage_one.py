@@ -7,7 +7,7 @@ A batch therefore gives what its concepts would give one by one, up to rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,8 @@ def stage_one(
     if config.values == "copy":
         if start is None:
             raise ValueError("a value can be copied from a destination only")
+        if advance is not None:
+            advance(len(concepts))
         return _memories(context.v0, start, torch.full((len(concepts), 3), float("nan")))
     if start is None or not config.warm_start:
         start = torch.zeros_like(context.v0)
@@ -82,7 +84,7 @@ def _optimise(
         final = context.student(delta)
         losses: dict[int, Tensor] = {2: config.weight_decay * delta.norm(dim=1) / norm.square()}
         if noises is not None:
-            losses[0] = _noise_loss(backbone, context, final, *next(noises))
+            losses[0] = _noise_loss(backbone, context, config, final, *next(noises))
         if text:
             losses[1] = config.text_weight * context.text_loss(final, config.text_target).float()
         (gradient,) = torch.autograd.grad(sum(loss.sum() for loss in losses.values()), delta)
@@ -96,10 +98,17 @@ def _optimise(
 
 
 def _noise_loss(
-    backbone: StableDiffusion, context: Context, final: Tensor, x_t: Tensor, t: Tensor, wanted: Tensor
+    backbone: StableDiffusion,
+    context: Context,
+    config: EmcidConfig,
+    final: Tensor,
+    x_t: Tensor,
+    t: Tensor,
+    wanted: Tensor,
 ) -> Tensor:
     """Mean squared error (n,) of the student's noise predictions for noisy latents (p, c, h, w)."""
-    made = backbone.predict_noise(x_t, t, final.to(x_t.dtype))
+    with in_precision(backbone, config.precision):
+        made = backbone.predict_noise(x_t, t, final.to(x_t.dtype))
     per_row = (made.float() - wanted.float()).square().flatten(1).mean(dim=1)
     total = torch.zeros(context.prompts.concepts, device=per_row.device).index_add(0, context.owner, per_row)
     return total / torch.bincount(context.owner)
@@ -121,7 +130,7 @@ def _with_targets(
         left -= count
         draw = source.draw(count)
         x_t = _noisy(backbone, draw)
-        with torch.no_grad():
+        with torch.no_grad(), in_precision(backbone, config.precision):
             wanted = target(x_t, draw.t, draw.noise)
         for made in zip(x_t, draw.t, wanted, strict=True):
             if config.draws is not None and config.draws < config.steps:
@@ -158,6 +167,13 @@ def clamp_rows(rows: Tensor, limit: Tensor) -> Tensor:
     """Rows (n, d) shortened to the norms ``limit`` (n,) where they are longer."""
     norm = rows.norm(dim=1)
     return torch.where((norm > limit)[:, None], rows * (limit / norm.clamp(min=1e-12))[:, None], rows)
+
+
+def in_precision(backbone: StableDiffusion, precision: str) -> AbstractContextManager[object]:
+    """Where the denoiser computes in a lower precision; parameters, values and losses keep theirs."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(backbone.device.type, dtype=getattr(torch, precision))
 
 
 @contextmanager

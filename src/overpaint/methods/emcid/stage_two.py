@@ -73,68 +73,73 @@ def stage_two(
     if residual not in ("stream", "mlp"):
         raise ValueError(f"residual is 'stream' or 'mlp', not {residual!r}")
     blocks = sorted(blocks)
-    length = _needed(prompts, kept)
-    edited = [_start(text, prompts.ids[s, :length], blocks[0]) for s in prompts.chunks(chunk)]
-    keeping = [] if kept is None else [_start(text, p[:, :length], blocks[0]) for p in kept.ids.split(chunk)]
+    edited = [_Part(text, prompts.ids[rows], prompts.last[rows], blocks[0]) for rows in _by_length(prompts.last, chunk)]
+    order = torch.cat(_by_length(prompts.last, chunk))
+    keeping = _Kept.start(text, kept, blocks[0], chunk)
     z = values.double()
     changes: dict[int, Factors] = {}
     for i, block in enumerate(blocks):
-        keys, outputs = _keys_and_outputs(text, edited, prompts, block, chunk)
-        if residual == "stream":
-            outputs = _after(text, edited, prompts, block, blocks[-1] + 1, chunk)
-        missing = (z - outputs) / (len(blocks) - i)
-        protected = None if kept is None else _protected(text, keeping, kept, block)
+        seen = [part.look(text, block, blocks[-1] + 1, residual) for part in edited]
+        keys, current = (_concepts(torch.cat(column), prompts, order) for column in zip(*seen, strict=True))
+        missing = (z - current) / (len(blocks) - i)
+        protected = None if keeping is None else keeping.keys(text, block)
         change = ridge_update(keys.mT, missing.mT, penalty_of(block), weight, protected)
         changes[block] = change
         if block != blocks[-1]:
-            onward = blocks[i + 1]
-            edited = [text.run(_edited(text, s, block, change), block + 1, onward) for s in edited]
-            keeping = [text.run(_edited(text, s, block, change), block + 1, onward) for s in keeping]
+            for part in [*edited, *(keeping.parts if keeping else [])]:
+                part.go_on(text, block, change, blocks[i + 1])
         if advance is not None:
             advance()
     return changes
 
 
-def _needed(prompts: Prompts, kept: Kept | None) -> int:
-    """Positions that matter: attention is causal, nothing behind the last token in question is ever read."""
-    last = int(prompts.last.max())
-    return 1 + max(last, last if kept is None else int(kept.position.max()))
+class _Part:
+    """Some rows on their way through the blocks, cut behind the last position that matters: attention is causal."""
+
+    def __init__(self, text: TextEncoder, ids: Tensor, last: Tensor, block: int) -> None:
+        self.last = last
+        self.states = text.run(text.embed(ids[:, : int(last.max()) + 1]), 0, block)
+
+    def look(self, text: TextEncoder, block: int, stop: int, residual: str) -> tuple[Tensor, Tensor]:
+        """Keys (p, key_width) of the block, and what the residual is measured from (p, width), at the last tokens."""
+        out, keys, outputs = text.block_with_mlp(self.states, block)
+        current = outputs if residual == "mlp" else text.run(out, block + 1, stop)
+        rows = torch.arange(len(keys), device=keys.device)
+        return keys[rows, self.last], current[rows, self.last]
+
+    def go_on(self, text: TextEncoder, block: int, change: Factors, onward: int) -> None:
+        """Through the block with its fc2 weight changed, up to the input of block ``onward``."""
+        out, keys, _ = text.block_with_mlp(self.states, block)
+        out = out + (keys @ change.down.mT.to(keys.dtype)) @ change.up.mT.to(keys.dtype)
+        self.states = text.run(out, block + 1, onward)
 
 
-def _start(text: TextEncoder, ids: Tensor, block: int) -> Tensor:
-    return text.run(text.embed(ids), 0, block)
+@dataclass
+class _Kept:
+    """Kept tokens with their prompts' states."""
+
+    kept: Kept
+    parts: list[_Part]
+
+    @classmethod
+    def start(cls, text: TextEncoder, kept: Kept | None, block: int, chunk: int) -> _Kept | None:
+        if kept is None:
+            return None
+        longest = kept.position.max()[None]
+        return cls(kept, [_Part(text, ids, longest, block) for ids in kept.ids.split(chunk)])
+
+    def keys(self, text: TextEncoder, block: int) -> Tensor:
+        """Keys (key_width, m) scaled by the roots of their weights."""
+        keys = torch.cat([text.mlp_input(part.states, block) for part in self.parts])
+        found = keys[self.kept.row, self.kept.position].double()
+        return (found * self.kept.weight.double().sqrt()[:, None]).mT
 
 
-def _edited(text: TextEncoder, states: Tensor, block: int, change: Factors) -> Tensor:
-    """Output of a block whose fc2 weight has changed."""
-    out, keys, _ = text.block_with_mlp(states, block)
-    return out + (keys @ change.down.mT.to(keys.dtype)) @ change.up.mT.to(keys.dtype)
+def _by_length(last: Tensor, size: int) -> list[Tensor]:
+    """Rows in chunks of like length."""
+    return list(last.argsort(stable=True).split(size))
 
 
-def _last(prompts: Prompts, states: Tensor, part: slice) -> Tensor:
-    return states[torch.arange(len(states), device=states.device), prompts.last[part]]
-
-
-def _keys_and_outputs(
-    text: TextEncoder, chunks: list[Tensor], prompts: Prompts, block: int, size: int
-) -> tuple[Tensor, Tensor]:
-    """Keys (n, key_width) and fc2 outputs (n, width) at the concepts' last tokens, averaged over prompts."""
-    keys, outputs = [], []
-    for states, part in zip(chunks, prompts.chunks(size), strict=True):
-        _, key, output = text.block_with_mlp(states, block)
-        keys.append(_last(prompts, key, part))
-        outputs.append(_last(prompts, output, part))
-    mean = [average(torch.cat(v), prompts.owner, prompts.concepts) for v in (keys, outputs)]
-    return mean[0], mean[1]
-
-
-def _after(text: TextEncoder, chunks: list[Tensor], prompts: Prompts, block: int, stop: int, size: int) -> Tensor:
-    """States (n, width) after the last edited block as things stand, averaged over prompts."""
-    states = [_last(prompts, text.run(s, block, stop), p) for s, p in zip(chunks, prompts.chunks(size), strict=True)]
-    return average(torch.cat(states), prompts.owner, prompts.concepts)
-
-
-def _protected(text: TextEncoder, chunks: list[Tensor], kept: Kept, block: int) -> Tensor:
-    """Keys (key_width, m) of the kept tokens, scaled by the roots of their weights."""
-    keys = torch.cat([text.mlp_input(states, block) for states in chunks])[kept.row, kept.position]
-    return (keys.double() * kept.weight.double().sqrt()[:, None]).mT
+def _concepts(values: Tensor, prompts: Prompts, order: Tensor) -> Tensor:
+    """Mean over each concept's prompts (n, d) of values (p, d) given in another order."""
+    return average(values, prompts.owner[order], prompts.concepts)
