@@ -101,3 +101,10 @@ def test_a_sample_of_the_edits_is_judged_by_the_bars_of_all() -> None:
 @pytest.mark.parametrize(("edits", "bar"), [(1, 0.95), (10, 0.95), (11, 0.92), (100, 0.92), (300, 0.88), (1000, None)])
 def test_bars_loosen_with_the_number_of_edits(edits: int, bar: float | None) -> None:
     assert bars(edits)[0] == bar
+
+
+def test_a_rectified_name_has_no_meaning_to_lose() -> None:
+    report = judged({"aubergine": "eggplant"}, (Edit(action="rectify", source="aubergine", destination="eggplant"),))
+    found = report.details["edits"][0]["templates"]
+    assert found["P(source)"] == {"before": None, "after": None}
+    assert found["P(destination)"]["eggplant"]["after"] == pytest.approx(0.9)

@@ -18,6 +18,9 @@ from overpaint.seeding import derive
 
 __all__ = ["Measured", "Probe", "measure", "of_destination", "of_holdout", "of_source"]
 
+UNKNOWN = ""
+"""A label that means nothing to any grader."""
+
 Measured = Mapping[str, Mapping[str, tuple[float, ...]]]
 """By group and unit the mean probability of each label; NaN where the grader does not know the label."""
 
@@ -40,8 +43,12 @@ class Probe:
 
 
 def of_source(group: str, edit: Edit, templates: Sequence[str], seed: int, repeats: int = 1) -> list[Probe]:
-    """The source asked for in every template: is it still drawn, or what it is to become?"""
-    return _asked(group, edit.key, edit.source, (edit.source, *edit.destinations), templates, seed, repeats)
+    """The source asked for in every template: is it still drawn, or what it is to become?
+
+    A name that is rectified means its destination and nothing else, so there is no P(source) to ask for.
+    """
+    source = UNKNOWN if edit.action == "rectify" else edit.source
+    return _asked(group, edit.key, edit.source, (source, *edit.destinations), templates, seed, repeats)
 
 
 def of_destination(

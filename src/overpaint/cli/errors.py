@@ -42,7 +42,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say("stopped; the same command goes on from here", "yellow", err())
+            say("stopped; an edit goes on when the same command is given again", "yellow", err())
             raise typer.Exit(STOPPED) from None
         except Exception as error:
             lines = explained(error)

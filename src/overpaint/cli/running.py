@@ -40,11 +40,9 @@ def run(plan: Plan, options: RunOptions) -> None:
         settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
     provenance = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
     progress = RichProgress(err())
-    with RunFolder.create(
-        options.out, plan, provenance, force=options.force, reuse=options.reuse or ()
-    ) as work:
+    with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
         patch = _patch(work, backbone, plan, captions, progress)
-        if _wanted(options.evaluate, backbone, plan) and work.metrics is None:
+        if _wanted(options.evaluate, backbone):
             _look(work, backbone, patch, plan, progress)
         if not work.finished:
             work.finish(patch=patch.hash)
@@ -89,13 +87,13 @@ def _patch(
     return patch
 
 
-def _wanted(evaluate: bool | None, backbone: StableDiffusion, plan: Plan) -> bool:
+def _wanted(evaluate: bool | None, backbone: StableDiffusion) -> bool:
     """Without a word from the user: where it takes seconds, not hours."""
     return evaluate if evaluate is not None else backbone.family == "emoji" or backbone.device.type != "cpu"
 
 
 def _look(work: RunFolder, backbone: StableDiffusion, patch: Patch, plan: Plan, progress: Progress) -> None:
-    """Grade and show the model before and after; without a grader for it, show alone."""
+    """Show the model before and after, and grade it where there is a grader for it; what is there already is kept."""
     from overpaint.bench.before_after import before_after, shown
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.edits import evaluate_before, evaluate_edits
@@ -109,9 +107,10 @@ def _look(work: RunFolder, backbone: StableDiffusion, patch: Patch, plan: Plan, 
     if vocabulary is not None:
         scores = read_scores() if SCORES_FILE.is_file() else None
         holdouts = some_holdouts(vocabulary, plan, scores)
-    columns = shown(plan, backbone, vocabulary, next(iter(holdouts), None))
-    work.save_picture(before_after(backbone, patch, columns, Drawing(), progress))
-    if grader is not None:
+    if not work.picture_path.is_file():
+        columns = shown(plan, backbone, vocabulary, next(iter(holdouts), None))
+        work.save_picture(before_after(backbone, patch, columns, Drawing(), progress))
+    if grader is not None and work.metrics is None:
         before = evaluate_before(backbone, grader, plan.edits, holdouts, short_suite(plan), progress)
         report = evaluate_edits(backbone, patch, grader, before, progress, total=len(plan.edits))
         work.save_metrics(report.to_data())
