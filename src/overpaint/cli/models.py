@@ -53,7 +53,7 @@ def grader_for(backbone: StableDiffusion) -> ConceptGrader | None:
     side = 2 ** (len(backbone.vae.config.block_out_channels) - 1)
     if backbone.family != "emoji" or (height * side, width * side) != (64, 64) or not GRADER_FILE.is_file():
         return None
-    return ConceptGrader.load()
+    return ConceptGrader.load(backbone.device)
 
 
 def _quiet() -> None:
