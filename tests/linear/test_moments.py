@@ -13,14 +13,23 @@ from overpaint.linear.moments import SecondMoment
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), cuts=st.lists(st.integers(0, 50), max_size=5))
 def test_streamed_equals_whole(seed: int, cuts: list[int]) -> None:
-    keys = torch.randn(50, 6, generator=torch.Generator().manual_seed(seed))
+    keys = torch.randn(50, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     edges = [0, *sorted(cuts), 50]
     streamed = SecondMoment.empty(6)
     for a, b in itertools.pairwise(edges):
         streamed = streamed + SecondMoment.of(keys[a:b])
-    whole = keys.double().mT @ keys.double() / 50
+    whole = keys.mT @ keys / 50
     assert streamed.count == 50
     torch.testing.assert_close(streamed.mean, whole)
+
+
+def test_single_precision_products_do_no_harm_in_quantity() -> None:
+    keys = torch.randn(5000, 40, generator=torch.Generator().manual_seed(0)) + 10  # a large common part, as keys have
+    exact = keys.double().mT @ keys.double()
+    error = torch.linalg.matrix_norm(SecondMoment.of(keys).total - exact, ord=2)
+    assert error < 1e-6 * exact.diagonal().mean()
+    torch.testing.assert_close(SecondMoment.of(keys.double()).total, exact)
+    assert SecondMoment.of(keys.bfloat16()).total.dtype == torch.float64
 
 
 def test_merging_is_associative_and_has_a_neutral_element() -> None:
@@ -30,7 +39,7 @@ def test_merging_is_associative_and_has_a_neutral_element() -> None:
 
 
 def test_weights_count_as_repetitions() -> None:
-    keys = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    keys = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.testing.assert_close((SecondMoment.of(keys) * 3).total, SecondMoment.of(keys.repeat(3, 1)).total)
     assert (SecondMoment.of(keys) * 3).count == 15
 

@@ -103,6 +103,17 @@ def test_singular_moment_is_solved_and_free_directions_are_used() -> None:
     assert (update @ a.mT).abs().max() < 1e-6
 
 
+def test_rounding_is_forgiven_and_nonsense_is_not() -> None:
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(4, 10, generator=g, dtype=torch.float64)
+    rounded = a.mT @ a - 1e-5 * torch.eye(10, dtype=torch.float64)
+    assert penalty(rounded).cholesky.isfinite().all()
+    with pytest.raises(ValueError, match="not a second moment"):
+        penalty(-a.mT @ a)
+    with pytest.raises(ValueError, match="not a second moment"):
+        penalty(torch.full((2, 2), float("nan")))
+
+
 def test_float32_input_is_solved_in_float64() -> None:
     keys, residual, moment, _ = problem(4, 10, 4, 3)
     got = ridge_update(keys.float(), residual.float(), moment.float(), 2.0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
-from overpaint.methods.emcid.moments import key_moments, pack, unpack
+from overpaint.methods.emcid.moments import EVERY, key_moments, pack, unpack
 from tests.methods.tiny import CAPTIONS, tiny_text
 
 
@@ -26,12 +26,22 @@ def test_one_pass_equals_caption_by_caption(chunk: int) -> None:
     text = tiny_text()
     moments = key_moments(text, CAPTIONS, [0, 2], chunk=chunk)
     for block in (0, 2):
-        own, behind = (torch.cat(part) for part in zip(*(keys_of(text, c, block) for c in CAPTIONS), strict=True))
+        own = torch.cat([keys_of(text, c, block)[0] for c in CAPTIONS])
         torch.testing.assert_close(moments[block].caption.total, own.mT @ own)
         assert moments[block].caption.count == len(own)
         torch.testing.assert_close(moments[block].mean(0.0), own.mT @ own / len(own))
-        mixed = (own.mT @ own + 0.5 * behind.mT @ behind) / (len(own) + 0.5 * len(behind))
-        torch.testing.assert_close(moments[block].mean(0.5), mixed)
+
+
+def test_padding_of_a_sample_stands_for_all() -> None:
+    text = tiny_text()
+    captions = [c for c in CAPTIONS for _ in range(EVERY)]  # alike ones are neighbours, so one of each is sampled
+    sampled = key_moments(text, captions, [1])[1].padding
+    behind = torch.cat([keys_of(text, c, 1)[1] for c in captions])
+    torch.testing.assert_close(sampled.total, behind.mT @ behind)
+    assert sampled.count == pytest.approx(len(behind))
+    own = torch.cat([keys_of(text, c, 1)[0] for c in captions])
+    mixed = (own.mT @ own + 0.5 * behind.mT @ behind) / (len(own) + 0.5 * len(behind))
+    torch.testing.assert_close(key_moments(text, captions, [1])[1].mean(0.5), mixed)
 
 
 def test_leaving_padding_out_changes_nothing_else() -> None:

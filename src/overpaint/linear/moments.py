@@ -10,6 +10,10 @@ from torch import Tensor
 __all__ = ["SecondMoment"]
 
 
+CHUNK = 512
+"""Keys whose products are summed in their own precision."""
+
+
 @dataclass(frozen=True)
 class SecondMoment:
     """The sum of ``k k^T`` over keys, and how many keys there were; pure data, every change gives a new one.
@@ -29,9 +33,17 @@ class SecondMoment:
 
     @classmethod
     def of(cls, keys: Tensor) -> SecondMoment:
-        """Of keys (n, in), of any float type; products and sums are float64."""
-        k = keys.detach().double()
-        return cls(k.mT @ k, float(len(k)))
+        """Of keys (n, in), of any float type.
+
+        Products of a few hundred keys are summed in float32 at least, these sums in float64: many times as fast as
+        float64 throughout, and the error (some 1e-7 of the mean of the diagonal) stays below any regularisation.
+        """
+        k = keys.detach()
+        k = k if k.dtype in (torch.float32, torch.float64) else k.float()
+        total = torch.zeros(k.shape[1], k.shape[1], dtype=torch.float64, device=k.device)
+        for part in k.split(CHUNK):
+            total += part.mT @ part
+        return cls(total, float(len(k)))
 
     def __add__(self, other: SecondMoment) -> SecondMoment:
         """Of the keys of both; associative and commutative up to rounding."""

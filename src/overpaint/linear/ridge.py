@@ -21,9 +21,10 @@ from overpaint.linear.lowrank import Factors
 
 __all__ = ["JITTER", "Penalty", "alpha_weight", "penalty", "ridge_update"]
 
-JITTER = 1e-9
+JITTER = 1e-6
 """Share of the mean of C's diagonal that is added to it: too little to matter where keys live, enough for a Cholesky
 factor where none do (captions may span fewer directions than the layer has)."""
+MOST_JITTER = 1e-3
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,24 @@ class Penalty:
 
 
 def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
-    """Factor a second moment (in, in), positive semi-definite, any float type."""
+    """Factor a second moment (in, in), positive semi-definite but for rounding, any float type.
+
+    Where the jitter does not make it definite, ten times as much is taken, and so on up to `MOST_JITTER`.
+
+    Raises:
+        ValueError: it is not nearly positive semi-definite; no second moment of anything.
+    """
     c = moment.double()
     c = (c + c.mT) / 2
-    c = c + jitter * c.diagonal().mean() * torch.eye(len(c), dtype=c.dtype, device=c.device)
-    return Penalty(c, torch.linalg.cholesky(c))
+    mean, eye = c.diagonal().mean(), torch.eye(len(c), dtype=c.dtype, device=c.device)
+    while True:
+        regular = c + jitter * mean * eye
+        factor, failed = torch.linalg.cholesky_ex(regular)
+        if not failed:
+            return Penalty(regular, factor)
+        if not jitter <= MOST_JITTER:
+            raise ValueError("not a second moment: its eigenvalues are not all positive or nil")
+        jitter = max(10 * jitter, JITTER)
 
 
 def alpha_weight(weight: float, alpha: float) -> float:

@@ -1,7 +1,8 @@
 """Second moments of feed-forward keys over captions: what Stage II must not disturb (EMCID, section 3.3; MEMIT's C).
 
 The published statistic takes the tokens of a caption, begin and end included. The denoiser reads the padding too,
-unmasked, so ours counts it as well. Both are gathered apart, in one pass for all blocks.
+unmasked, so ours counts it as well. Both are gathered apart, in one pass for all blocks. Padding tokens are many and
+nearly alike: those of every fourth caption are taken, and count four times.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from torch import Tensor
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.moments import SecondMoment
 
-__all__ = ["KeyMoments", "key_moments", "pack", "unpack"]
+__all__ = ["EVERY", "KeyMoments", "key_moments", "pack", "unpack"]
+
+EVERY = 4
+"""Of so many captions one brings its padding."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ def key_moments(
 ) -> dict[int, KeyMoments]:
     """Second moments of the keys of ``blocks`` over captions, in one pass through the encoder.
 
-    Without ``padding`` prompts are cut to their longest neighbour, which is much faster in a window of 77 and gives
-    the same sums: attention is causal, no caption token reads padding.
+    Where no padding is wanted prompts are cut to their longest neighbour, which is much faster in a window of 77 and
+    gives the same sums: attention is causal, no caption token reads padding.
     """
     if not captions:
         raise ValueError("second moments need at least one caption")
@@ -50,17 +54,20 @@ def key_moments(
     empty = SecondMoment.empty(text.key_width, text.device)
     caption, behind = {b: empty for b in blocks}, {b: empty for b in blocks}
     order = sorted(range(len(captions)), key=lambda i: (len(captions[i]), captions[i]))
-    for start in range(0, len(order), chunk):
-        ids = text.tokenize([captions[i] for i in order[start : start + chunk]])
+    padded, cut = (order[::EVERY], [i for k, i in enumerate(order) if k % EVERY]) if padding else ([], order)
+    parts = [(True, padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
+    parts += [(False, cut[i : i + chunk]) for i in range(0, len(cut), chunk)]
+    for whole, rows in parts:
+        ids = text.tokenize([captions[i] for i in rows])
         ends = text.end_positions(ids).to(ids.device)
-        length = ids.shape[1] if padding else int(ends.max()) + 1
+        length = ids.shape[1] if whole else int(ends.max()) + 1
         inside = torch.arange(length, device=ids.device) <= ends[:, None]
         states = text.run(text.embed(ids[:, :length]), 0, blocks[0])
         for i, block in enumerate(blocks):
             states, keys, _ = text.block_with_mlp(states, block)
             caption[block] += SecondMoment.of(keys[inside])
-            if padding:
-                behind[block] += SecondMoment.of(keys[~inside])
+            if whole:
+                behind[block] += SecondMoment.of(keys[~inside]) * len(order) * (1 / len(padded))
             if block != blocks[-1]:
                 states = text.run(states, block + 1, blocks[i + 1])
         if advance is not None:
