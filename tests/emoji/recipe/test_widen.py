@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from overpaint.backbone.text import TextEncoder
-from overpaint.emoji.recipe.widen import widen
+from overpaint.emoji.recipe.widen import narrow, widen
 from tests.models import tiny_text_model, tiny_tokenizer
 
 PROMPTS = ["photo of a dog", "pizza"]
@@ -48,3 +48,10 @@ def test_the_same_width_is_the_same_model_and_narrowing_is_refused() -> None:
     assert torch.equal(widen(model, width)(ids).last_hidden_state, model(ids).last_hidden_state)
     with pytest.raises(ValueError, match="widen"):
         widen(model, width - 1)
+
+
+def test_narrowing_undoes_widening() -> None:
+    model = tiny_text_model(tiny_tokenizer(20))
+    back = narrow(widen(model, 3 * model.config.intermediate_size))
+    assert back.config.intermediate_size == model.config.intermediate_size
+    assert all(torch.equal(x, y) for x, y in zip(model.parameters(), back.parameters(), strict=True))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from overpaint.emoji.recipe import autoencoder, denoiser, export, grader, render, sources, text_tower, tokenizer
+from overpaint.emoji.recipe import adopt, autoencoder, denoiser, export, grader, render, sources, text_tower, tokenizer
 
 __all__ = ["main"]
 
@@ -28,12 +28,13 @@ def main() -> None:
     parser.add_argument("--text-steps", type=int, default=950)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
     parser.add_argument("--grader-steps", type=int, default=1000)
-    parser.add_argument("--start", type=Path, help="begin the denoiser from this folder, e.g. the shipped unet")
+    parser.add_argument("--go-on", action="store_true", help="train on from the shipped weights, on a machine without")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
+    shipped = adopt.adopt(work) if options.go_on else None
     stages: dict[str, Callable[[], object]] = {
         "sources": lambda: sources.fetch(work),
         "render": lambda: render.render(work),
@@ -41,10 +42,11 @@ def main() -> None:
         "autoencoder": lambda: autoencoder.train(work, options.autoencoder_steps),
         "text": lambda: text_tower.train(work, options.text_steps),
         "grader": lambda: grader.train(work, options.grader_steps),
-        "denoiser": lambda: denoiser.train(work, options.denoiser_steps, start=options.start),
+        "denoiser": lambda: denoiser.train(work, options.denoiser_steps, start=shipped),
         "export": lambda: export.export(work),
     }
-    for name in options.only or stages:
+    trained = ("tokenizer", "autoencoder", "text", "grader") if options.go_on else ()
+    for name in options.only or [name for name in stages if name not in trained]:
         stages[name]()
 
 

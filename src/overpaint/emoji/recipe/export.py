@@ -10,9 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from overpaint.emoji.assets import CLIP_FILE, GRADER_FILE, MODEL, TRAINING_FILE
@@ -52,9 +50,5 @@ def export(work: Path, model: Path = MODEL) -> None:
     config.write_text(json.dumps(json.loads(config.read_text()) | types, indent=2))
     shutil.rmtree(model, ignore_errors=True)
     fresh.rename(model)
-    shutil.copyfile(work / "grader_fp16.safetensors", GRADER_FILE)
-    shutil.copyfile(work / "training.json", TRAINING_FILE)
-    with safe_open(work / "clip.safetensors", framework="pt") as file:
-        names = [k for k in file.keys() if k.startswith("model.") and not k.startswith("model.text.")]
-        image_side = {k.removeprefix("model."): file.get_tensor(k) for k in names}
-    save_file({k: v.half() if v.dtype == torch.float32 else v for k, v in image_side.items()}, CLIP_FILE)
+    for file in (GRADER_FILE, CLIP_FILE, TRAINING_FILE):
+        shutil.copyfile(work / "shipping" / file.name, file)

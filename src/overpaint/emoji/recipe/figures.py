@@ -14,13 +14,13 @@ __all__ = ["read", "record", "shipped_samples"]
 
 def read(work: Path) -> dict[str, dict[str, Any]]:
     """Figures of all stages so far, by stage."""
-    path = work / "training.json"
+    path = work / "shipping" / "training.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
 def record(work: Path, stage: str, figures: dict[str, Any]) -> None:
     """Replace the figures of one stage."""
-    write_json_atomic(work / "training.json", read(work) | {stage: figures})
+    write_json_atomic(work / "shipping" / "training.json", read(work) | {stage: figures})
 
 
 def shipped_samples() -> int:

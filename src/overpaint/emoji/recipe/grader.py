@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from overpaint.emoji.assets import GRADER_FILE
 from overpaint.emoji.grader import EmojiGrader
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe import figures
@@ -50,7 +51,7 @@ def augment(images: Tensor, random: StepRandom) -> Tensor:
 
 
 def train(work: Path, steps: int) -> EmojiGrader:
-    """Train (or go on training) the grader and save it in fp16 to ``<work>/grader_fp16.safetensors``."""
+    """Train (or go on training) the grader and save it in fp16 to ``<work>/shipping``."""
     torch.manual_seed(SEED)
     pictures = Pictures.load(work)
     model = EmojiGrader(len(Vocabulary.load())).to(memory_format=torch.channels_last)
@@ -72,7 +73,8 @@ def train(work: Path, steps: int) -> EmojiGrader:
     stage = Stage("grader", model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), SEED)
     run(stage, work)
     halved = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    save_file(halved, work / "grader_fp16.safetensors")
+    (work / "shipping").mkdir(exist_ok=True)
+    save_file(halved, work / "shipping" / GRADER_FILE.name)
     model.eval()
     clean = accuracy(model, pictures)
     figures.record(work, "grader", {"pictures": stage.done * BATCH, "top1_of_clean_pictures": clean})

@@ -20,11 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from overpaint.backbone.text import TextEncoder
+from overpaint.emoji.assets import CLIP_FILE
 from overpaint.emoji.captions import Caption, describe
 from overpaint.emoji.clip import EmojiClip
 from overpaint.emoji.palette import BACKGROUNDS
@@ -193,9 +195,17 @@ def train(work: Path, steps: int) -> CLIPTextModel:
     size = CONCEPTS * VARIANTS
     stage = Stage("clip", model, optimizer, loss, steps, size, lambda s: one_cycle(s, steps), SEED)
     run(stage, work, log_every=20)
-    model.text.save_pretrained(work / "text_encoder")
+    save(work, model)
     check(work, stage)
     return model.text
+
+
+def save(work: Path, model: EmojiClip) -> None:
+    """Write the text tower, rounded as it will ship so that the denoiser learns with that one, and the image side."""
+    model.text.half().float().save_pretrained(work / "text_encoder")
+    side = {k: v.half() if v.dtype == torch.float32 else v for k, v in model.state_dict().items() if k[:5] != "text."}
+    (work / "shipping").mkdir(exist_ok=True)
+    save_file(side, work / "shipping" / CLIP_FILE.name)
 
 
 def check(work: Path, stage: Stage) -> None:

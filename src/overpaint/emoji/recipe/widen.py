@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from overpaint.backbone.text import text_core
 
-__all__ = ["widen"]
+__all__ = ["narrow", "widen"]
 
 
 @torch.no_grad()
@@ -42,6 +42,19 @@ def widen(model: nn.Module, width: int, seed: int = 0) -> nn.Module:
         mlp.fc2 = _linear(torch.cat([mlp.fc2.weight, zeros], dim=1), mlp.fc2.bias)
     wide.config.intermediate_size = width
     return wide
+
+
+@torch.no_grad()
+def narrow(model: nn.Module) -> nn.Module:
+    """A copy without the last hidden units that no block uses: undoes `widen`."""
+    slim = copy.deepcopy(model)
+    mlps = [block.mlp for block in text_core(slim).encoder.layers]
+    width = max(int(mlp.fc2.weight.abs().amax(dim=0).nonzero().max()) + 1 for mlp in mlps)
+    for mlp in mlps:
+        mlp.fc1 = _linear(mlp.fc1.weight[:width], mlp.fc1.bias[:width])
+        mlp.fc2 = _linear(mlp.fc2.weight[:, :width], mlp.fc2.bias)
+    slim.config.intermediate_size = width
+    return slim
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
