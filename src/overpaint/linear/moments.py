@@ -10,7 +10,7 @@ from torch import Tensor
 __all__ = ["SecondMoment"]
 
 
-CHUNK = 512
+CHUNK = 2048
 """Keys whose products are summed in their own precision."""
 
 
@@ -35,7 +35,7 @@ class SecondMoment:
     def of(cls, keys: Tensor) -> SecondMoment:
         """Of keys (n, in), of any float type.
 
-        Products of a few hundred keys are summed in float32 at least, these sums in float64: many times as fast as
+        Products of some two thousand keys are summed in float32 at least, these sums in float64: twice as fast as
         float64 throughout, and the error (some 1e-7 of the mean of the diagonal) stays below any regularisation.
         """
         k = keys.detach()

@@ -84,7 +84,7 @@ class EmcidConfig(BaseModel):
     image_guidance: float | None = None
     round_trip: bool = False
 
-    captions: int = Field(8000, ge=1)
+    captions: int = Field(3000, ge=1)
     padding: float = Field(1.0, ge=0)
     protect: float = Field(1.0, ge=0)
     preserve: float = Field(1.0, ge=0)
