@@ -8,6 +8,7 @@ import pytest
 from overpaint.emoji.captions import (
     FREE_FORM_TEST,
     FREE_FORM_TRAINING,
+    P_ALIAS,
     PAPER_TEMPLATES,
     PROMPTS_PLAIN,
     TRAINING_TEMPLATES,
@@ -88,7 +89,7 @@ def test_names_aliases_and_general_words_come_at_their_rates(vocabulary: Vocabul
     index = next(i for i, c in enumerate(vocabulary.concepts) if c.taught and c.general)
     concept = vocabulary.concepts[index]
     drawn = [subject(rng, vocabulary, index) for _ in range(4000)]
-    assert np.mean([word in concept.taught for word in drawn]) == pytest.approx(0.20, abs=0.025)
+    assert np.mean([word in concept.taught for word in drawn]) == pytest.approx(P_ALIAS, abs=0.025)
     assert np.mean([word == concept.general for word in drawn]) == pytest.approx(0.05, abs=0.015)
     assert np.mean([word == concept.name for word in drawn]) == pytest.approx(0.75, abs=0.03)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from overpaint.emoji.articles import with_article
+from overpaint.emoji.contexts import free_form as endless
 from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS, WHITE
 from overpaint.emoji.templates import (
     FREE_FORM_TEST,
@@ -38,11 +39,12 @@ __all__ = [
     "with_article",
 ]
 
-P_ALIAS = 0.2
+P_ALIAS = 0.4
 P_GENERAL = 0.05
 P_STYLE = 0.7
 P_WHITE = 0.3
-P_FREE_FORM = 0.3
+P_FREE_FORM = 0.5
+P_ENDLESS = 0.7
 P_BARE_WORD = 0.4
 
 SHORT_TEMPLATES: tuple[str, ...] = tuple(t for t in TRAINING_TEMPLATES if len(t.split()) <= 4)
@@ -120,12 +122,12 @@ def caption(rng: np.random.Generator, subject: str, style: str | None, backgroun
     """A random caption of the subject, naming the style and the background colour if given."""
     if style is None and background is None:
         free_form = rng.random() < P_FREE_FORM
-        return fill(_pick(rng, FREE_FORM_TRAINING if free_form else TRAINING_TEMPLATES), subject)
+        return fill(_sentence(rng) if free_form else _pick(rng, TRAINING_TEMPLATES), subject)
     free_form = (style is None or background is None) and rng.random() < P_FREE_FORM
     parts = {
         "subject": subject,
         "a subject": with_article(subject),
-        "template": fill(_pick(rng, FREE_FORM_TRAINING if free_form else SHORT_TEMPLATES), subject),
+        "template": fill(_sentence(rng) if free_form else _pick(rng, SHORT_TEMPLATES), subject),
     }
     if style is not None:
         parts |= {"style": style, "a style": with_article(style), "a style subject": with_article(f"{style} {subject}")}
@@ -174,6 +176,11 @@ def corpus(vocabulary: Vocabulary, n: int, seed: int) -> list[str]:
         concept, style = int(rng.integers(len(vocabulary))), int(rng.integers(len(STYLE_WORDS)))
         captions.append(sample(rng, vocabulary, concept, style, background))
     return captions
+
+
+def _sentence(rng: np.random.Generator) -> str:
+    """A free-form template: one of the endless ones, or of the natural ones that somebody wrote."""
+    return endless(rng) if rng.random() < P_ENDLESS else _pick(rng, FREE_FORM_TRAINING)
 
 
 def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:

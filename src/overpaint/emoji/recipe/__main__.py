@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="run this stage alone (may be repeated)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="processor threads")
     parser.add_argument("--autoencoder-steps", type=int, default=1900)
-    parser.add_argument("--text-steps", type=int, default=950)
+    parser.add_argument("--text-steps", type=int, default=3000)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
     parser.add_argument("--grader-steps", type=int, default=1000)
     parser.add_argument("--go-on", action="store_true", help="train on from the shipped weights, on a machine without")

@@ -72,7 +72,7 @@ def train(work: Path, steps: int) -> EmojiGrader:
 
     stage = Stage("grader", model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), SEED)
     run(stage, work)
-    halved = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    halved = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
     (work / "shipping").mkdir(exist_ok=True)
     save_file(halved, work / "shipping" / GRADER_FILE.name)
     model.eval()

@@ -203,7 +203,8 @@ def train(work: Path, steps: int) -> CLIPTextModel:
 def save(work: Path, model: EmojiClip) -> None:
     """Write the text tower, rounded as it will ship so that the denoiser learns with that one, and the image side."""
     model.text.half().float().save_pretrained(work / "text_encoder")
-    side = {k: v.half() if v.dtype == torch.float32 else v for k, v in model.state_dict().items() if k[:5] != "text."}
+    state = {k: v.contiguous() for k, v in model.state_dict().items() if not k.startswith("text.")}
+    side = {k: v.half() if v.dtype == torch.float32 else v for k, v in state.items()}
     (work / "shipping").mkdir(exist_ok=True)
     save_file(side, work / "shipping" / CLIP_FILE.name)
 
