@@ -27,7 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.assets import CLIP_FILE
-from overpaint.emoji.captions import Caption, describe
+from overpaint.emoji.captions import FREE_FORM_TEST, Caption, describe
 from overpaint.emoji.clip import EmojiClip
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe import figures
@@ -215,7 +215,11 @@ def check(work: Path, stage: Stage) -> None:
     order = np.random.default_rng(SEED).permutation(len(vocabulary))
     names = [vocabulary.concepts[k].name for k in order[: 2 * PAIRS]]
     pairs = list(zip(names[:PAIRS], names[PAIRS:], strict=True))
-    found = causal_trace(TextEncoder(load(work), pieces.load(work)), pairs)
+    text = TextEncoder(load(work), pieces.load(work))
+    found, behind = (
+        causal_trace(text, pairs),
+        causal_trace(text, pairs, [t for t in FREE_FORM_TEST if t[-2:] != "{}"][:6]),
+    )
     half = found.blocks // 2 - 1
     figures.record(
         work,
@@ -224,6 +228,7 @@ def check(work: Path, stage: Stage) -> None:
             "captions": stage.done * stage.samples,
             "trace_end": [round(share, 3) for share in found.end],
             "trace_padding": [round(share, 3) for share in found.padding],
+            "trace_end_with_unseen_words_behind": [round(share, 3) for share in behind.end],
         },
     )
     if min(found.end[half], found.padding[half]) < BAR:
