@@ -16,7 +16,8 @@ import torch
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY
 from overpaint.plan import Edit, Plan
-from overpaint.runs import Provenance, RunFolder
+from overpaint.provenance import Provenance
+from overpaint.runs import RunFolder
 
 PLAN = Plan(edits=(Edit(action="replace", source="pistol", destination="water pistol"),), seed=3)
 OTHER = Plan(edits=(Edit(action="erase", source="pizza"),), seed=3)
@@ -112,7 +113,8 @@ def test_a_run_that_ends_badly_is_resumed(tmp_path: Path, error: BaseException, 
 KILLED = """
 import sys, time
 from overpaint.plan import Plan
-from overpaint.runs import Provenance, RunFolder
+from overpaint.provenance import Provenance
+from overpaint.runs import RunFolder
 
 class Slow:
     def save(self, path):

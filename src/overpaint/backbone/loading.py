@@ -97,7 +97,10 @@ def _bundled() -> Path:
 
     path = Path(overpaint.__file__).parent / "emoji" / "model"
     if not (path / "model_index.json").is_file():
-        raise BackboneError("model 'emoji': its files are missing from this installation; install overpaint again")
+        raise BackboneError(
+            "model 'emoji': its denoiser is not in this version; make it with 'python -m overpaint.emoji.recipe', "
+            "or name another model"
+        )
     return path
 
 

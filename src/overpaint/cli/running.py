@@ -31,7 +31,8 @@ def run(plan: Plan, options: RunOptions) -> None:
     from overpaint.cli.models import open_backbone
     from overpaint.methods import method_of, resolve
     from overpaint.progress import RichProgress
-    from overpaint.runs import Provenance, RunFolder
+    from overpaint.provenance import Provenance
+    from overpaint.runs import RunFolder
 
     method_of(plan)  # a wrong name is told before a model is loaded
     backbone = open_backbone(plan.model, options.device)

@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from overpaint.runs.folder import RunFolder
-from overpaint.runs.provenance import Provenance, versions
 
-__all__ = ["Provenance", "RunFolder", "versions"]
+__all__ = ["RunFolder"]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY, replacing, write_json_atomic
 from overpaint.plan import Plan
+from overpaint.provenance import Provenance
 from overpaint.runs import record as records
 from overpaint.runs.lock import FolderLock
-from overpaint.runs.provenance import Provenance
 
 if TYPE_CHECKING:
     from overpaint.runs.bank import MemoryBank

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY, write_json_atomic
 from overpaint.plan import Plan
+from overpaint.provenance import Provenance
 from overpaint.runs.lock import NAME as LOCK
-from overpaint.runs.provenance import Provenance
 
 __all__ = ["foreign", "move_aside", "new_record", "now", "read_record", "refusal", "same_run"]
 
@@ -26,7 +26,7 @@ MOVED = "moved_to"
 
 def now() -> str:
     """The time in UTC to the second, ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def new_record(plan: Plan, provenance: Provenance) -> dict[str, Any]:

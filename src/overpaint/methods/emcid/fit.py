@@ -32,7 +32,7 @@ from overpaint.methods.emcid.tasks import Task, batches, tasks_of, templates_of
 from overpaint.patch import Delta, Dense, LowRank, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
-from overpaint.runs.provenance import Provenance
+from overpaint.provenance import Provenance
 from overpaint.trace import causal_trace, choose_blocks
 
 __all__ = ["BATCH", "fit", "learn", "moments_of", "preserved"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import platform
 
-from overpaint.runs import Provenance, versions
+from overpaint.provenance import Provenance, versions
 
 
 def test_versions_of_everything_that_matters() -> None:
