@@ -36,6 +36,7 @@ from overpaint.emoji.recipe.autoencoder import to_tensor
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 from overpaint.emoji.recipe.render import Pictures, composite
+from overpaint.emoji.recipe.retrieval import retrieval
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.trace.causal import causal_trace
 
@@ -196,7 +197,7 @@ def train(work: Path, steps: int) -> CLIPTextModel:
     stage = Stage("clip", model, optimizer, loss, steps, size, lambda s: one_cycle(s, steps), SEED)
     run(stage, work, log_every=20)
     save(work, model)
-    check(work, stage)
+    check(work, stage, retrieval(model, tokenizer, pictures))
     return model.text
 
 
@@ -209,7 +210,7 @@ def save(work: Path, model: EmojiClip) -> None:
     save_file(side, work / "shipping" / CLIP_FILE.name)
 
 
-def check(work: Path, stage: Stage) -> None:
+def check(work: Path, stage: Stage, found_by_caption: dict[str, float]) -> None:
     """Measure and record where concepts live; a tower that cannot be edited must not reach the denoiser."""
     vocabulary = Vocabulary.load()
     order = np.random.default_rng(SEED).permutation(len(vocabulary))
@@ -226,6 +227,7 @@ def check(work: Path, stage: Stage) -> None:
         "text",
         {
             "captions": stage.done * stage.samples,
+            "top1_among_all_concepts": found_by_caption,
             "trace_end": [round(share, 3) for share in found.end],
             "trace_padding": [round(share, 3) for share in found.padding],
             "trace_end_with_unseen_words_behind": [round(share, 3) for share in behind.end],
