@@ -10,16 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overpaint.emoji import assets
+from overpaint.emoji.assets import SCORES_FILE
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import OverpaintError
 from overpaint.plan import Edit, Plan
 from overpaint.seeding import derive
 
 __all__ = ["SCORES_FILE", "Selection", "choose", "known", "read_scores"]
-
-SCORES_FILE = assets.MODEL.parent / "scores.json"
-"""Mean P(true) of every concept under the shipped model, written by ``overpaint bench model --write-scores``."""
 
 
 @dataclass(frozen=True)

@@ -16,4 +16,4 @@ TRAINING_FILE = Path(__file__).parent / "training.json"
 """What every training stage measured."""
 
 SCORES_FILE = Path(__file__).parent / "scores.json"
-"""What the shipped model draws well, concept by concept, as its grader sees it."""
+"""Mean P(true) of every concept under the shipped model, written by ``overpaint bench model --write-scores``."""

@@ -30,6 +30,7 @@ from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 from overpaint.emoji.recipe.render import Pictures, composite
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.files import replacing
 
 __all__ = ["World", "build", "cache_latents", "draw", "errors", "noise_schedule", "text_gain", "train"]
 
@@ -87,9 +88,8 @@ def cache_latents(work: Path) -> np.ndarray:
                 latents = model.encode(autoencoder.to_tensor(images)).latent_dist.mean * model.config.scaling_factor
                 rows.append(latents.numpy().astype(np.float16))
         cached = np.concatenate(rows).reshape(len(BACKGROUNDS), len(pictures.rgba), 16, 8, 8)
-        temporary = path.with_suffix(".tmp.npy")
-        np.save(temporary, cached)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            np.save(temporary, cached)
         log.info("latents: %s in %.0f s", cached.shape, time.monotonic() - began)
     return np.load(path)
 

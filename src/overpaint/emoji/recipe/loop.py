@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from overpaint.files import replacing
 
 __all__ = ["Stage", "StepRandom", "one_cycle", "run"]
 
@@ -140,9 +141,8 @@ def _save(stage: Stage, path: Path) -> None:
     for index, state in stage.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
     metadata = {"step": json.dumps(stage.done), "samples": json.dumps(stage.done * stage.samples)}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, temporary, metadata=metadata)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, temporary, metadata=metadata)
 
 
 def _load(stage: Stage, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 from overpaint.emoji.recipe.catalogue import Candidate, IconSet, candidates, icon_sets
 from overpaint.emoji.recipe.sources import fetch
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.files import replacing
 
 __all__ = ["CANVAS", "PICTURE", "Pictures", "composite", "draw", "draw_all", "render"]
 
@@ -44,9 +44,8 @@ class Pictures:
     def save(self, work: Path) -> Path:
         """Write in one rename, so that a killed run leaves no half of a file."""
         target = work / FILE
-        temporary = target.with_suffix(".tmp.npz")
-        np.savez_compressed(temporary, rgba=self.rgba, concept=self.concept, style=self.style)
-        os.replace(temporary, target)
+        with replacing(target) as temporary:
+            np.savez_compressed(temporary, rgba=self.rgba, concept=self.concept, style=self.style)
         return target
 
     def __len__(self) -> int:
