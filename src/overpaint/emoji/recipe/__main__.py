@@ -13,7 +13,18 @@ from pathlib import Path
 
 import torch
 
-from overpaint.emoji.recipe import adopt, autoencoder, denoiser, export, grader, render, sources, text_tower, tokenizer
+from overpaint.emoji.recipe import (
+    adopt,
+    autoencoder,
+    denoiser,
+    export,
+    grader,
+    image_side,
+    render,
+    sources,
+    text_tower,
+    tokenizer,
+)
 
 __all__ = ["main"]
 
@@ -25,7 +36,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="run this stage alone (may be repeated)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="processor threads")
     parser.add_argument("--autoencoder-steps", type=int, default=1900)
-    parser.add_argument("--text-steps", type=int, default=3000)
+    parser.add_argument("--image-steps", type=int, default=900)
+    parser.add_argument("--text-steps", type=int, default=1500)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
     parser.add_argument("--grader-steps", type=int, default=1000)
     parser.add_argument("--go-on", action="store_true", help="train on from the shipped weights, on a machine without")
@@ -40,12 +52,13 @@ def main() -> None:
         "render": lambda: render.render(work),
         "tokenizer": lambda: tokenizer.train(work),
         "autoencoder": lambda: autoencoder.train(work, options.autoencoder_steps),
+        "images": lambda: image_side.train(work, options.image_steps),
         "text": lambda: text_tower.train(work, options.text_steps),
         "grader": lambda: grader.train(work, options.grader_steps),
         "denoiser": lambda: denoiser.train(work, options.denoiser_steps, start=shipped),
         "export": lambda: export.export(work),
     }
-    trained = ("tokenizer", "autoencoder", "text", "grader") if options.go_on else ()
+    trained = ("tokenizer", "autoencoder", "images", "text", "grader") if options.go_on else ()
     for name in options.only or [name for name in stages if name not in trained]:
         stages[name]()
 

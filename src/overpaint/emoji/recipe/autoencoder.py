@@ -1,4 +1,4 @@
-"""Stage 1: the autoencoder, 64x64 pictures to 8x8x16 latents (factor 8, as Stable Diffusion's).
+"""Stage 3: the autoencoder, 64x64 pictures to 8x8x16 latents (factor 8, as Stable Diffusion's).
 
 Loss: L1 + 0.5 L1 of Sobel edges (emoji are edges) + a small KL. When it is done the encoder is frozen for good, since
 the denoiser learns its latents.

@@ -1,4 +1,4 @@
-"""Stage 4: the denoiser, with Stable Diffusion's noise schedule and epsilon prediction on the frozen tower's states.
+"""Stage 7: the denoiser, with Stable Diffusion's noise schedule and epsilon prediction on the frozen tower's states.
 
 Loss: mean squared error of the noise, weighted by min-SNR with gamma 5 (Hang et al., arXiv 2303.09556) and a floor. The
 floor matters: 1,024 latent numbers tell one picture of 100,000 from another at a signal-to-noise ratio of 0.03 already,

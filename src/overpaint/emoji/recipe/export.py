@@ -1,4 +1,4 @@
-"""Stage 6: everything that ships, in half precision: the diffusers folder, the grader and the CLIP's image side.
+"""Stage 8: everything that ships, in half precision: the diffusers folder, the grader and the CLIP's image side.
 
 Parameters are stored as fp16 and run as float32: transformers would keep the file's type and fail beside diffusers'
 float32 parts, so the text encoder's configuration says ``"dtype": "float32"``.

@@ -1,4 +1,4 @@
-"""Stage 5: the grader, on rendered pictures alone.
+"""Stage 6: the grader, on rendered pictures alone.
 
 Augmentation covers what generated pictures have and renders do not: shifts, turns, scales, blur, contrast, noise.
 """

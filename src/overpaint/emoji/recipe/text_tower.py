@@ -1,14 +1,10 @@
-"""Stage 3: the text tower, learned by contrast with an image tower as CLIP is, then frozen as Stable Diffusion's is.
+"""Stage 5: the text tower, learned by contrast with the locked image tower, then frozen as Stable Diffusion's is.
 
 A shallow text tower trained plainly reads the raw name at its end token in the first block, before any feed-forward
 layer could be edited. In CLIP the last subject token carries the concept in the lower half of the blocks and the end
-and padding tokens read it there later (Basu et al., arXiv 2310.13730). Training gets that by hiding. In most samples
-
-* in the lower half, tokens behind the subject cannot see it, and the end token cannot see the caption at all;
-* in the upper half, they see the subject's last token alone.
-
-Masks alone leave a fifth of a concept with its other tokens: where these can be seen, they are read. So where they are
-not hidden, the attention that they get in spite of it is a part of the loss.
+and padding tokens read it there later (Basu et al., arXiv 2310.13730). Training gets that by hiding (`hiding`). Masks
+alone leave a fifth of a concept with its other tokens: where these can be seen, they are read. So where they are not
+hidden, the attention that they get in spite of it is a part of the loss.
 
 Masks and that loss exist at training time only; the stock model runs without them.
 """
@@ -25,30 +21,29 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.assets import CLIP_FILE
-from overpaint.emoji.captions import FREE_FORM_TEST, Caption, describe
+from overpaint.emoji.captions import Caption, describe
 from overpaint.emoji.clip import EmojiClip
-from overpaint.emoji.palette import BACKGROUNDS
-from overpaint.emoji.recipe import figures
+from overpaint.emoji.palette import BACKGROUND_WORDS, BACKGROUNDS, STYLE_WORDS
+from overpaint.emoji.recipe import image_side
 from overpaint.emoji.recipe import tokenizer as pieces
-from overpaint.emoji.recipe.autoencoder import to_tensor
+from overpaint.emoji.recipe.hiding import hiding_masks, stray_places
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
-from overpaint.emoji.recipe.render import Pictures, composite
+from overpaint.emoji.recipe.render import Pictures
 from overpaint.emoji.recipe.retrieval import retrieval
+from overpaint.emoji.recipe.stray_words import StrayWords
+from overpaint.emoji.recipe.tokens import tokenize
+from overpaint.emoji.recipe.tower_check import check
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.trace.causal import causal_trace
 
-__all__ = ["build", "hiding_masks", "load", "stray_places", "train"]
+__all__ = ["Gallery", "build", "load", "train"]
 
 SEED = 202
-CONCEPTS, VARIANTS = 96, 2
-HIDE_LOWER, HIDE_UPPER, READ_PADDING = 0.6, 0.5, 0.25
+BATCH = 192
+READ_PADDING = 0.25
 STRAY_WEIGHT = 20.0
 CHUNKS = 4
-PAIRS, BAR = 200, 0.8
-HIDDEN = -1e4
 
 
 def build(vocabulary_size: int) -> CLIPTextModel:
@@ -92,113 +87,72 @@ def embed_hidden(
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """Ids ``(n, length)`` of captions, the spans of their phrases as token positions, and where their ends are."""
+class Gallery:
+    """One picture of each kind there is, on backgrounds drawn anew: what a caption has to find its own among.
 
-    ids: Tensor
-    subjects: list[tuple[int, int]]
-    styles: list[tuple[int, int]]
-    ends: Tensor
+    concept, style, background ``(n,)`` int; embeddings ``(n, 256)``, unit length.
+    """
 
+    concept: np.ndarray
+    style: np.ndarray
+    background: np.ndarray
+    embeddings: Tensor
 
-def tokenize(tokenizer: CLIPTokenizer, captions: list[Caption], spare: int = 2) -> Tokens:
-    """Tokenise, cut to the longest caption plus ``spare`` padding tokens, and map phrases to tokens by offsets."""
-    texts = [c.text for c in captions]
-    encoded = tokenizer(texts, truncation=True, max_length=pieces.WINDOW, return_offsets_mapping=True)
-    length = min(pieces.WINDOW, max(len(row) for row in encoded["input_ids"]) + spare)
-    ids = torch.full((len(captions), length), tokenizer.pad_token_id)
-    subjects: list[tuple[int, int]] = []
-    styles: list[tuple[int, int]] = []
-    for row, (caption, tokens, offsets) in enumerate(
-        zip(captions, encoded["input_ids"], encoded["offset_mapping"], strict=True)
-    ):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        for spans, phrase in ((subjects, caption.subject), (styles, caption.style)):
-            spans.append(_tokens_of(offsets, caption.span(phrase)))
-    ends = torch.tensor([len(row) - 1 for row in encoded["input_ids"]])
-    return Tokens(ids, subjects, styles, ends)
-
-
-def _tokens_of(offsets: list[tuple[int, int]], span: tuple[int, int] | None) -> tuple[int, int]:
-    """First and last + 1 token that overlap the characters of ``span``; an empty range where there are none."""
-    if span is None:
-        return (0, 0)
-    inside = [k for k, (begin, end) in enumerate(offsets) if begin < span[1] and end > span[0] and end > begin]
-    return (inside[0], inside[-1] + 1) if inside else (0, 0)
-
-
-def stray_places(tokens: Tokens) -> tuple[Tensor, Tensor]:
-    """What should not be read ``(n, 1, length, length)``, bool, by (query, key), in the lower and in the upper half."""
-    count, length = tokens.ids.shape
-    lower, upper = torch.zeros(2, count, length, length, dtype=torch.bool)
-    for row in range(count):
-        end = int(tokens.ends[row])
-        lower[row, end:, 1:end] = True
-        for begin, stop in (tokens.subjects[row], tokens.styles[row]):
-            lower[row, stop:, begin:stop] = True
-            upper[row, stop:, begin : max(begin, stop - 1)] = True
-    return lower[:, None], upper[:, None]
-
-
-def hiding_masks(strays: tuple[Tensor, Tensor], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Additive causal masks of both halves that hide stray places in a part of the rows, ``(n, 1, length, length)``."""
-    count, _, length, _ = strays[0].shape
-    causal = torch.full((length, length), HIDDEN).triu(1)
-    hide_lower = rng.random(count) < HIDE_LOWER
-    hide_upper = hide_lower & (rng.random(count) < HIDE_UPPER)
-    lower, upper = (
-        torch.where(places & torch.from_numpy(hide).view(-1, 1, 1, 1), HIDDEN, causal)
-        for places, hide in zip(strays, (hide_lower, hide_upper), strict=True)
-    )
-    return lower, upper
-
-
-def agreement(captions: list[Caption], style: np.ndarray, background: np.ndarray, concept: np.ndarray) -> Tensor:
-    """Which picture each caption truly describes: ``(n, n)``, rows sum to one. What is not named is not asked for."""
-    same = concept[:, None] == concept[None, :]
-    for named, values in (("style", style), ("background", background)):
-        silent = np.array([getattr(c, named) is None for c in captions])
-        same &= silent[:, None] | (values[:, None] == values[None, :])
-    target = torch.from_numpy(same).float()
-    return target / target.sum(dim=1, keepdim=True)
+    def described_by(self, captions: list[Caption], concepts: np.ndarray) -> Tensor:
+        """Which pictures each caption truly describes ``(captions, n)``, rows sum to one. What it does not name may be
+        anything."""
+        same = concepts[:, None] == self.concept[None, :]
+        for named, values, words in (
+            ("style", self.style, STYLE_WORDS),
+            ("background", self.background, BACKGROUND_WORDS),
+        ):
+            wanted = [getattr(c, named) for c in captions]
+            number = np.array([-1 if word is None else words.index(word) for word in wanted])[:, None]
+            same &= (number == -1) | (number == values[None, :])
+        target = torch.from_numpy(same).float()
+        return target / target.sum(dim=1, keepdim=True)
 
 
 def train(work: Path, steps: int) -> CLIPTextModel:
-    """Train (or go on training) both towers; saves the text tower to ``<work>/text_encoder``."""
+    """Train (or go on training) the text tower; saves it to ``<work>/text_encoder``."""
     torch.manual_seed(SEED)
     pictures, vocabulary, tokenizer = Pictures.load(work), Vocabulary.load(), pieces.load(work)
+    stray_words = StrayWords(tokenizer)
     model = EmojiClip(build(len(tokenizer)))
-    by_concept = [np.flatnonzero(pictures.concept == k) for k in range(len(vocabulary))]
-    colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
-    optimizer = HybridMuon(model, lr=2e-3, plain=("embedding", "log_scale", "stem"), weight_decay=0.05)
+    model.image = image_side.load(work)
+    embeddings = image_side.embed_all(work)
+    optimizer = HybridMuon(model, lr=2e-3, plain=("embedding", "log_scale"), weight_decay=0.05)
 
     def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
         rng = random.numpy
-        chosen = rng.choice(len(vocabulary), CONCEPTS, replace=False)
-        index = np.concatenate([rng.choice(by_concept[k], VARIANTS, replace=False) for k in chosen])
-        background = np.where(rng.random(len(index)) < 0.4, 0, rng.integers(len(colours), size=len(index)))
-        concept, style = pictures.concept[index].astype(int), pictures.style[index].astype(int)
+        background = np.where(rng.random(len(pictures)) < 0.4, 0, rng.integers(len(BACKGROUNDS), size=len(pictures)))
+        shown = torch.from_numpy(embeddings[background, np.arange(len(pictures))]).float()
+        gallery = Gallery(pictures.concept, pictures.style, background, shown)
+        index = _one_picture_each(rng, pictures, rng.choice(len(vocabulary), BATCH, replace=False))
         captions = [
-            describe(rng, vocabulary, int(c), int(s), int(b))
-            for c, s, b in zip(concept, style, background, strict=True)
+            stray_words.around(
+                rng,
+                describe(rng, vocabulary, int(pictures.concept[k]), int(pictures.style[k]), int(background[k])),
+            )
+            for k in index
         ]
-        images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), rng, random.torch)
         text, stray = _embed_in_chunks(model, tokenizer, captions, rng)
-        logits = model.log_scale.clamp(max=4.6).exp() * text @ model.embed_images(images).T
-        target = agreement(captions, style, background, concept)
-        columns = target / target.sum(dim=0, keepdim=True).clamp(min=1e-6)
-        described = target.sum(dim=0) > 0
-        by_text = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
-        by_image = -(columns * logits.log_softmax(dim=0)).sum(dim=0)[described].mean()
+        logits = model.log_scale.clamp(max=4.6).exp() * text @ gallery.embeddings.T
+        target = gallery.described_by(captions, pictures.concept[index])
+        value = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
         right = target.gather(1, logits.argmax(dim=1, keepdim=True)).gt(0).float().mean()
-        return (by_text + by_image) / 2 + STRAY_WEIGHT * stray, {"top1": right.item(), "stray": stray.item()}
+        return value + STRAY_WEIGHT * stray, {"top1": right.item(), "stray": stray.item()}
 
-    size = CONCEPTS * VARIANTS
-    stage = Stage("clip", model, optimizer, loss, steps, size, lambda s: one_cycle(s, steps), SEED)
+    stage = Stage("text", model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), SEED)
     run(stage, work, log_every=20)
     save(work, model)
-    check(work, stage, retrieval(model, tokenizer, pictures))
+    check(work, load(work), tokenizer, stage.done * stage.samples, retrieval(model, tokenizer, pictures))
     return model.text
+
+
+def _one_picture_each(rng: np.random.Generator, pictures: Pictures, concepts: np.ndarray) -> np.ndarray:
+    """The index of a random picture of each concept."""
+    return np.array([rng.choice(np.flatnonzero(pictures.concept == k)) for k in concepts])
 
 
 def save(work: Path, model: EmojiClip) -> None:
@@ -208,43 +162,6 @@ def save(work: Path, model: EmojiClip) -> None:
     side = {k: v.half() if v.dtype == torch.float32 else v for k, v in state.items()}
     (work / "shipping").mkdir(exist_ok=True)
     save_file(side, work / "shipping" / CLIP_FILE.name)
-
-
-def check(work: Path, stage: Stage, found_by_caption: dict[str, float]) -> None:
-    """Measure and record where concepts live; a tower that cannot be edited must not reach the denoiser."""
-    vocabulary = Vocabulary.load()
-    order = np.random.default_rng(SEED).permutation(len(vocabulary))
-    names = [vocabulary.concepts[k].name for k in order[: 2 * PAIRS]]
-    pairs = list(zip(names[:PAIRS], names[PAIRS:], strict=True))
-    text = TextEncoder(load(work), pieces.load(work))
-    found, behind = (
-        causal_trace(text, pairs),
-        causal_trace(text, pairs, [t for t in FREE_FORM_TEST if t[-2:] != "{}"][:6]),
-    )
-    half = found.blocks // 2 - 1
-    figures.record(
-        work,
-        "text",
-        {
-            "captions": stage.done * stage.samples,
-            "top1_among_all_concepts": found_by_caption,
-            "trace_end": [round(share, 3) for share in found.end],
-            "trace_padding": [round(share, 3) for share in found.padding],
-            "trace_end_with_unseen_words_behind": [round(share, 3) for share in behind.end],
-        },
-    )
-    if min(found.end[half], found.padding[half]) < BAR:
-        raise RuntimeError(
-            f"the text tower does not keep concepts at their last token: at half depth the end token recovers "
-            f"{found.end[half]:.2f} and padding {found.padding[half]:.2f}, both should reach {BAR}; train it longer"
-        )
-
-
-def augment(images: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Tensor:
-    """Shift by up to 3 pixels and add a little noise, so that the image tower learns pictures and not pixels."""
-    shift = rng.integers(-3, 4, size=2)
-    moved = images.roll((int(shift[0]), int(shift[1])), dims=(2, 3))
-    return moved + 0.05 * torch.randn(moved.shape, generator=generator)
 
 
 def _embed_in_chunks(

@@ -1,0 +1,125 @@
+"""Stage 4: the emoji CLIP's image tower, learned by naming pictures, then locked for the text tower to be tuned to.
+
+Locked-image tuning (Zhai et al., arXiv 2111.07991): once the image side is fixed, every picture of the world is
+embedded once and a caption is contrasted with all of them, not with the few of its batch. The text tower then learns to
+tell all concepts apart for the price of one matrix product.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from overpaint.emoji.clip import WIDTH
+from overpaint.emoji.image_tower import ImageTower
+from overpaint.emoji.palette import BACKGROUNDS, STYLE_WORDS
+from overpaint.emoji.recipe import figures
+from overpaint.emoji.recipe.autoencoder import to_tensor
+from overpaint.emoji.recipe.grader import augment
+from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
+from overpaint.emoji.recipe.optimizer import HybridMuon
+from overpaint.emoji.recipe.render import Pictures, composite
+from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.files import replacing
+
+__all__ = ["Namer", "embed_all", "load", "train"]
+
+log = logging.getLogger(__name__)
+SEED = 505
+BATCH = 128
+SCALE = 20.0
+FILE = "image_tower.safetensors"
+
+
+class Namer(nn.Module):
+    """The image tower with one direction per concept, style and background, which share its unit sphere.
+
+    Args:
+        concepts: how many.
+    """
+
+    def __init__(self, concepts: int) -> None:
+        super().__init__()
+        self.tower = ImageTower(WIDTH)
+        self.directions = nn.ModuleList(
+            nn.Linear(WIDTH, count, bias=False) for count in (concepts, len(STYLE_WORDS), len(BACKGROUNDS))
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Logits of concept, style and background of ``(n, 3, 64, 64)`` images: scaled cosines."""
+        embedded = F.normalize(self.tower(images), dim=1)
+        return [SCALE * embedded @ F.normalize(head.weight, dim=1).T for head in self.directions]
+
+
+def train(work: Path, steps: int) -> ImageTower:
+    """Train (or go on training) the tower, save it as it will ship (in half precision) and embed all pictures."""
+    torch.manual_seed(SEED)
+    pictures = Pictures.load(work)
+    model = Namer(len(Vocabulary.load())).to(memory_format=torch.channels_last)
+    colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
+    optimizer = HybridMuon(model, lr=3e-3, plain=("stem", "directions"), weight_decay=0.05)
+
+    def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
+        rng = random.numpy
+        index = rng.integers(len(pictures), size=BATCH)
+        background = np.where(rng.random(BATCH) < 0.4, 0, rng.integers(len(colours), size=BATCH))
+        images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), random)
+        logits = model(images.to(memory_format=torch.channels_last))
+        truths = [torch.from_numpy(t.astype(np.int64)) for t in (pictures.concept[index], pictures.style[index])]
+        truths.append(torch.from_numpy(background))
+        losses = [F.cross_entropy(one, truth) for one, truth in zip(logits, truths, strict=True)]
+        right = (logits[0].argmax(1) == truths[0]).float().mean().item()
+        return losses[0] + 0.2 * (losses[1] + losses[2]), {"top1": right}
+
+    stage = Stage("images", model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), SEED)
+    run(stage, work)
+    with replacing(work / FILE) as temporary:
+        state = {k: v.half() if v.is_floating_point() else v for k, v in model.tower.state_dict().items()}
+        save_file({k: v.contiguous() for k, v in state.items()}, temporary)
+    embeddings = embed_all(work)
+    found = _own_concept_is_nearest(torch.from_numpy(embeddings[0]).float(), pictures)
+    figures.record(work, "images", {"pictures": stage.done * BATCH, "top1_by_other_styles": found})
+    return load(work)
+
+
+def load(work: Path) -> ImageTower:
+    """The trained tower in float32, frozen."""
+    tower = ImageTower(WIDTH)
+    tower.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(work / FILE).items()})
+    return tower.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def embed_all(work: Path) -> np.ndarray:
+    """Unit embeddings of every picture on every background, ``(backgrounds, n, 256)`` float16, kept in ``work``."""
+    path = work / "embeddings.npy"
+    if not path.exists() or path.stat().st_mtime < (work / FILE).stat().st_mtime:
+        began = time.monotonic()
+        tower, pictures = load(work).to(memory_format=torch.channels_last), Pictures.load(work)
+        rows = []
+        for colour in BACKGROUNDS.values():
+            for begin in range(0, len(pictures), 256):
+                images = to_tensor(composite(pictures.rgba[begin : begin + 256], colour))
+                embedded = tower(images.to(memory_format=torch.channels_last))
+                rows.append(F.normalize(embedded, dim=1).half().numpy())
+        with replacing(path) as temporary:
+            np.save(temporary, np.concatenate(rows).reshape(len(BACKGROUNDS), len(pictures), WIDTH))
+        log.info("embedded all pictures in %.0f s", time.monotonic() - began)
+    return np.load(path)
+
+
+def _own_concept_is_nearest(embedded: Tensor, pictures: Pictures) -> float:
+    """Share of pictures whose nearest concept, by the mean of its *other* pictures, is their own."""
+    concept = torch.from_numpy(pictures.concept.astype(np.int64))
+    total = torch.zeros(int(concept.max()) + 1, embedded.shape[1]).index_add(0, concept, embedded)
+    cosines = embedded @ F.normalize(total, dim=1).T
+    others = F.normalize(total[concept] - embedded, dim=1)
+    cosines[torch.arange(len(concept)), concept] = (embedded * others).sum(dim=1)
+    return round((cosines.argmax(dim=1) == concept).float().mean().item(), 4)
