@@ -7,7 +7,8 @@ from typing import Any
 
 from overpaint.backbone.loading import backbone_of
 from overpaint.methods.emcid.memory import MemoryStore, TransientStore
-from overpaint.methods.registry import METHODS, Method, configure, method_of, resolve
+from overpaint.methods.method import Method
+from overpaint.methods.registry import METHODS, configure, method_of, resolve
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress, Silent

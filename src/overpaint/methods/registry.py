@@ -3,93 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
-from overpaint.methods.emcid import fit as emcid
-from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.config import defaults as emcid_defaults
-from overpaint.methods.emcid.memory import MemoryStore
-from overpaint.patch import Patch
+from overpaint.methods.emcid import presets as emcid
+from overpaint.methods.method import Method
 from overpaint.plan import Plan
-from overpaint.progress import Progress
 
-__all__ = ["METHODS", "Method", "configure", "method_of", "resolve"]
+__all__ = ["METHODS", "configure", "method_of", "resolve"]
 
-
-class Fit(Protocol):
-    """How a method is called."""
-
-    def __call__(
-        self,
-        backbone: StableDiffusion,
-        plan: Plan,
-        config: Any,
-        *,
-        store: MemoryStore,
-        progress: Progress,
-        captions: Sequence[str] | None,
-    ) -> Patch:
-        """Make the patch."""
-        ...
-
-
-class Defaults(Protocol):
-    """How a method's defaults depend on the model."""
-
-    def __call__(self, name: str, backbone: StableDiffusion) -> dict[str, Any]:
-        """Settings of the method of that name on this model, in the words of a plan."""
-        ...
-
-
-@dataclass(frozen=True)
-class Method:
-    """An editing method, or a preset of one, by the name that plans use.
-
-    Attributes:
-        name: as in a plan.
-        summary: one line for `overpaint methods`.
-        families: backbone families that it works on.
-        config: pydantic model of its settings.
-        defaults: settings on a given model before the plan's own.
-        fit: plan to patch.
-    """
-
-    name: str
-    summary: str
-    families: tuple[str, ...]
-    config: type[BaseModel]
-    defaults: Defaults
-    fit: Fit
-
-
-def _emcid(name: str, summary: str) -> Method:
-    return Method(
-        name,
-        summary,
-        ("emoji", "sd1", "sd2"),
-        EmcidConfig,
-        lambda preset, backbone: emcid_defaults(preset, backbone.family, len(backbone.text.blocks)),
-        emcid.fit,
-    )
-
-
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        method.name: method
-        for method in (
-            _emcid("emcid", "text encoder, values by self-distillation, closed form over several blocks; our defaults"),
-            _emcid("emcid-copy", "the same with values copied from the destination: no optimisation, seconds"),
-            _emcid("emcid-paper", "the same as published (arXiv 2403.13807)"),
-        )
-    }
-)
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (*emcid.METHODS,)})
 """All methods by name."""
 
 

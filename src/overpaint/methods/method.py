@@ -1,0 +1,63 @@
+"""What a method is to those who call it: a name, its settings, and how it turns a plan into a patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+
+__all__ = ["Defaults", "Fit", "Method"]
+
+
+class Fit(Protocol):
+    """How a method is called."""
+
+    def __call__(
+        self,
+        backbone: StableDiffusion,
+        plan: Plan,
+        config: Any,
+        *,
+        store: MemoryStore,
+        progress: Progress,
+        captions: Sequence[str] | None,
+    ) -> Patch:
+        """Make the patch."""
+        ...
+
+
+class Defaults(Protocol):
+    """How a method's defaults depend on the model."""
+
+    def __call__(self, name: str, backbone: StableDiffusion) -> dict[str, Any]:
+        """Settings of the method of that name on this model, in the words of a plan."""
+        ...
+
+
+@dataclass(frozen=True)
+class Method:
+    """An editing method, or a preset of one, by the name that plans use.
+
+    Attributes:
+        name: as in a plan.
+        summary: one line for `overpaint methods`.
+        families: backbone families that it works on.
+        config: pydantic model of its settings.
+        defaults: settings on a given model before the plan's own.
+        fit: plan to patch.
+    """
+
+    name: str
+    summary: str
+    families: tuple[str, ...]
+    config: type[BaseModel]
+    defaults: Defaults
+    fit: Fit
