@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from overpaint.emoji.assets import GRADER_FILE
 from overpaint.emoji.image_tower import ImageTower
@@ -24,6 +25,7 @@ __all__ = ["EmojiGrader", "Grades", "images_to_tensor", "load"]
 
 FEATURES = 256
 WIDTHS = (40, 80, 160, 256)
+SCALE = 20.0
 
 
 class Grades(NamedTuple):
@@ -41,23 +43,33 @@ def images_to_tensor(images: Sequence[Image.Image]) -> Tensor:
 
 
 class EmojiGrader(nn.Module):
-    """Residual network with three heads."""
+    """Residual network whose features are compared with one direction per concept, style and background.
 
-    def __init__(self, concepts: int) -> None:
+    Cosines instead of free products: with few pictures of each of 1,500 concepts they learn several times faster.
+
+    Args:
+        concepts: how many.
+        widths: channels of the network, see `ImageTower`.
+    """
+
+    def __init__(self, concepts: int, widths: tuple[int, int, int, int] = WIDTHS) -> None:
         super().__init__()
-        self.tower = ImageTower(FEATURES, WIDTHS)
-        self.concept = nn.Linear(FEATURES, concepts)
-        self.style = nn.Linear(FEATURES, len(STYLE_WORDS))
-        self.background = nn.Linear(FEATURES, len(BACKGROUND_WORDS))
+        self.tower = ImageTower(FEATURES, widths)
+        self.concept = nn.Linear(FEATURES, concepts, bias=False)
+        self.style = nn.Linear(FEATURES, len(STYLE_WORDS), bias=False)
+        self.background = nn.Linear(FEATURES, len(BACKGROUND_WORDS), bias=False)
 
     def features(self, images: Tensor) -> Tensor:
         """``(n, 256)`` features of ``(n, 3, 64, 64)`` images in [-1, 1], for FID-like metrics."""
         return self.tower(images)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of concept, style and background."""
-        features = self.tower(images).relu()
-        return self.concept(features), self.style(features), self.background(features)
+        """Logits of concept, style and background: scaled cosines."""
+        unit = F.normalize(self.tower(images), dim=1)
+        concept, style, background = (
+            SCALE * unit @ F.normalize(head.weight, dim=1).T for head in (self.concept, self.style, self.background)
+        )
+        return concept, style, background
 
     @torch.no_grad()
     def probabilities(self, images: Tensor, batch: int = 256) -> Grades:

@@ -1,4 +1,4 @@
-"""A small residual network on 32x32 pictures: the image tower of the emoji CLIP and the trunk of the grader."""
+"""A small residual network on 32x32 pictures: the image tower of the emoji CLIP and, wider, the grader's trunk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ImageTower"]
+__all__ = ["WIDTHS", "ImageTower"]
+
+WIDTHS = (16, 48, 96, 192)
 
 
 class _Block(nn.Module):
@@ -36,7 +38,7 @@ class ImageTower(nn.Module):
         widths: channels at 32, 16, 8 and 4 pixels.
     """
 
-    def __init__(self, width: int, widths: tuple[int, int, int, int] = (16, 48, 96, 192)) -> None:
+    def __init__(self, width: int, widths: tuple[int, int, int, int] = WIDTHS) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, widths[0], 4, 2, 1, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])

@@ -14,78 +14,33 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from overpaint.emoji.clip import WIDTH
-from overpaint.emoji.image_tower import ImageTower
-from overpaint.emoji.palette import BACKGROUNDS, STYLE_WORDS
+from overpaint.emoji.image_tower import WIDTHS, ImageTower
+from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe import figures
 from overpaint.emoji.recipe.autoencoder import to_tensor
-from overpaint.emoji.recipe.grader import augment
-from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
-from overpaint.emoji.recipe.optimizer import HybridMuon
+from overpaint.emoji.recipe.naming import learn_to_name
 from overpaint.emoji.recipe.render import Pictures, composite
-from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.files import replacing
 
-__all__ = ["Namer", "embed_all", "load", "train"]
+__all__ = ["embed_all", "load", "train"]
 
 log = logging.getLogger(__name__)
 SEED = 505
-BATCH = 128
-SCALE = 20.0
 FILE = "image_tower.safetensors"
-
-
-class Namer(nn.Module):
-    """The image tower with one direction per concept, style and background, which share its unit sphere.
-
-    Args:
-        concepts: how many.
-    """
-
-    def __init__(self, concepts: int) -> None:
-        super().__init__()
-        self.tower = ImageTower(WIDTH)
-        self.directions = nn.ModuleList(
-            nn.Linear(WIDTH, count, bias=False) for count in (concepts, len(STYLE_WORDS), len(BACKGROUNDS))
-        )
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Logits of concept, style and background of ``(n, 3, 64, 64)`` images: scaled cosines."""
-        embedded = F.normalize(self.tower(images), dim=1)
-        return [SCALE * embedded @ F.normalize(head.weight, dim=1).T for head in self.directions]
 
 
 def train(work: Path, steps: int) -> ImageTower:
     """Train (or go on training) the tower, save it as it will ship (in half precision) and embed all pictures."""
-    torch.manual_seed(SEED)
-    pictures = Pictures.load(work)
-    model = Namer(len(Vocabulary.load())).to(memory_format=torch.channels_last)
-    colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
-    optimizer = HybridMuon(model, lr=3e-3, plain=("stem", "directions"), weight_decay=0.05)
-
-    def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
-        rng = random.numpy
-        index = rng.integers(len(pictures), size=BATCH)
-        background = np.where(rng.random(BATCH) < 0.4, 0, rng.integers(len(colours), size=BATCH))
-        images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), random)
-        logits = model(images.to(memory_format=torch.channels_last))
-        truths = [torch.from_numpy(t.astype(np.int64)) for t in (pictures.concept[index], pictures.style[index])]
-        truths.append(torch.from_numpy(background))
-        losses = [F.cross_entropy(one, truth) for one, truth in zip(logits, truths, strict=True)]
-        right = (logits[0].argmax(1) == truths[0]).float().mean().item()
-        return losses[0] + 0.2 * (losses[1] + losses[2]), {"top1": right}
-
-    stage = Stage("images", model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), SEED)
-    run(stage, work)
+    model, seen = learn_to_name(work, "images", steps, SEED, WIDTHS)
+    state = {k: v.half() if v.is_floating_point() else v for k, v in model.tower.state_dict().items()}
     with replacing(work / FILE) as temporary:
-        state = {k: v.half() if v.is_floating_point() else v for k, v in model.tower.state_dict().items()}
         save_file({k: v.contiguous() for k, v in state.items()}, temporary)
-    embeddings = embed_all(work)
-    found = _own_concept_is_nearest(torch.from_numpy(embeddings[0]).float(), pictures)
-    figures.record(work, "images", {"pictures": stage.done * BATCH, "top1_by_other_styles": found})
+    found = _own_concept_is_nearest(torch.from_numpy(embed_all(work)[0]).float(), Pictures.load(work))
+    figures.record(work, "images", {"pictures": seen, "top1_by_other_styles": found})
     return load(work)
 
 
