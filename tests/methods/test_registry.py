@@ -8,7 +8,7 @@ import pytest
 
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import METHODS, configure, fit, resolve
-from overpaint.plan import Plan
+from overpaint.plan import ACTIONS, Plan
 from tests.methods.tiny import tiny_backbone
 
 
@@ -30,7 +30,11 @@ def settings_of(method: str, family: str, depth: int = 12, **settings: Any) -> d
 
 def test_methods_introduce_themselves() -> None:
     assert {"emcid", "emcid-paper", "emcid-copy"} <= set(METHODS)
-    assert all(name == method.name and "\n" not in method.summary for name, method in METHODS.items())
+    assert all(name == method.name for name, method in METHODS.items())
+    for method in METHODS.values():
+        assert method.actions & set(ACTIONS)
+        assert all(need.split()[0] in ACTIONS for need in method.actions)
+        assert all(text and "\n" not in text for text in (method.summary, method.edits, method.cost, method.paper))
 
 
 def test_published_settings_are_the_defaults_on_the_papers_model() -> None:
@@ -102,6 +106,14 @@ def test_unknown_methods_get_a_suggestion() -> None:
 def test_families_that_a_method_does_not_know_are_refused() -> None:
     with pytest.raises(PlanError, match="does not work on models of family 'flux'"):
         configure(plan(), Shape("flux", 12))  # type: ignore[arg-type]
+
+
+def test_what_a_method_has_no_way_to_do_is_refused_once_with_the_place_and_a_remedy() -> None:
+    edits = [{"erase": "hat", "from": "cowboy"}, {"erase": "hat", "from": "sheriff"}, {"erase": "dog"}]
+    with pytest.raises(PlanError) as caught:
+        configure(Plan.parse({"edits": edits}), Shape("sd1", 12))  # type: ignore[arg-type]
+    (line,) = caught.value.problems
+    assert line.startswith("edits[0]: emcid has no way to erase a concept from another one ('hat' and 1 more); ")
 
 
 def test_a_model_without_captions_of_its_own_asks_for_some(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,15 +68,19 @@ def plans(draw: st.DrawFn) -> Plan:
     sources, others = pool[:count], pool[count:]
     edits = []
     for source in sources:
-        actions = ["erase"] + ["replace", "rectify"] * (len(others) > 0) + ["debias"] * (len(others) > 1)
+        actions = ["erase", "moderate"] + ["replace", "rectify"] * (len(others) > 0) + ["debias"] * (len(others) > 1)
         action = draw(st.sampled_from(actions))
         words: dict[str, Any] = {"action": action, "source": source, "kind": draw(st.sampled_from(sorted(KINDS)))}
         if action == "debias":
             phrases = draw(st.lists(st.sampled_from(others), min_size=2, unique=True))
             weights = [draw(st.integers(1, 9)) for _ in phrases]
             words["over"] = {phrase: weight / sum(weights) for phrase, weight in zip(phrases, weights, strict=True)}
-        elif action != "erase" or (others and draw(st.booleans())):
+        elif action in ("replace", "rectify") or (others and draw(st.booleans())):
             words["destination"] = draw(st.sampled_from(others))
+        elif action == "erase" and draw(st.booleans()):
+            words["within"] = f"{source} with something"
+        if action == "moderate":
+            words["members"] = tuple(f"{source} {number}" for number in range(draw(st.integers(0, 3))))
         words["prompts"] = tuple(draw(st.lists(templates, max_size=3)))
         words["seed"] = draw(st.none() | seeds)
         edits.append(Edit(**words))

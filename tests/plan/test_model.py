@@ -22,7 +22,15 @@ PISTOL = Edit(action="replace", source="pistol", destination="water pistol")
         ({"action": "replace", "source": "a", "destination": "Ａ "}, "becomes itself"),
         ({"action": "debias", "source": "a", "destination": "b"}, "needs shares"),
         ({"action": "erase", "source": "a", "over": {"b": 0.5, "c": 0.5}}, "takes no shares"),
-        ({"action": "erase", "source": "a", "images": ("b.png",)}, "takes no images"),
+        ({"action": "debias", "source": "a", "over": {"b": 0.5, "c": 0.5}, "images": ("b.png",)}, "takes no images"),
+        ({"action": "replace", "source": "a", "destination": "b", "within": "c"}, "takes no 'from'"),
+        ({"action": "erase", "source": "a", "within": "A"}, "from itself"),
+        ({"action": "erase", "source": "a", "within": "b", "destination": "c"}, "both 'from' and an anchor"),
+        ({"action": "erase", "source": "a", "members": ("b",)}, "takes no members"),
+        ({"action": "moderate", "source": "a", "members": ("b", "B ")}, "given twice"),
+        ({"action": "moderate", "source": "a", "members": ("A",)}, "no member of itself"),
+        ({"action": "moderate", "source": "a", "members": ("b",), "destination": "b"}, "no member of itself"),
+        ({"action": "moderate", "source": "a", "destination": "a"}, "becomes itself"),
         ({"action": "erase", "source": " "}, "empty name"),
         ({"action": "erase", "source": "\u200d"}, "no visible character"),
         ({"action": "erase", "source": "a\tb"}, "U+0009"),
@@ -54,6 +62,50 @@ def test_plans_from_python_are_checked_too() -> None:
         Plan(edits=(PISTOL,), preserve=("PISTOL",))
     with pytest.raises(PlanError, match="not a finite number"):
         Plan(edits=(PISTOL,), settings={"a": [float("nan")]})
+
+
+HAT = Edit(action="erase", source="hat", within="cowboy")
+WEAPONS = Edit(action="moderate", source="weapon", members=("pistol", "sword"), destination="toy")
+
+
+def test_what_an_edit_changes_and_asks_of_a_method() -> None:
+    assert (HAT.edited, HAT.needs, HAT.key) == (("cowboy",), ("erase", "erase from"), "erase:hat from:cowboy")
+    assert WEAPONS.edited == ("weapon", "pistol", "sword")
+    assert WEAPONS.destinations == ("toy",)
+    pictures = Edit(action="erase", source="a", images=(Path("b.png"),))
+    assert pictures.needs == ("erase", "erase images")
+
+
+@pytest.mark.parametrize(
+    ("edits", "preserve", "says"),
+    [
+        ((WEAPONS, Edit(action="erase", source="Sword")), (), "'Sword' is edited twice, first at moderate 'weapon'"),
+        ((WEAPONS, Edit(action="moderate", source="tool", members=("SWORD",))), (), "'SWORD' is edited twice"),
+        ((WEAPONS,), ("pistol",), "'pistol' is edited here and preserved"),
+        (
+            (WEAPONS, Edit(action="replace", source="gun", destination="sword")),
+            (),
+            "itself edited at moderate 'weapon'",
+        ),
+        ((HAT, Edit(action="replace", source="cowboy", destination="sheriff")), (), "'cowboy' is edited twice"),
+        ((HAT, Edit(action="erase", source="Hat", within="cowboy")), (), "'cowboy' is edited twice"),
+        ((HAT,), ("cowboy",), "'cowboy' is edited here and preserved"),
+    ],
+)
+def test_members_and_what_loses_something_are_edited_concepts(
+    edits: tuple[Edit, ...], preserve: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        Plan(edits=edits, preserve=preserve)
+    assert says in str(caught.value)
+
+
+def test_a_concept_may_lose_several_others_and_they_may_stay() -> None:
+    horse = Edit(action="erase", source="horse", within="cowboy")
+    elsewhere = Edit(action="erase", source="hat", within="sheriff")
+    plan = Plan(edits=(HAT, horse, elsewhere), preserve=("hat",))
+    assert len({edit.key for edit in plan.edits}) == 3
+    assert len({edit.fingerprint() for edit in (HAT, horse, elsewhere, Edit(action="erase", source="hat"))}) == 4
 
 
 def test_names_are_composed_and_otherwise_kept() -> None:

@@ -95,16 +95,19 @@ edits:
 - {debias: pilot, over: {man: 0.5, woman: 0.5}, kind: profession}
 - erase: 'x'
   prompts: ['a {}']
+- {erase: hat, from: cowboy}
+- {moderate: weapon, members: [sword, axe], to: toy}
 preserve: [*w, y]
 """,
     "json": """{"edits": [
 {"replace": "pistol", "with": "\\ud83d\\udd2b"},
 {"erase": "x", "seed": 2}], "preserve": ["y"]}
 """,
-    "csv": """source,destination,edit,kind,seed,preserve
-pistol,"water, ""pistol\""",,,,
-x,,erase,style,7,
-y,,,,,yes
+    "csv": """source,destination,edit,kind,seed,preserve,members
+pistol,"water, ""pistol\""",,,,,
+x,,erase,style,7,,
+weapon,,moderate,,,,sword | axe
+y,,,,,yes,
 """,
 }
 
@@ -133,7 +136,7 @@ def test_a_spoilt_plan_is_a_plan_or_mistakes_with_lines(ending: str, data: st.Da
 words = st.sampled_from(
     (
         *("model", "method", "settings", "edits", "preserve", "seed", "kind", "prompts", "images", "colour"),
-        *("replace", "with", "erase", "to", "rectify", "as", "debias", "over"),
+        *("replace", "with", "erase", "to", "from", "moderate", "members", "rectify", "as", "debias", "over"),
     )
 )
 leaves = st.one_of(
@@ -178,6 +181,18 @@ SPOILT = {
     "{replace: zebra, with: thing 0}": "itself edited",
     "{erase: kept}": "preserved at",
     "{erase: zebra, with: horse}": "'with' belongs to replace",
+    "{replace: zebra, to: horse}": "'to' belongs to erase and moderate; replace takes 'with'",
+    "{replace: zebra, with: horse, from: cow}": "takes no 'from'",
+    "{erase: zebra, from: ''}": "empty name",
+    "{erase: zebra, from: zebra}": "from itself",
+    "{erase: zebra, from: kept}": "'kept' is edited here and preserved at",
+    "{erase: zebra, form: horse}": "did you mean 'from'",
+    "{erase: zebra, members: [horse]}": "takes no members",
+    "{moderate: zebra, with: horse}": "moderate takes 'to'",
+    "{moderate: zebra, members: [horse, Horse]}": "'Horse' is given twice",
+    "{moderate: zebra, members: [thing 0]}": "'thing 0' is edited twice",
+    "{moderate: zebra, members: {horse: 1}}": "a mapping where text is expected",
+    "{moderate: zebra, member: horse}": "did you mean 'members'",
     "{erase: zebra, replace: horse, with: cow}": "make two edits",
     "{erase: zebra, kind: objekt}": "did you mean 'object'",
     "{erase: zebra, prompts: [a photo]}": "0 slots",

@@ -24,9 +24,12 @@ def test_source_and_destination_alone_mean_replace(tmp_path: Path) -> None:
 
 
 def test_every_column_means_what_yaml_means(tmp_path: Path) -> None:
-    table = '''Edit,Source,Destination,Kind,Seed,Preserve
+    table = '''Edit,Source,Destination,Kind,Seed,Preserve,From,Members
 erase,twemoji,,style,,
 erase,blood,ketchup,content,7,no
+erase,hat,,,,,cowboy,
+moderate,weapon,,,,,,pistol | sword
+moderate,drink,juice,,,,,
 rectify,aubergine,eggplant,,,
 debias,pilot,man pilot | woman pilot,profession,,
 ,"crème, ""brûlée""","pie, apple",,,0
@@ -37,6 +40,9 @@ debias,pilot,man pilot | woman pilot,profession,,
 edits:
 - {erase: twemoji, kind: style}
 - {erase: blood, to: ketchup, kind: content, seed: 7}
+- {erase: hat, from: cowboy}
+- {moderate: weapon, members: [pistol, sword]}
+- {moderate: drink, to: juice}
 - {rectify: aubergine, as: eggplant}
 - {debias: pilot, over: {man pilot: 0.5, woman pilot: 0.5}, kind: profession}
 - {replace: 'crème, "brûlée"', with: 'pie, apple'}
@@ -68,6 +74,10 @@ preserve: [rifle range, toy box]
         (f"source,destination,seed\na,b,{'9' * 5000}\n", 2, "out of range"),
         ("source,destination,preserve\na,,maybe\n", 2, "write yes"),
         ("source,destination,preserve\na,b,yes\n", 2, "has no destination"),
+        ("source,destination,edit,members\na,b,replace,c\n", 2, "takes no members"),
+        ("source,edit,members\na,moderate,b | B\n", 2, "given twice"),
+        ("source,preserve,from\na,yes,b\n", 2, "has no from"),
+        ("source,edit,from\na,rectify,b\n", 2, "has no destination"),
         ("source,destination\na,b\nb,c\n", 2, "which is itself edited at"),
         ("source,destination,kind\na,b,objet\n", 2, "did you mean 'object'?"),
         ("source,destination\na,b\x00\n", 2, "; "),

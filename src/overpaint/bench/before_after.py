@@ -46,7 +46,7 @@ def shown(
     edits = plan.edits[:EDITS]
     times = max(1, LEAST_COLUMNS // len(edits))
     columns = [
-        Shown(_asked(edit), _prompt(edit, edit.source), derive(plan.seed, "shown", edit.key, number))
+        Shown(_asked(edit), _prompt(edit, edit.edited[0]), derive(plan.seed, "shown", edit.key, number))
         for edit in edits
         for number in range(times)
     ]
@@ -66,7 +66,7 @@ def nearest(backbone: StableDiffusion, vocabulary: Vocabulary, plan: Plan) -> st
     None if there is none. Ask before a patch is applied.
     """
     source = plan.edits[0].source
-    taken = {phrase for edit in plan.edits for phrase in (edit.source, *edit.destinations)}
+    taken = {phrase for edit in plan.edits for phrase in edit.phrases}
     names = [concept.name for concept in vocabulary.concepts if taken.isdisjoint((concept.name, *concept.aliases))]
     if not names:
         return None
@@ -101,8 +101,10 @@ def before_after(
 
 def _asked(edit: Edit) -> str:
     """The edit in a few words."""
-    if edit.action == "erase":
-        return f"erase {edit.source}" + (f" to {edit.destination}" if edit.destination else "")
+    if edit.within:
+        return f"erase {edit.source} from {edit.within}"
+    if edit.action in ("erase", "moderate"):
+        return f"{edit.action} {edit.source}" + (f" to {edit.destination}" if edit.destination else "")
     if edit.over is not None:
         return f"{edit.source}: " + ", ".join(f"{share:.0%} {name}" for name, share in edit.over.items())
     return f"{edit.source} → {edit.destination or 'pictures'}"

@@ -203,7 +203,8 @@ class _Figures:
 def _entry(edit: Edit) -> dict[str, Any]:
     over: Mapping[str, float] | None = edit.over
     wanted = {"destination": edit.destination} if over is None else {"over": dict(over)}
-    return {"action": edit.action, "source": edit.source, **wanted}
+    given = {"from": edit.within} if edit.within else {}
+    return {"action": edit.action, "source": edit.source, **given, **wanted}
 
 
 def _number(value: float) -> float | None:

@@ -43,12 +43,12 @@ class Probe:
 
 
 def of_source(group: str, edit: Edit, templates: Sequence[str], seed: int, repeats: int = 1) -> list[Probe]:
-    """The source asked for in every template: is it still drawn, or what it is to become?
+    """What is edited, asked for in every template: is the source still drawn, or what it is to become?
 
     A name that is rectified means its destination and nothing else, so there is no P(source) to ask for.
     """
     source = UNKNOWN if edit.action == "rectify" else edit.source
-    return _asked(group, edit.key, edit.source, (source, *edit.destinations), templates, seed, repeats)
+    return _asked(group, edit.key, edit.edited[0], (source, *edit.destinations), templates, seed, repeats)
 
 
 def of_destination(

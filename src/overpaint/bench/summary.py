@@ -45,7 +45,7 @@ def some_holdouts(
 
 
 def _mentioned(vocabulary: Vocabulary, plan: Plan) -> Iterable[int]:
-    phrases = [phrase for edit in plan.edits for phrase in (edit.source, *edit.destinations)]
+    phrases = [phrase for edit in plan.edits for phrase in edit.phrases]
     words = {" ".join(phrase.casefold().split()) for phrase in (*phrases, *plan.preserve)}
     for index, concept in enumerate(vocabulary.concepts):
         if not words.isdisjoint((concept.name, *concept.aliases)):

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overpaint.cli.console import plain, table
+from overpaint.plan.building import COMPANIONS
 
 if TYPE_CHECKING:
     from overpaint.bench.report import Report
@@ -24,9 +25,12 @@ def asked(edit: Edit) -> str:
     """An edit in the words of a plan."""
     if edit.over is not None:
         return f"debias {edit.source} over " + ", ".join(f"{name} {share:g}" for name, share in edit.over.items())
-    link = {"replace": "with", "rectify": "as", "erase": "to"}[edit.action]
-    becomes = f" {link} {edit.destination}" if edit.destination else " as shown" if edit.images else ""
-    return f"{edit.action} {edit.source}{becomes}"
+    if edit.within:
+        return f"{edit.action} {edit.source} from {edit.within}"
+    becomes = (
+        f" {COMPANIONS[edit.action]} {edit.destination}" if edit.destination else " as shown" if edit.images else ""
+    )
+    return f"{edit.action} {', '.join(edit.edited)}{becomes}"
 
 
 def summary(plan: Plan, metrics: Mapping[str, Any] | None) -> Table:
@@ -41,9 +45,9 @@ def summary(plan: Plan, metrics: Mapping[str, Any] | None) -> Table:
         return made
     made = table(title, "asked", "P(source)", "P(destination)", "ceiling")
     details = metrics["details"]["edits"]
-    edits = {(edit.action, edit.source): edit for edit in plan.edits}
+    edits = {(edit.action, edit.source, edit.within): edit for edit in plan.edits}
     for entry in details[:ROWS]:
-        edit, found = edits[entry["action"], entry["source"]], entry["templates"]
+        edit, found = edits[entry["action"], entry["source"], entry.get("from")], entry["templates"]
         reached = [
             (f"{name}: " if edit.over else "") + _pair(pair) for name, pair in found["P(destination)"].items()
         ] or ["-"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -53,6 +53,10 @@ class Method:
         config: pydantic model of its settings.
         defaults: settings on a given model before the plan's own.
         fit: plan to patch.
+        actions: what it can be asked for, in the words of `Edit.needs`: ``erase``, ``erase from``, ``replace images``.
+        edits: which weights it changes, in a few words.
+        cost: what one concept takes, in a few words.
+        paper: where it was published, or what it is a variant of.
     """
 
     name: str
@@ -61,3 +65,8 @@ class Method:
     config: type[BaseModel]
     defaults: Defaults
     fit: Fit
+    _: KW_ONLY
+    actions: frozenset[str]
+    edits: str
+    cost: str
+    paper: str

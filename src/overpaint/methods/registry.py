@@ -13,12 +13,20 @@ from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
 from overpaint.methods.emcid import presets as emcid
 from overpaint.methods.method import Method
-from overpaint.plan import Plan
+from overpaint.plan import Edit, Plan
+from overpaint.plan.checks import quoted
 
 __all__ = ["METHODS", "configure", "method_of", "resolve"]
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (*emcid.METHODS,)})
 """All methods by name."""
+
+_WORDS = {
+    "erase from": "erase a concept from another one",
+    "erase images": "erase what pictures show",
+    "replace images": "learn a replacement from pictures",
+    "rectify images": "learn a name from pictures",
+}
 
 
 def method_of(plan: Plan) -> Method:
@@ -35,7 +43,8 @@ def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
     """The method's settings: its defaults on this model, overridden by the plan's.
 
     Raises:
-        PlanError: unknown method, model family or setting, or a value that does not fit; one line per problem.
+        PlanError: unknown method, model family or setting, a value that does not fit, or an action that the method
+            does not know; one line per problem.
     """
     method = method_of(plan)
     if backbone.family not in method.families:
@@ -43,6 +52,8 @@ def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
             f"{plan.at('method')}: {method.name} does not work on models of family {backbone.family!r};"
             f" it knows {', '.join(method.families)}"
         )
+    if refused := _refused(plan, method):
+        raise PlanError(*refused)
     defaults = {_field(method.config, name): value for name, value in method.defaults(method.name, backbone).items()}
     own = {_field(method.config, name): value for name, value in plan.settings.items()}
     try:
@@ -54,6 +65,22 @@ def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
 def resolve(plan: Plan, backbone: StableDiffusion) -> dict[str, Any]:
     """All settings of the plan's method with defaults filled in, as JSON data. PlanError as `configure`."""
     return configure(plan, backbone).model_dump(mode="json", by_alias=True)
+
+
+def _refused(plan: Plan, method: Method) -> list[str]:
+    """One line for each thing that the method cannot do, however many edits ask for it."""
+    asking: dict[str, list[Edit]] = {}
+    for edit in plan.edits:
+        missing = [need for need in edit.needs if need not in method.actions]
+        if missing:
+            asking.setdefault(missing[0], []).append(edit)
+    lines = []
+    for need, edits in asking.items():
+        able = [other.name for other in METHODS.values() if need in other.actions]
+        what = quoted(edits[0].source) + (f" and {len(edits) - 1} more" if len(edits) > 1 else "")
+        remedy = f"take {', '.join(able)}" if able else "no method here can"
+        lines.append(f"{edits[0].at}: {method.name} has no way to {_WORDS.get(need, need)} ({what}); {remedy}")
+    return lines
 
 
 def _field(config: type[BaseModel], name: str) -> str:

@@ -18,11 +18,11 @@ from overpaint.plan.where import Problems, Where
 
 __all__ = ["COMPANIONS", "build"]
 
-COMPANIONS = {"replace": "with", "erase": "to", "rectify": "as", "debias": "over"}
+COMPANIONS = {"replace": "with", "erase": "to", "moderate": "to", "rectify": "as", "debias": "over"}
 """The key that says what becomes of the source, by action."""
 
 _PLAN_KEYS = ("model", "method", "settings", "kind", "prompts", "edits", "preserve", "seed")
-_EDIT_KEYS = (*ACTIONS, *COMPANIONS.values(), "kind", "prompts", "seed", "images")
+_EDIT_KEYS = (*ACTIONS, *dict.fromkeys(COMPANIONS.values()), "from", "members", "kind", "prompts", "seed", "images")
 
 Rows = tuple[tuple[Item, ...], tuple[Item, ...]]
 """Edits and preserved concepts."""
@@ -154,17 +154,23 @@ def _what(action: str, found: dict[str, Item], problems: Problems) -> dict[str, 
     known: dict[str, Any] = {"action": action}
     with problems.at(found[action].where):
         known["source"] = checks.concept(values.as_text(found[action]))
-    for other, companion in COMPANIONS.items():
+    for companion in dict.fromkeys(COMPANIONS.values()):
         item = found.get(companion)
         if item is None:
             continue
         with problems.at(item.where):
-            if other != action:
-                raise PlanError(f"'{companion}' belongs to {other}; {action} takes '{COMPANIONS[action]}'")
+            if companion != COMPANIONS[action]:
+                owners = " and ".join(owner for owner, key in COMPANIONS.items() if key == companion)
+                raise PlanError(f"'{companion}' belongs to {owners}; {action} takes '{COMPANIONS[action]}'")
             if action == "debias":
                 known["over"] = values.as_shares(item)
             else:
                 known["destination"] = checks.concept(values.as_text(item))
+    if "from" in found:
+        with problems.at(found["from"].where):
+            known["within"] = checks.concept(values.as_text(found["from"]))
+    if "members" in found:
+        known["members"] = values.as_members(found["members"], problems)
     return known
 
 

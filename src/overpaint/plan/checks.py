@@ -17,7 +17,19 @@ from overpaint.plan.templates import KINDS
 if TYPE_CHECKING:
     from overpaint.plan.model import Edit
 
-__all__ = ["concept", "conflicts", "folded", "kind", "nearest", "plain", "quoted", "seed", "shares", "template"]
+__all__ = [
+    "concept",
+    "conflicts",
+    "folded",
+    "kind",
+    "members",
+    "nearest",
+    "plain",
+    "quoted",
+    "seed",
+    "shares",
+    "template",
+]
 
 # Direction overrides make a plan read otherwise than it acts; a byte order mark inside text is always an accident.
 _HIDDEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -101,6 +113,17 @@ def shares(over: Mapping[str, float]) -> dict[str, float]:
     return {phrase: share / total for phrase, share in cleaned.items()}
 
 
+def members(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of concepts, each once."""
+    cleaned = tuple(concept(name) for name in names)
+    seen: set[str] = set()
+    for name in cleaned:
+        if folded(name) in seen:
+            raise PlanError(f"the member {quoted(name)} is given twice; remove one")
+        seen.add(folded(name))
+    return cleaned
+
+
 def plain(value: Any, depth: int = _DEPTH) -> Any:
     """A setting: text, truth values, finite numbers, None, and lists and mappings of these (copied)."""
     if not depth:
@@ -121,20 +144,23 @@ def plain(value: Any, depth: int = _DEPTH) -> Any:
 def conflicts(
     edits: Iterable[Edit], preserve: Iterable[str], preserved_at: Callable[[int], str]
 ) -> Iterator[tuple[Edit, str]]:
-    """What single edits cannot know: the same source twice, chains, sources that are to be preserved too."""
+    """What single edits cannot know: the same concept twice, chains, concepts that are to be preserved too."""
     edits = list(edits)
     kept = {folded(name): preserved_at(index) for index, name in enumerate(preserve)}
-    sources: dict[str, Edit] = {}
+    changed: dict[str, list[Edit]] = {}
     for edit in edits:
-        first = sources.setdefault(folded(edit.source), edit)
-        if first is not edit:
-            yield edit, f"{quoted(edit.source)} is edited twice, first at {first.at}; remove one of the two"
-        if folded(edit.source) in kept:
-            at = kept[folded(edit.source)]
-            yield edit, f"{quoted(edit.source)} is edited here and preserved at {at}; remove one of the two"
+        for name in edit.edited:
+            earlier = changed.setdefault(folded(name), [])
+            clash = next((other for other in earlier if not _compatible(edit, other)), None)
+            if clash is not None:
+                yield edit, f"{quoted(name)} is edited twice, first at {clash.at}; remove one of the two"
+            if folded(name) in kept:
+                at = kept[folded(name)]
+                yield edit, f"{quoted(name)} is edited here and preserved at {at}; remove one of the two"
+            earlier.append(edit)
     for edit in edits:
         for destination in edit.destinations:
-            other = sources.get(folded(destination))
+            other = next(iter(changed.get(folded(destination), ())), None)
             if other is not None and folded(edit.source) != folded(destination):
                 yield (
                     edit,
@@ -143,6 +169,11 @@ def conflicts(
                         f"name the final concept here, or leave {quoted(destination)} as it is"
                     ),
                 )
+
+
+def _compatible(edit: Edit, other: Edit) -> bool:
+    """Whether both can change the same concept: a cowboy may lose his hat and his horse."""
+    return bool(edit.within and other.within) and folded(edit.source) != folded(other.source)
 
 
 def _text(text: str, breaks: bool = False) -> str:

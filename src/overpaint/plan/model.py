@@ -18,7 +18,7 @@ from overpaint.plan.where import Where
 
 __all__ = ["ACTIONS", "Action", "Edit", "Plan"]
 
-Action = Literal["replace", "erase", "rectify", "debias"]
+Action = Literal["replace", "erase", "moderate", "rectify", "debias"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
@@ -39,14 +39,19 @@ class Edit(_Data):
 
     Attributes:
         action: `replace` draws the destination instead; `erase` forgets; `rectify` teaches a misunderstood name;
-            `debias` draws several destinations in given shares.
+            `moderate` forgets a general concept, whether it, its members or only its category are named; `debias`
+            draws several destinations in given shares.
         source: the concept as written in prompts.
-        destination: what it becomes (replace, rectify), the anchor of an erasure, or None: the method's own way.
+        destination: what it becomes (replace, rectify), the anchor of erase and moderate, or None: the method's own
+            way.
+        within: for erase, the only concept that is to lose the source (the hat of a cowboy); None: all do.
+        members: for moderate, concepts that belong to the source (weapon: pistol, sword), all to disappear.
         over: for debias, the wanted share of each destination phrase, summing to 1.
         kind: a name in `templates.KINDS`.
         prompts: templates with one ``{}``; those of the kind if none are given.
         seed: overrides the plan's.
-        images: pictures of what the source should look like; rectify may do with them alone.
+        images: pictures of what the source should look like; rectify may do with them alone. For erase, the pictures
+            that are to be forgotten under the source's name.
         where: the line this was read from; never part of equality, hashes and files.
 
     Raises:
@@ -56,6 +61,8 @@ class Edit(_Data):
     action: Action
     source: str
     destination: str | None = None
+    within: str | None = None
+    members: tuple[str, ...] = ()
     over: dict[str, float] | None = None
     kind: str = DEFAULT_KIND
     prompts: tuple[str, ...] = ()
@@ -65,8 +72,8 @@ class Edit(_Data):
 
     @property
     def key(self) -> str:
-        """Identifies the edit within its plan, whatever its position: ``replace:pistol``."""
-        return f"{self.action}:{self.source}"
+        """Identifies the edit within its plan, whatever its position: ``replace:pistol``, ``erase:hat from:cowboy``."""
+        return f"{self.action}:{self.source}" + (f" from:{self.within}" if self.within else "")
 
     @property
     def at(self) -> str:
@@ -80,14 +87,35 @@ class Edit(_Data):
             return tuple(self.over)
         return () if self.destination is None else (self.destination,)
 
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """The names that mean something else afterwards; ``erase X from Y`` changes Y alone."""
+        return (self.within,) if self.within else (self.source, *self.members)
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """Every concept that the edit names, each once."""
+        return tuple(dict.fromkeys((self.source, *self.edited, *self.destinations)))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a method must be able to do: the action, and ``erase from``, ``rectify images``... where it is asked."""
+        extras = {"from": self.within, "images": self.images}
+        return (self.action, *(f"{self.action} {extra}" for extra, asked in extras.items() if asked))
+
     def fingerprint(self) -> str:
         """Hash of what the edit says, pictures by their bytes: 64 hexadecimal digits."""
         return _digest(_content(self))
 
-    @field_validator("source", "destination")
+    @field_validator("source", "destination", "within")
     @classmethod
     def _clean(cls, text: str | None) -> str | None:
         return None if text is None else checks.concept(text)
+
+    @field_validator("members")
+    @classmethod
+    def _members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        return checks.members(members)
 
     @field_validator("over")
     @classmethod
@@ -123,13 +151,28 @@ class Edit(_Data):
             raise PlanError(f"{what} does not say with what; write with: the concept to draw instead")
         elif self.destination is None and self.action == "rectify" and not self.images:
             raise PlanError(f"{what} does not say as what; write as: a name that the model knows, or images: pictures")
-        if self.images and self.action not in ("replace", "rectify"):
-            raise PlanError(f"{what} takes no images; leave them out, or write replace or rectify")
+        if self.images and self.action not in ("replace", "rectify", "erase"):
+            raise PlanError(f"{what} takes no images; leave them out, or write replace, rectify or erase")
+        if self.within is not None:
+            self._check_within(what)
+        if self.members and self.action != "moderate":
+            raise PlanError(f"{what} takes no members; make one edit of each, or write moderate")
+        for member in self.members:
+            if checks.folded(member) in {checks.folded(phrase) for phrase in (self.source, *self.destinations)}:
+                raise PlanError(f"{what}: {checks.quoted(member)} is no member of itself; remove it from members")
         if any(checks.folded(self.source) == checks.folded(phrase) for phrase in self.destinations):
             raise PlanError(f"{what} becomes itself; name another destination")
         if not self.prompts:
             object.__setattr__(self, "prompts", KINDS[self.kind].prompts)  # frozen for everyone else
         return self
+
+    def _check_within(self, what: str) -> None:
+        if self.action != "erase":
+            raise PlanError(f"{what} takes no 'from'; leave it out, or write erase")
+        if self.destination is not None:
+            raise PlanError(f"{what} has both 'from' and an anchor; leave one of the two out")
+        if checks.folded(self.source) == checks.folded(self.within or ""):
+            raise PlanError(f"{what} from itself; leave 'from' out to erase it everywhere")
 
 
 class Plan(_Data):
@@ -240,7 +283,11 @@ class Plan(_Data):
 
 
 def _content(edit: Edit) -> dict[str, Any]:
-    return {**edit.model_dump(mode="json"), "images": [_picture(path, edit) for path in edit.images]}
+    content = edit.model_dump(mode="json")
+    for later in ("within", "members"):  # came after the first runs: unused, they leave a fingerprint as it was
+        if not content[later]:
+            del content[later]
+    return {**content, "images": [_picture(path, edit) for path in edit.images]}
 
 
 def _picture(path: Path, edit: Edit) -> str:

@@ -1,7 +1,8 @@
 """CSV: one edit or one preserved concept per row, read into the same tree as YAML so that one set of rules serves both.
 
-``source,destination`` alone means replace. Optional columns: ``edit`` (replace, erase, rectify, debias), ``kind``,
-``seed``, ``preserve`` (yes makes the row's source a preserved concept). Debias takes equal shares: ``man | woman``.
+``source,destination`` alone means replace. Optional columns: ``edit`` (replace, erase, moderate, rectify, debias),
+``kind``, ``seed``, ``preserve`` (yes makes the row's source a preserved concept), ``from`` (erase the source from this
+concept alone), ``members`` (of a moderated concept: ``pistol | sword``). Debias takes equal shares: ``man | woman``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from overpaint.plan.where import Problems, Where
 
 __all__ = ["COLUMNS", "rows"]
 
-COLUMNS = ("source", "destination", "edit", "kind", "seed", "preserve")
+COLUMNS = ("source", "destination", "edit", "kind", "seed", "preserve", "from", "members")
 _SYNONYMS = {
     "dest": "destination",
     "target": "destination",
@@ -95,7 +96,7 @@ def _preserved(row: dict[str, Item]) -> bool:
         return False
     if said.casefold() not in _YES:
         raise PlanError(f"preserve is {checks.quoted(said)}; write yes, or leave it empty")
-    extra = [name for name in ("destination", "edit", "seed") if _cell(row, name)]
+    extra = [name for name in ("destination", "edit", "seed", "from", "members") if _cell(row, name)]
     if extra:
         raise PlanError(f"a preserved concept has no {' and no '.join(extra)}; clear the cell, or make two rows")
     return True
@@ -109,22 +110,28 @@ def _edit(row: dict[str, Item], where: Where) -> Item:
     if not _cell(row, "source"):
         raise PlanError("no source; fill the cell")
     destination = _cell(row, "destination")
-    if not destination and action != "erase":
+    if not destination and action not in ("erase", "moderate"):
         remedy = "fill the cell" + ("" if _cell(row, "edit") else ", or say erase in a column edit")
         raise PlanError(f"{action} {checks.quoted(_cell(row, 'source'))} has no destination; {remedy}")
     pairs = [(action, row["source"])]
     if action == "debias":
-        phrases = (phrase.strip() for phrase in destination.split("|"))
-        pairs.append(("over", Item(tuple(Item(phrase, where, phrase) for phrase in phrases), where)))
+        pairs.append(("over", _several(destination, where)))
     elif destination:
         pairs.append((COMPANIONS[action], row["destination"]))
-    if _cell(row, "kind"):
-        pairs.append(("kind", row["kind"]))
+    pairs += [(name, row[name]) for name in ("from", "kind") if _cell(row, name)]
+    if _cell(row, "members"):
+        pairs.append(("members", _several(_cell(row, "members"), where)))
     if seed := _cell(row, "seed"):
         if not seed.isascii() or not seed.isdigit():
             raise PlanError(f"the seed {checks.quoted(seed)} is not a whole number; write one, such as 7")
         pairs.append(("seed", Item(int(seed[:40]), where, seed)))
     return Item(tuple((Item(name, where, name), item) for name, item in pairs), where, mapping=True)
+
+
+def _several(cell: str, where: Where) -> Item:
+    """The names in one cell: ``man | woman``."""
+    names = (name.strip() for name in cell.split("|"))
+    return Item(tuple(Item(name, where, name) for name in names), where)
 
 
 def _cell(row: dict[str, Item], name: str) -> str:

@@ -11,13 +11,26 @@ from overpaint.plan import checks
 from overpaint.plan.marked import Item
 from overpaint.plan.where import Problems, Where
 
-__all__ = ["as_fields", "as_images", "as_list", "as_prompts", "as_seed", "as_settings", "as_shares", "as_text"]
+__all__ = [
+    "as_fields",
+    "as_images",
+    "as_list",
+    "as_members",
+    "as_prompts",
+    "as_seed",
+    "as_settings",
+    "as_shares",
+    "as_text",
+]
 
 _SYNONYMS = {
     **dict.fromkeys(("remove", "delete", "forget", "unlearn", "ban", "block"), "erase"),
-    **dict.fromkeys(("change", "swap", "update", "edit", "source", "from"), "replace"),
+    **dict.fromkeys(("change", "swap", "update", "edit", "source"), "replace"),
     **dict.fromkeys(("correct", "fix", "alias"), "rectify"),
     **dict.fromkeys(("balance", "unbias"), "debias"),
+    **dict.fromkeys(("soften", "tame"), "moderate"),
+    **dict.fromkeys(("of", "within", "out of"), "from"),
+    **dict.fromkeys(("including", "such as", "instances", "examples"), "members"),
     **dict.fromkeys(("by", "into", "dest", "destination", "target"), "with"),
     **dict.fromkeys(("anchor", "toward", "towards"), "to"),
     **dict.fromkeys(("shares", "ratios", "between"), "over"),
@@ -28,7 +41,7 @@ _SYNONYMS = {
     **dict.fromkeys(("options", "config", "hparams", "parameters"), "settings"),
     **dict.fromkeys(("pictures", "photos", "image"), "images"),
 }
-_MAY_BE_EMPTY = frozenset(("settings", "kind", "prompts", "preserve", "seed", "to", "images"))
+_MAY_BE_EMPTY = frozenset(("settings", "kind", "prompts", "preserve", "seed", "to", "from", "members", "images"))
 
 
 def as_fields(item: Item, known: Collection[str], problems: Problems) -> dict[str, Item]:
@@ -102,6 +115,15 @@ def as_prompts(item: Item, problems: Problems) -> tuple[str, ...]:
     if item.value == ():
         problems.add(item.where, "no prompts; write at least one with the slot {}, or remove the key")
     return tuple(prompts)
+
+
+def as_members(item: Item, problems: Problems) -> tuple[str, ...]:
+    """One name or several, each once."""
+    names: list[str] = []
+    for one in _one_or_more(item):
+        with problems.at(one.where):
+            names = list(checks.members((*names, as_text(one))))
+    return tuple(names)
 
 
 def as_images(item: Item, folder: Path, problems: Problems, *, check: bool) -> tuple[Path, ...]:

@@ -57,6 +57,10 @@ def _edit(edit: Edit) -> dict[str, Any]:
     becomes = edit.over if edit.over is not None else edit.destination
     if becomes is not None:
         words[COMPANIONS[edit.action]] = becomes
+    if edit.within is not None:
+        words["from"] = edit.within
+    if edit.members:
+        words["members"] = list(edit.members)
     words["kind"] = edit.kind
     words["prompts"] = list(edit.prompts)
     if edit.seed is not None:

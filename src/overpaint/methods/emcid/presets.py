@@ -8,8 +8,10 @@ from overpaint.methods.method import Method
 
 __all__ = ["METHODS"]
 
+_ACTIONS = frozenset(("replace", "replace images", "rectify", "rectify images", "erase", "debias"))
 
-def _emcid(name: str, summary: str) -> Method:
+
+def _emcid(name: str, summary: str, cost: str) -> Method:
     return Method(
         name,
         summary,
@@ -17,11 +19,23 @@ def _emcid(name: str, summary: str) -> Method:
         EmcidConfig,
         lambda preset, backbone: defaults(preset, backbone.family, len(backbone.text.blocks)),
         emcid.fit,
+        actions=_ACTIONS,
+        edits="text encoder: feed-forward output matrices of some blocks",
+        cost=cost,
+        paper="EMCID, arXiv 2403.13807",
     )
 
 
 METHODS: tuple[Method, ...] = (
-    _emcid("emcid", "text encoder, values by self-distillation, closed form over several blocks; our defaults"),
-    _emcid("emcid-copy", "the same with values copied from the destination: no optimisation, seconds"),
-    _emcid("emcid-paper", "the same as published (arXiv 2403.13807)"),
+    _emcid(
+        "emcid",
+        "text encoder, values by self-distillation, closed form over several blocks; our defaults",
+        "40 to 200 steps for one vector",
+    ),
+    _emcid(
+        "emcid-copy",
+        "the same with values copied from the destination: no optimisation, seconds",
+        "a few text encodings",
+    ),
+    _emcid("emcid-paper", "the same as published (arXiv 2403.13807)", "200 steps for one vector"),
 )
