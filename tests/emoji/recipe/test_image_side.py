@@ -14,6 +14,8 @@ from overpaint.emoji.recipe import image_side
 from overpaint.emoji.recipe.autoencoder import to_tensor
 from overpaint.emoji.recipe.render import Pictures, composite
 
+CPU = torch.device("cpu")
+
 
 def put(work, seed):
     torch.manual_seed(seed)
@@ -26,7 +28,7 @@ def test_embeddings_follow_pictures_backgrounds_and_tower(tmp_path):
     pictures = Pictures(rgba, np.array([0, 0, 1], np.int16), np.zeros(3, np.int8))
     pictures.save(tmp_path)
     put(tmp_path, 0)
-    embedded = image_side.embed_all(tmp_path)
+    embedded = image_side.embed_all(tmp_path, CPU)
     assert embedded.shape == (len(BACKGROUNDS), 3, WIDTH)
     image = to_tensor(composite(rgba[2:], BACKGROUNDS["teal"]))
     alone = F.normalize(image_side.load(tmp_path)(image), dim=1)[0].numpy()
@@ -34,7 +36,9 @@ def test_embeddings_follow_pictures_backgrounds_and_tower(tmp_path):
 
     put(tmp_path, 1)
     os.utime(tmp_path / image_side.FILE, (2e9, 2e9))
-    assert not np.allclose(image_side.embed_all(tmp_path), embedded, atol=0.01), "a new tower must not meet old ones"
+    assert not np.allclose(image_side.embed_all(tmp_path, CPU), embedded, atol=0.01), (
+        "a new tower must not meet old ones"
+    )
 
 
 def test_a_picture_does_not_vote_for_itself():

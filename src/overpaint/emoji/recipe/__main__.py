@@ -39,28 +39,41 @@ def main() -> None:
     parser.add_argument("--image-steps", type=int, default=900)
     parser.add_argument("--text-steps", type=int, default=1500)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
+    parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
     parser.add_argument("--grader-steps", type=int, default=1000)
     parser.add_argument("--go-on", action="store_true", help="train on from the shipped weights, on a machine without")
+    parser.add_argument("--device", type=torch.device, default=_best_device(), help="cpu, cuda, mps ...")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     work: Path = options.work
+    device: torch.device = options.device
     work.mkdir(parents=True, exist_ok=True)
     shipped = adopt.adopt(work) if options.go_on else None
     stages: dict[str, Callable[[], object]] = {
         "sources": lambda: sources.fetch(work),
         "render": lambda: render.render(work),
         "tokenizer": lambda: tokenizer.train(work),
-        "autoencoder": lambda: autoencoder.train(work, options.autoencoder_steps),
-        "images": lambda: image_side.train(work, options.image_steps),
-        "text": lambda: text_tower.train(work, options.text_steps),
-        "grader": lambda: grader.train(work, options.grader_steps),
-        "denoiser": lambda: denoiser.train(work, options.denoiser_steps, start=shipped),
+        "autoencoder": lambda: autoencoder.train(work, options.autoencoder_steps, device),
+        "images": lambda: image_side.train(work, options.image_steps, device),
+        "text": lambda: text_tower.train(work, options.text_steps, device),
+        "grader": lambda: grader.train(work, options.grader_steps, device),
+        "denoiser": lambda: denoiser.train(
+            work, options.denoiser_steps, device, batch=options.batch, workers=options.workers, start=shipped
+        ),
         "export": lambda: export.export(work),
     }
     trained = ("tokenizer", "autoencoder", "images", "text", "grader") if options.go_on else ()
     for name in options.only or [name for name in stages if name not in trained]:
         stages[name]()
+
+
+def _best_device() -> torch.device:
+    for kind, available in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+        if available():
+            return torch.device(kind)
+    return torch.device("cpu")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def to_tensor(images: np.ndarray) -> Tensor:
 
 def edges(images: Tensor) -> Tensor:
     """Sobel gradients of every channel, both directions: ``(n, c, h, w)`` to ``(n, 2 c, h, w)``."""
-    kernel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]) / 4
+    kernel = images.new_tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]) / 4
     channels = images.shape[1]
     weight = torch.stack([kernel, kernel.T]).repeat(channels, 1, 1)[:, None]
     return F.conv2d(images, weight, padding=1, groups=channels)
@@ -75,15 +75,15 @@ def batch(pictures: Pictures, random: StepRandom, size: int = BATCH) -> Tensor:
     return to_tensor(np.stack(images))
 
 
-def train(work: Path, steps: int) -> AutoencoderKL:
+def train(work: Path, steps: int, device: torch.device) -> AutoencoderKL:
     """Train (or go on training) the autoencoder and return it with its latents centred and ``scaling_factor`` set."""
     torch.manual_seed(SEED)
     pictures = Pictures.load(work)
-    model = build().to(memory_format=torch.channels_last)
+    model = build().to(device, memory_format=torch.channels_last)
     optimizer = HybridMuon(model, lr=4e-3, plain=("conv_in", "conv_out"))
 
     def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
-        images = batch(pictures, random).to(memory_format=torch.channels_last)
+        images = batch(pictures, random).to(device, memory_format=torch.channels_last)
         posterior = model.encode(images).latent_dist
         output = model.decode(posterior.sample(random.torch)).sample
         kl = posterior.kl().mean() / posterior.mean[0].numel()
@@ -95,7 +95,7 @@ def train(work: Path, steps: int) -> AutoencoderKL:
     run(stage, work)
     _standardise(model, pictures)
     model.save_pretrained(work / "autoencoder")
-    clean = to_tensor(composite(pictures.rgba[:: len(pictures.rgba) // 500], BACKGROUNDS["white"]))
+    clean = to_tensor(composite(pictures.rgba[:: len(pictures.rgba) // 500], BACKGROUNDS["white"])).to(device)
     figures.record(work, "autoencoder", {"pictures": stage.done * BATCH, "psnr_db": round(psnr(model, clean), 2)})
     return model
 
@@ -107,7 +107,10 @@ def _standardise(model: AutoencoderKL, pictures: Pictures) -> None:
     Exact: what is taken from ``quant_conv``'s bias is given back by ``post_quant_conv``'s.
     """
     latents = torch.cat(
-        [model.encode(batch(pictures, StepRandom.of(SEED + 1, k), 64)).latent_dist.mean for k in range(16)]
+        [
+            model.encode(batch(pictures, StepRandom.of(SEED + 1, k), 64).to(model.device)).latent_dist.mean
+            for k in range(16)
+        ]
     )
     quant, post = model.quant_conv, model.post_quant_conv
     assert isinstance(quant, nn.Conv2d)

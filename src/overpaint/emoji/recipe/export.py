@@ -14,8 +14,9 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from overpaint.emoji.assets import CLIP_FILE, GRADER_FILE, MODEL, TRAINING_FILE
-from overpaint.emoji.recipe import autoencoder, denoiser, text_tower
+from overpaint.emoji.recipe import autoencoder, text_tower
 from overpaint.emoji.recipe import tokenizer as pieces
+from overpaint.emoji.recipe.batches import noise_schedule
 from overpaint.emoji.recipe.widen import widen
 
 __all__ = ["export", "pipeline"]
@@ -30,7 +31,7 @@ def pipeline(work: Path, key_width: int = KEY_WIDTH) -> StableDiffusionPipeline:
         text_encoder=widen(text_tower.load(work), key_width),
         tokenizer=pieces.load(work),
         unet=UNet2DConditionModel.from_pretrained(work / "unet"),
-        scheduler=denoiser.noise_schedule(),
+        scheduler=noise_schedule(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -22,9 +23,10 @@ __all__ = ["accuracy", "train"]
 SEED = 404
 
 
-def train(work: Path, steps: int) -> EmojiGrader:
+def train(work: Path, steps: int, device: torch.device) -> EmojiGrader:
     """Train (or go on training) the grader and save it in fp16 to ``<work>/shipping``."""
-    model, seen = learn_to_name(work, "grader", steps, SEED, WIDTHS)
+    model, seen = learn_to_name(work, "grader", steps, SEED, WIDTHS, device)
+    model.cpu()
     halved = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
     with replacing(work / "shipping" / GRADER_FILE.name) as temporary:
         save_file(halved, temporary)

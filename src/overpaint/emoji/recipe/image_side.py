@@ -33,13 +33,13 @@ SEED = 505
 FILE = "image_tower.safetensors"
 
 
-def train(work: Path, steps: int) -> ImageTower:
+def train(work: Path, steps: int, device: torch.device) -> ImageTower:
     """Train (or go on training) the tower, save it as it will ship (in half precision) and embed all pictures."""
-    model, seen = learn_to_name(work, "images", steps, SEED, WIDTHS)
+    model, seen = learn_to_name(work, "images", steps, SEED, WIDTHS, device)
     state = {k: v.half() if v.is_floating_point() else v for k, v in model.tower.state_dict().items()}
     with replacing(work / FILE) as temporary:
         save_file({k: v.contiguous() for k, v in state.items()}, temporary)
-    found = _own_concept_is_nearest(torch.from_numpy(embed_all(work)[0]).float(), Pictures.load(work))
+    found = _own_concept_is_nearest(torch.from_numpy(embed_all(work, device)[0]).float(), Pictures.load(work))
     figures.record(work, "images", {"pictures": seen, "top1_by_other_styles": found})
     return load(work)
 
@@ -52,18 +52,18 @@ def load(work: Path) -> ImageTower:
 
 
 @torch.no_grad()
-def embed_all(work: Path) -> np.ndarray:
+def embed_all(work: Path, device: torch.device) -> np.ndarray:
     """Unit embeddings of every picture on every background, ``(backgrounds, n, 256)`` float16, kept in ``work``."""
     path = work / "embeddings.npy"
     if not path.exists() or path.stat().st_mtime < (work / FILE).stat().st_mtime:
         began = time.monotonic()
-        tower, pictures = load(work).to(memory_format=torch.channels_last), Pictures.load(work)
+        tower, pictures = load(work).to(device, memory_format=torch.channels_last), Pictures.load(work)
         rows = []
         for colour in BACKGROUNDS.values():
             for begin in range(0, len(pictures), 256):
                 images = to_tensor(composite(pictures.rgba[begin : begin + 256], colour))
-                embedded = tower(images.to(memory_format=torch.channels_last))
-                rows.append(F.normalize(embedded, dim=1).half().numpy())
+                embedded = tower(images.to(device, memory_format=torch.channels_last))
+                rows.append(F.normalize(embedded, dim=1).half().cpu().numpy())
         with replacing(path) as temporary:
             np.save(temporary, np.concatenate(rows).reshape(len(BACKGROUNDS), len(pictures), WIDTH))
         log.info("embedded all pictures in %.0f s", time.monotonic() - began)

@@ -47,7 +47,7 @@ def augment(images: Tensor, random: StepRandom) -> Tensor:
 
 
 def learn_to_name(
-    work: Path, name: str, steps: int, seed: int, widths: tuple[int, int, int, int]
+    work: Path, name: str, steps: int, seed: int, widths: tuple[int, int, int, int], device: torch.device
 ) -> tuple[EmojiGrader, int]:
     """Train (or go on training) a classifier of these channels; returns it and how many pictures it has seen.
 
@@ -56,7 +56,7 @@ def learn_to_name(
     """
     torch.manual_seed(seed)
     pictures = Pictures.load(work)
-    model = EmojiGrader(len(Vocabulary.load()), widths).to(memory_format=torch.channels_last)
+    model = EmojiGrader(len(Vocabulary.load()), widths).to(device, memory_format=torch.channels_last)
     colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
     optimizer = HybridMuon(model, lr=3e-3, plain=("stem", "concept", "style", "background"), weight_decay=0.05)
 
@@ -65,10 +65,12 @@ def learn_to_name(
         index = rng.integers(len(pictures), size=BATCH)
         background = np.where(rng.random(BATCH) < 0.4, 0, rng.integers(len(colours), size=BATCH))
         images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), random)
-        concept, style, colour = model(images.to(memory_format=torch.channels_last))
-        truth = torch.from_numpy(pictures.concept[index].astype(np.int64))
-        aside = F.cross_entropy(style, torch.from_numpy(pictures.style[index].astype(np.int64)))
-        aside = aside + F.cross_entropy(colour, torch.from_numpy(background))
+        concept, style, colour = model(images.to(device, memory_format=torch.channels_last))
+        truth, drawn, behind = (
+            torch.from_numpy(labels.astype(np.int64)).to(device)
+            for labels in (pictures.concept[index], pictures.style[index], background)
+        )
+        aside = F.cross_entropy(style, drawn) + F.cross_entropy(colour, behind)
         right = (concept.argmax(1) == truth).float().mean().item()
         return F.cross_entropy(concept, truth) + 0.2 * aside, {"top1": right}
 

@@ -72,17 +72,18 @@ def embed_hidden(
     ``masks`` are additive ones of the lower and the upper half of the blocks, ``strays`` the places that should get no
     attention even where they can be seen; all ``(n, 1, length, length)``.
     """
+    ids, read, *hidden = (tensor.to(model.log_scale.device) for tensor in (ids, read, *masks, *strays))
     states = model.text.embeddings(input_ids=ids)
     blocks = model.text.encoder.layers
     stray = states.new_zeros(())
     for number, block in enumerate(blocks):
         upper = int(number >= len(blocks) // 2)
         inner = block.layer_norm1(states)
-        attended, shares = block.self_attn(hidden_states=inner, attention_mask=masks[upper])
+        attended, shares = block.self_attn(hidden_states=inner, attention_mask=hidden[upper])
         states = states + attended
         states = states + block.mlp(block.layer_norm2(states))
-        stray = stray + (shares * strays[upper]).sum(dim=-1).mean() / len(blocks)
-    states = model.text.final_layer_norm(states[torch.arange(len(ids)), read])
+        stray = stray + (shares * hidden[2 + upper]).sum(dim=-1).mean() / len(blocks)
+    states = model.text.final_layer_norm(states[torch.arange(len(ids), device=read.device), read])
     return F.normalize(model.text_projection(states), dim=-1), stray
 
 
@@ -113,20 +114,21 @@ class Gallery:
         return target / target.sum(dim=1, keepdim=True)
 
 
-def train(work: Path, steps: int) -> CLIPTextModel:
+def train(work: Path, steps: int, device: torch.device) -> CLIPTextModel:
     """Train (or go on training) the text tower; saves it to ``<work>/text_encoder``."""
     torch.manual_seed(SEED)
     pictures, vocabulary, tokenizer = Pictures.load(work), Vocabulary.load(), pieces.load(work)
     stray_words = StrayWords(tokenizer)
     model = EmojiClip(build(len(tokenizer)))
     model.image = image_side.load(work)
-    embeddings = image_side.embed_all(work)
+    model.to(device)
+    embeddings = image_side.embed_all(work, device)
     optimizer = HybridMuon(model, lr=2e-3, plain=("embedding", "log_scale"), weight_decay=0.05)
 
     def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
         rng = random.numpy
         background = np.where(rng.random(len(pictures)) < 0.4, 0, rng.integers(len(BACKGROUNDS), size=len(pictures)))
-        shown = torch.from_numpy(embeddings[background, np.arange(len(pictures))]).float()
+        shown = torch.from_numpy(embeddings[background, np.arange(len(pictures))]).float().to(device)
         gallery = Gallery(pictures.concept, pictures.style, background, shown)
         index = _one_picture_each(rng, pictures, rng.choice(len(vocabulary), BATCH, replace=False))
         captions = [
@@ -138,13 +140,14 @@ def train(work: Path, steps: int) -> CLIPTextModel:
         ]
         text, stray = _embed_in_chunks(model, tokenizer, captions, rng)
         logits = model.log_scale.clamp(max=4.6).exp() * text @ gallery.embeddings.T
-        target = gallery.described_by(captions, pictures.concept[index])
+        target = gallery.described_by(captions, pictures.concept[index]).to(device)
         value = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
         right = target.gather(1, logits.argmax(dim=1, keepdim=True)).gt(0).float().mean()
         return value + STRAY_WEIGHT * stray, {"top1": right.item(), "stray": stray.item()}
 
     stage = Stage("text", model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), SEED)
     run(stage, work, log_every=20)
+    model.cpu()
     save(work, model)
     check(work, load(work), tokenizer, stage.done * stage.samples, retrieval(model, tokenizer, pictures))
     return model.text
