@@ -74,6 +74,7 @@ def test_what_an_edit_changes_and_asks_of_a_method() -> None:
     assert WEAPONS.destinations == ("toy",)
     pictures = Edit(action="erase", source="a", images=(Path("b.png"),))
     assert pictures.needs == ("erase", "erase images")
+    assert (WEAPONS.needs, PISTOL.needs) == (("moderate", "moderate to"), ("replace",))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method
 """All methods by name."""
 
 _WORDS = {
+    "erase to": "erase towards an anchor",
+    "moderate to": "moderate towards an anchor",
     "erase from": "erase a concept from another one",
     "erase images": "erase what pictures show",
     "replace images": "learn a replacement from pictures",

@@ -99,8 +99,12 @@ class Edit(_Data):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What a method must be able to do: the action, and ``erase from``, ``rectify images``... where it is asked."""
-        extras = {"from": self.within, "images": self.images}
+        """What a method must be able to do: the action, and ``erase to``, ``erase from``, ``rectify images``... if asked.
+
+        An anchor counts where it may be left out.
+        """
+        anchor = self.destination if self.action in ("erase", "moderate") else None
+        extras = {"to": anchor, "from": self.within, "images": self.images}
         return (self.action, *(f"{self.action} {extra}" for extra, asked in extras.items() if asked))
 
     def fingerprint(self) -> str:

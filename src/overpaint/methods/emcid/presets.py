@@ -8,7 +8,7 @@ from overpaint.methods.method import Method
 
 __all__ = ["METHODS"]
 
-_ACTIONS = frozenset(("replace", "replace images", "rectify", "rectify images", "erase", "debias"))
+_ACTIONS = frozenset(("replace", "replace images", "rectify", "rectify images", "erase", "erase to", "debias"))
 
 
 def _emcid(name: str, summary: str, cost: str) -> Method:
