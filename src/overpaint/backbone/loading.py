@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from overpaint.backbone.devices import best_device
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError
 
@@ -47,7 +48,7 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise BackboneError(f"model {str(model)!r}: cannot be loaded ({reason})") from error
     # cast afterwards: transformers takes the type from the file and diffusers does not, and the mix would not run
-    _move(pipe, device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype or torch.float32)
+    _move(pipe, device or best_device(), dtype or torch.float32)
     return pipe
 
 

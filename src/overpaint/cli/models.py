@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from overpaint.backbone.stable_diffusion import StableDiffusion
     from overpaint.bench.grader import ConceptGrader
 
-__all__ = ["best_device", "grader_for", "open_backbone"]
+__all__ = ["device_for", "grader_for", "open_backbone"]
 
 
-def best_device(wanted: str | None) -> str:
+def device_for(wanted: str | None) -> str:
     """The device asked for, else the GPU of NVIDIA, AMD or Apple if there is one, else the CPU.
 
     Raises:
@@ -24,8 +24,10 @@ def best_device(wanted: str | None) -> str:
     """
     import torch
 
+    from overpaint.backbone.devices import best_device
+
     if wanted is None:
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return str(best_device())
     try:
         torch.zeros(1, device=wanted)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -39,7 +41,7 @@ def open_backbone(model: str, device: str | None) -> StableDiffusion:
         _quiet()
         from overpaint.backbone.loading import backbone_of, load
 
-        pipe = load(model, best_device(device))
+        pipe = load(model, device_for(device))
         pipe.set_progress_bar_config(disable=True)
         return backbone_of(pipe)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from overpaint.backbone.devices import best_device
 from overpaint.emoji.recipe import (
     adopt,
     autoencoder,
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
     parser.add_argument("--grader-steps", type=int, default=1000)
     parser.add_argument("--go-on", action="store_true", help="train on from the shipped weights, on a machine without")
-    parser.add_argument("--device", type=torch.device, default=_best_device(), help="cpu, cuda, mps ...")
+    parser.add_argument("--device", type=torch.device, default=best_device(), help="cpu, cuda, mps ...")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
@@ -67,13 +68,6 @@ def main() -> None:
     trained = ("tokenizer", "autoencoder", "images", "text", "grader") if options.go_on else ()
     for name in options.only or [name for name in stages if name not in trained]:
         stages[name]()
-
-
-def _best_device() -> torch.device:
-    for kind, available in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
-        if available():
-            return torch.device(kind)
-    return torch.device("cpu")
 
 
 if __name__ == "__main__":
