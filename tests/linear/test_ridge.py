@@ -124,3 +124,29 @@ def test_weight_must_be_positive() -> None:
     keys, residual, moment, _ = problem(5, 4, 2, 1)
     with pytest.raises(ValueError, match="positive"):
         ridge_update(keys, residual, moment, 0.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), n=st.integers(1, 14), m=st.integers(0, 6), identity=st.booleans())
+def test_within_a_subspace_it_is_the_least_squares_of_that_subspace(seed: int, n: int, m: int, identity: bool) -> None:
+    keys, residual, moment, protected = problem(seed, 10, 4, n, m)
+    basis = torch.linalg.qr(problem(seed + 1, 10, 4, 6)[0]).Q
+    eye = torch.eye(10, dtype=torch.float64)
+    c = penalty(eye if identity else moment, jitter=0.0)
+    got = ridge_update(keys, residual, None if identity else c, 0.7, protected, basis)
+    inner = least_squares(basis.mT @ keys, residual, basis.mT @ c.moment @ basis, 0.7, basis.mT @ protected)
+    torch.testing.assert_close(got.matrix, inner @ basis.mT, rtol=1e-5, atol=1e-6)
+    outside = eye - basis @ basis.mT
+    assert (got.matrix @ outside).abs().max() < 1e-12 * got.matrix.abs().max()
+
+
+@pytest.mark.parametrize("n", [3, 30])
+def test_no_moment_is_the_identity(n: int) -> None:
+    keys, residual, _, protected = problem(6, 8, 5, n, 2)
+    eye = penalty(torch.eye(8, dtype=torch.float64), jitter=0.0)
+    torch.testing.assert_close(
+        ridge_update(keys, residual, None, 0.3, protected).matrix,
+        ridge_update(keys, residual, eye, 0.3, protected).matrix,
+        rtol=1e-11,
+        atol=1e-12,
+    )

@@ -8,6 +8,10 @@ keys whose values must stay, the change ``D`` (out, in) of a linear layer that m
 is ``D = R K^T (w C + K K^T + P P^T)^-1`` (MEMIT, arXiv 2210.07229, equation 14; EMCID, arXiv 2403.13807, section 3.3;
 UCE, arXiv 2308.14761, equation 7, is the case C = I). ``P`` holds single keys to keep, scaled by the root of their
 weight. ``D`` has rank n at most and is returned as two factors.
+
+Keys whose outputs must stay to the last digit are no matter of weights: ``D`` may be bound to read only ``within`` a
+subspace that is orthogonal to them (`overpaint.linear.subspace`; the null space of SPEED, arXiv 2503.07392). With an
+orthonormal basis B of it, ``D = D' B^T``, and ``D'`` solves the same problem for keys ``B^T K``.
 """
 
 from __future__ import annotations
@@ -76,7 +80,12 @@ def alpha_weight(weight: float, alpha: float) -> float:
 
 
 def ridge_update(
-    keys: Tensor, residual: Tensor, moment: Tensor | Penalty, weight: float, protected: Tensor | None = None
+    keys: Tensor,
+    residual: Tensor,
+    moment: Tensor | Penalty | None,
+    weight: float,
+    protected: Tensor | None = None,
+    within: Tensor | None = None,
 ) -> Factors:
     """``D = R K^T (w C + K K^T + P P^T)^-1`` as ``up = R`` (out, n), ``down`` (n, in), float64.
 
@@ -86,24 +95,35 @@ def ridge_update(
     Args:
         keys: K (in, n).
         residual: R (out, n), what the layer's output lacks at each key.
-        moment: C (in, in) or its `Penalty`.
+        moment: C (in, in) or its `Penalty`; None is the identity, exactly and for free.
         weight: w > 0.
-        protected: P (in, m), keys at which the output must stay.
+        protected: P (in, m), keys at which the output should stay.
+        within: B (in, q), orthonormal columns; ``D x = 0`` for every x that is orthogonal to them.
     """
     if weight <= 0:
         raise ValueError(f"the weight of the preserved keys must be positive, not {weight}")
     k, r = keys.double(), residual.double()
-    c = moment if isinstance(moment, Penalty) else penalty(moment)
+    if within is not None:
+        b = within.double()
+        whole = moment.moment if isinstance(moment, Penalty) else moment
+        inside = None if whole is None else b.mT @ whole.double() @ b
+        kept = None if protected is None else b.mT @ protected.double()
+        return Factors(r, ridge_update(b.mT @ k, r, inside, weight, kept).down @ b.mT)
+    c = moment if isinstance(moment, Penalty) or moment is None else penalty(moment)
     n = k.shape[1]
     every = k if protected is None else torch.cat([k, protected.double()], dim=1)
     if every.shape[1] < len(every):
         # D = R [w I + K^T C^-1 K]^-1 (C^-1 K)^T over all keys; protected ones have zero residuals and drop out of R
-        p = c.solve(every)
+        p = every if c is None else c.solve(every)
         gram = every.mT @ p
         gram = (gram + gram.mT) / 2
         gram.diagonal().add_(weight)
         down = torch.cholesky_solve(p.mT, torch.linalg.cholesky(gram))[:n]
     else:
-        system = weight * c.moment + every @ every.mT
+        system = every @ every.mT
+        if c is None:
+            system.diagonal().add_(weight)
+        else:
+            system += weight * c.moment
         down = torch.cholesky_solve(k, torch.linalg.cholesky(system)).mT
     return Factors(r, down)
