@@ -53,8 +53,8 @@ class Method:
         config: pydantic model of its settings.
         defaults: settings on a given model before the plan's own.
         fit: plan to patch.
-        actions: what it can be asked for, in the words of `Edit.needs`: ``erase``, ``erase to`` an anchor, ``erase from``
-            another concept, ``replace images``.
+        actions: what it can be asked for, in the words of `Edit.needs`: ``erase``, ``erase to`` an anchor,
+            ``erase from`` another concept, ``replace images``.
         edits: which weights it changes, in a few words.
         cost: what one concept takes, in a few words.
         paper: where it was published, or what it is a variant of.

@@ -99,9 +99,10 @@ class Edit(_Data):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What a method must be able to do: the action, and ``erase to``, ``erase from``, ``rectify images``... if asked.
+        """What a method must be able to do: the action, and what is said beyond its bare words.
 
-        An anchor counts where it may be left out.
+        These are ``erase to``, ``moderate to`` (an anchor), ``erase from`` (a concept) and ``rectify images``,
+        ``replace images``, ``erase images``.
         """
         anchor = self.destination if self.action in ("erase", "moderate") else None
         extras = {"to": anchor, "from": self.within, "images": self.images}
