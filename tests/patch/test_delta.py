@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
-from overpaint.patch.delta import Dense, LowRank, add
+from overpaint.patch.delta import Dense, LowRank, Mapped, add
 
 
 def low_rank(rank: int, seed: int, out: int = 6, width: int = 10) -> LowRank:
@@ -58,3 +60,47 @@ def test_a_delta_does_not_follow_its_source() -> None:
         source.zero_()
     assert delta.value.sum() == 3
     assert not delta.value.requires_grad
+
+
+def square(seed: int, rank: int = 2, width: int = 10) -> LowRank:
+    return low_rank(rank, seed, width, width)
+
+
+BASE = torch.randn(6, 10, generator=torch.Generator().manual_seed(7))
+
+
+def test_a_map_changes_what_the_layer_reads() -> None:
+    delta, x = Mapped(square(0)), torch.randn(10, 3, dtype=torch.float64)
+    expected = BASE.double() @ (x + square(0).matrix() @ x)
+    assert torch.allclose((BASE.double() + delta.of(BASE)) @ x, expected)
+    assert delta.shape == (-1, 10)
+    assert delta.fits((5, 10))
+    assert not delta.fits((10, 5))
+    assert not delta.fits((6, 5, 2))
+
+
+def test_a_map_is_as_low_rank_in_every_layer() -> None:
+    for delta in (Mapped(square(0)), Mapped(square(0), low_rank(3, 1))):
+        plain = delta.plain(BASE)
+        assert isinstance(plain, LowRank)
+        assert plain.up.shape[1] == 2 + (3 if delta.rest else 0)
+        assert torch.allclose(plain.matrix(), delta.of(BASE), atol=1e-5)
+    assert isinstance(Mapped(Dense(square(0).matrix())).plain(BASE), Dense)
+
+
+def test_sums_with_maps_are_sums_of_the_changes() -> None:
+    plain, dense, mapped = low_rank(2, 0), Dense(torch.randn(6, 10)), Mapped(square(1), low_rank(1, 2))
+    for a, b in itertools.combinations([plain, dense, mapped, Mapped(Dense(square(3).matrix()))], 2):
+        assert torch.allclose(add(a, b).of(BASE), a.of(BASE) + b.of(BASE), atol=1e-5)
+        assert torch.allclose(add(b, a).of(BASE), a.of(BASE) + b.of(BASE), atol=1e-5)
+    both = add(Mapped(square(0)), Mapped(square(1)))
+    assert isinstance(both, Mapped)
+    assert isinstance(both.map, LowRank)
+    assert torch.allclose(mapped.scaled(-0.5).of(BASE), -0.5 * mapped.of(BASE), atol=1e-6)
+
+
+def test_maps_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="square"):
+        Mapped(low_rank(2, 0))
+    with pytest.raises(ValueError, match="does not fit"):
+        Mapped(square(0), low_rank(2, 0, width=11))

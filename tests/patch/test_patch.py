@@ -12,7 +12,7 @@ from torch import Tensor
 from overpaint.backbone.parameters import named_parameters, resolve
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError, PatchError
-from overpaint.patch import Dense, LowRank, Patch
+from overpaint.patch import Dense, LowRank, Mapped, Patch
 from tests.models import tiny_sd
 
 FC2 = "text_encoder.text_model.encoder.layers.{}.mlp.fc2.weight"
@@ -248,3 +248,29 @@ def test_edited_pipeline_saves_as_a_plain_one(pipe: Any, tmp_path: Path) -> None
     pipe.save_pretrained(tmp_path)
     again = StableDiffusionPipeline.from_pretrained(tmp_path, safety_checker=None)
     assert unchanged(again, snapshot(pipe))
+
+
+def test_a_map_acts_on_the_weights_that_it_was_made_for(pipe: Any) -> None:
+    """Under another patch too, and in half precision on the rounded weights."""
+    layers = StableDiffusion(pipe).cross_attention_projections()
+    generator = torch.Generator().manual_seed(3)
+    change = LowRank(torch.randn(32, 2, generator=generator), torch.randn(2, 32, generator=generator) / 32)
+    patch = Patch.made_on(pipe, {name: Mapped(change) for name in layers})
+    name = next(iter(layers))
+    other = make(pipe, 5, (name,))
+    before = snapshot(pipe)
+    own = before[name].double() @ change.matrix()
+    with other.applied_to(pipe), patch.applied_to(pipe):
+        both = (before[name].double() + other.deltas[name].matrix()).float().double() + own
+        assert torch.equal(resolve(pipe, name), both.float())
+    assert unchanged(pipe, before)
+    with (patch + other).applied_to(pipe):
+        torch.testing.assert_close(resolve(pipe, name).double(), both, rtol=1e-5, atol=1e-5)
+    assert unchanged(pipe, before)
+    pipe.to(torch.float16)
+    halves = snapshot(pipe)
+    with patch.applied_to(pipe):
+        assert torch.equal(resolve(pipe, name), (halves[name].double() @ (torch.eye(32) + change.matrix())).half())
+    assert unchanged(pipe, halves)
+    with pytest.raises(PatchError, match=r"shape \(.*\) here"):
+        patch.apply(tiny_sd(layers=2, width=64))

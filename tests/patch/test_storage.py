@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from overpaint.errors import PatchError
-from overpaint.patch import Delta, Dense, LowRank, Patch
+from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.patch.fingerprint import fingerprint
 
 NAMES = ("unet.a.weight", "text_encoder.b.weight", "vae.c.bias")
@@ -84,6 +84,9 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
         written(tmp_path / "torn", {"x.up": torch.zeros(2, 2), "x.down": torch.zeros(3, 2)}, good): "no product",
         written(tmp_path / "typed", {"x.value": torch.zeros(2).half()}, good): "not in float32",
         written(tmp_path / "infinite", nan, good): "not finite",
+        written(tmp_path / "mapless", one, {**good, "maps": {"x": "map.0"}}): "change of map.0 is not whole",
+        written(tmp_path / "oblong", {"map.0.value": torch.zeros(2, 3)}, {**good, "maps": {"x": "map.0"}}): "square",
+        written(tmp_path / "stray", one, {**good, "maps": {"y": "map.0"}}): "a map belongs to no parameter",
     }
     for i, content in enumerate([b"", b"junk", whole[: len(whole) // 2], struct.pack("<Q", 2**60) + whole[8:]]):
         (tmp_path / f"bytes{i}").write_bytes(content)
@@ -93,3 +96,33 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
             Patch.load(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+
+
+def test_a_shared_map_is_stored_once(tmp_path: Path) -> None:
+    names = [f"unet.{i}.weight" for i in range(20)]
+    base = {name: fingerprint(torch.randn(3)) for name in names}
+    up, down = torch.randn(64, 3), torch.randn(3, 64)
+    deltas: dict[str, Delta] = {name: Mapped(LowRank(up, down)) for name in names}
+    deltas[names[1]] = Mapped(LowRank(up, down), LowRank(torch.randn(5, 1), torch.randn(1, 64)))
+    deltas[names[2]] = Mapped(LowRank(2 * up, down))
+    deltas[names[3]] = Dense(torch.randn(5, 64))
+    patch = Patch(deltas, base)
+    for one in (patch, patch.scale(0.3), patch + patch.scale(2)):
+        again = Patch.load(one.save(tmp_path / "patch"))
+        assert again.hash == one.hash
+        assert sum(name.startswith("map.") for name in one.tensors()) == 4
+        weights = torch.randn(5, 64)
+        for name in names:
+            assert torch.equal(again.deltas[name].of(weights), one.deltas[name].of(weights))
+    assert patch.size == 4 * (4 * 64 * 3 + 5 + 64 + 5 * 64)
+
+
+def test_which_parameter_has_which_map_is_part_of_the_hash() -> None:
+    maps = [Mapped(LowRank(torch.full((2, 1), float(i + 1)), torch.ones(1, 2))) for i in range(2)]
+    base = dict.fromkeys("abc", "f")
+
+    def of(*which: int) -> str:
+        return Patch({name: maps[i] for name, i in zip("abc", which, strict=True)}, base).hash
+
+    assert of(0, 0, 1) != of(0, 1, 1)
+    assert of(0, 0, 1) == of(0, 0, 1)

@@ -83,7 +83,6 @@ def _write(pipe: Any, folder: Path) -> None:
 def _described(patch: Patch, path: Path) -> Any:
     from overpaint.cli.tables import asked
     from overpaint.errors import PlanError
-    from overpaint.patch import LowRank
     from overpaint.plan import Plan
 
     made = table(str(path), "", "")
@@ -102,9 +101,7 @@ def _described(patch: Patch, path: Path) -> Any:
     for name, value in said.items():
         if isinstance(value, dict):
             rows.append((name, ", ".join(f"{key} {item}" for key, item in value.items())))
-    for name, delta in patch.deltas.items():
-        shape = " x ".join(str(side) for side in delta.shape)
-        rows.append((name, f"{shape}, " + (f"rank {len(delta.down)}" if isinstance(delta, LowRank) else "dense")))
+    rows += [(name, delta.described) for name, delta in patch.deltas.items()]
     for name, value in rows:
         made.add_row(plain(name), plain(value))
     return made

@@ -46,13 +46,17 @@ class Applied:
         self._originals.clear()
 
 
-def put(parameters: Mapping[str, nn.Parameter], deltas: Mapping[str, Delta]) -> Applied:
+def put(
+    parameters: Mapping[str, nn.Parameter], deltas: Mapping[str, Delta], bases: Mapping[str, Tensor] | None = None
+) -> Applied:
     """Add each delta to its parameter: ``W <- (W + delta)`` in float64, rounded once to the parameter's type.
 
-    Shapes are expected to fit. Two names of one tensor count once. An exception on the way leaves all as it was.
+    Shapes are expected to fit. ``bases`` are the values that the deltas were made for (the parameters' own ones if not
+    given). Two names of one tensor count once. An exception on the way leaves all as it was.
 
     Raises PatchError if two names of one tensor ask for different changes.
     """
+    bases = parameters if bases is None else bases
     applied = Applied()
     chosen: dict[tuple[int, int], str] = {}
     try:
@@ -60,11 +64,12 @@ def put(parameters: Mapping[str, nn.Parameter], deltas: Mapping[str, Delta]) -> 
             parameter = parameters[name]
             place = (parameter.data_ptr(), parameter.numel())
             if place in chosen:
-                if not torch.equal(deltas[chosen[place]].matrix(), delta.matrix()):
+                base = _exact(bases[name])
+                if not torch.equal(deltas[chosen[place]].of(base), delta.of(base)):
                     raise PatchError(f"patch on {name}: is one tensor with {chosen[place]} here, changed differently")
                 continue
             chosen[place] = name
-            _add(parameter, delta, name, applied)
+            _add(parameter, delta.of(_exact(bases[name])), name, applied)
     except BaseException:
         applied.remove()
         raise
@@ -79,14 +84,16 @@ def base_of(parameter: nn.Parameter) -> Tensor:
     return next(original for p, original in stack[0]._originals.values() if p is parameter)
 
 
-def _add(parameter: nn.Parameter, delta: Delta, name: str, applied: Applied) -> None:
-    # not every accelerator has float64
-    device = parameter.device if parameter.device.type in ("cpu", "cuda") else torch.device("cpu")
-    change = delta.matrix(device).reshape(parameter.shape)
-    new = (parameter.detach().to(device).double() + change).to(parameter.dtype)
+def _add(parameter: nn.Parameter, change: Tensor, name: str, applied: Applied) -> None:
+    new = (_exact(parameter).double() + change.reshape(parameter.shape)).to(parameter.dtype)
     applied._originals[name] = (parameter, parameter.detach().clone())
     _stack(parameter).append(applied)
     _write(parameter, new)
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """Where it can be computed with in float64: not every accelerator has that."""
+    return tensor.detach() if tensor.device.type in ("cpu", "cuda") else tensor.detach().cpu()
 
 
 @torch.no_grad()

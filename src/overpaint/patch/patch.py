@@ -17,7 +17,7 @@ from overpaint.backbone.parameters import resolve
 from overpaint.errors import BackboneError, PatchError
 from overpaint.patch import storage
 from overpaint.patch.applied import Applied, base_of, put
-from overpaint.patch.delta import Delta, LowRank, add
+from overpaint.patch.delta import Delta, add
 from overpaint.patch.fingerprint import fingerprint, same
 
 __all__ = ["Patch"]
@@ -38,10 +38,11 @@ class Patch:
         """Raises PatchError if a delta has values that are not finite, ValueError if a base fingerprint is missing."""
         if set(deltas) != set(base):
             raise ValueError(f"deltas and base name different parameters: {sorted(set(deltas) ^ set(base))}")
-        for name, delta in deltas.items():
-            if not all(bool(torch.isfinite(tensor).all()) for tensor in delta.tensors.values()):
+        self.deltas: Mapping[str, Delta] = MappingProxyType(storage.shared({n: deltas[n] for n in sorted(deltas)}))
+        for key, tensor in self.tensors().items():
+            if not bool(torch.isfinite(tensor).all()):
+                name = key.rpartition(".")[0]
                 raise PatchError(f"patch on {name}: has values that are not finite; the edit diverged, soften it")
-        self.deltas: Mapping[str, Delta] = MappingProxyType({name: deltas[name] for name in sorted(deltas)})
         self.base: Mapping[str, str] = MappingProxyType({name: base[name] for name in sorted(base)})
         self.provenance: dict[str, Any] = json.loads(json.dumps(dict(provenance or {}), default=str))
 
@@ -64,7 +65,9 @@ class Patch:
 
         Raises PatchError if the patch was made for other weights; nothing is changed then.
         """
-        return put(self._parameters(pipe), self.deltas)
+        found = self._parameters(pipe)
+        parameters = {name: parameter for name, (parameter, _) in found.items()}
+        return put(parameters, self.deltas, {name: base for name, (_, base) in found.items()})
 
     @contextmanager
     def applied_to(self, pipe: Any) -> Iterator[Any]:
@@ -75,15 +78,20 @@ class Patch:
         finally:
             applied.remove()
 
-    def _parameters(self, pipe: Any) -> dict[str, nn.Parameter]:
-        """The parameters to be changed, after all checks; those of structure come first, they say more."""
-        found = self._structure(pipe)
-        for name, parameter in found.items():
-            if not any(same(self.base[name], fingerprint(value)) for value in _candidates(parameter)):
+    def _parameters(self, pipe: Any) -> dict[str, tuple[nn.Parameter, Tensor]]:
+        """The parameters to be changed, each with the value that the patch was made for, after all checks.
+
+        Those of structure come first, they say more.
+        """
+        found = {}
+        for name, parameter in self._structure(pipe).items():
+            matching = (value for value in _candidates(parameter) if same(self.base[name], fingerprint(value)))
+            if (base := next(matching, None)) is None:
                 raise PatchError(
                     f"{self._title} was made for another model, or this one was changed since: first difference in"
                     f" {name}; load {self.provenance.get('model', 'the model it was made for')!s} anew"
                 )
+            found[name] = (parameter, base)
         return found
 
     def _structure(self, pipe: Any) -> dict[str, nn.Parameter]:
@@ -97,7 +105,7 @@ class Patch:
                 raise PatchError(
                     f"{self._title} cannot be applied: {name} is offloaded or quantised; apply it before doing that"
                 )
-            if not _fits(delta, parameter):
+            if not delta.fits(parameter.shape):
                 raise PatchError(
                     f"{self._title} was made for another model: {name} has shape {tuple(parameter.shape)} here and"
                     f" {delta.shape} in the patch"
@@ -131,7 +139,7 @@ class Patch:
     @property
     def hash(self) -> str:
         """sha256 over names and tensors alone: two runs that changed the same weights the same way agree in it."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256("".join(f"{name} {key}\n" for name, key in storage.maps(self.deltas).items()).encode())
         for key, tensor in self.tensors().items():
             digest.update(f"{key} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
@@ -143,8 +151,8 @@ class Patch:
         return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors().values())
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors as they are stored, by parameter name and field, in order."""
-        return {f"{n}.{field}": tensor for n, delta in self.deltas.items() for field, tensor in delta.tensors.items()}
+        """All tensors as they are stored, by parameter name and field, in order; maps first, each once."""
+        return storage.tensors(self.deltas)
 
     def save(self, path: str | Path) -> Path:
         """Write one safetensors file, whole or not at all; the same patch gives the same bytes."""
@@ -160,18 +168,12 @@ class Patch:
 
     def __repr__(self) -> str:
         """Size and hash."""
-        ranks = sum(delta.up.shape[1] for delta in self.deltas.values() if isinstance(delta, LowRank))
+        ranks = sum(tensor.shape[1] for key, tensor in self.tensors().items() if key.endswith(".up"))
         return f"Patch({len(self.deltas)} parameters, total rank {ranks}, {self.size / 1e6:.1f} MB, {self.hash[:12]})"
 
     @property
     def _title(self) -> str:
         return f"patch {self.hash[:12]}"
-
-
-def _fits(delta: Delta, parameter: nn.Parameter) -> bool:
-    if isinstance(delta, LowRank):
-        return parameter.ndim >= 2 and delta.shape == tuple(parameter.flatten(1).shape)
-    return delta.shape == tuple(parameter.shape)
 
 
 def _candidates(parameter: nn.Parameter) -> Iterator[Tensor]:

@@ -1,0 +1,60 @@
+"""The file that patches and guards are kept in: safetensors, with one JSON document in its metadata.
+
+Nothing in it can run code. The document stands under the single key ``overpaint``: several would be written in random
+order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from overpaint.errors import PatchError
+from overpaint.files import write_bytes_atomic
+
+__all__ = ["VERSION", "read", "write"]
+
+KEY = "overpaint"
+VERSION = 1
+"""Of the file format; a reader refuses every other."""
+
+
+def write(path: str | Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Path:
+    """Write tensors and what describes them, whole or not at all; equal contents give equal bytes."""
+    text = json.dumps({"version": VERSION, **document}, sort_keys=True)
+    return write_bytes_atomic(path, to_bytes(dict(tensors), {KEY: text}))
+
+
+def read(path: str | Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The document and, unless not wanted, the tensors of a file.
+
+    Raises PatchError, without the path, if the file is missing, damaged, not ours, or of another format version.
+    """
+    if not Path(path).is_file():
+        raise PatchError("no such file; give a patch.safetensors")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            document = _document(file.metadata())
+            names = list(file.keys()) if tensors else []
+            return document, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise PatchError(f"is damaged or no safetensors file ({error})") from None
+
+
+def _document(metadata: dict[str, str] | None) -> dict[str, Any]:
+    if KEY not in (metadata or {}):
+        raise PatchError("is a safetensors file but no patch of Overpaint")
+    try:
+        document = json.loads((metadata or {})[KEY])
+    except ValueError:
+        raise PatchError("is damaged: its description is no JSON") from None
+    version = document.get("version") if isinstance(document, dict) else None
+    if version != VERSION:
+        raise PatchError(f"has format version {version!r}, this Overpaint reads {VERSION}; update it")
+    return dict(document)
