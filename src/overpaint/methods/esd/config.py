@@ -1,0 +1,135 @@
+"""Settings of ESD, its variants, and where their defaults come from.
+
+Published: the paper (arXiv 2303.07345, section 5: 1,000 updates of batch 1 at rate 1e-5, guidance 3, 50 DDIM steps,
+eta 1) and, for SDXL, the authors' script (200 updates; rate 2e-4 for cross-attention, 1e-5 otherwise; guidance 2; its
+eta' of 1 is 0 here). Their newer script for SD 1.4 makes 200 updates at 5e-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from overpaint.methods.esd.selection import VARIANTS, Variant
+
+__all__ = ["DEFAULTS", "EsdConfig", "defaults"]
+
+
+class EsdConfig(BaseModel):
+    """All settings, in the words of a plan's ``settings``.
+
+    What is learned:
+        parameters: `overpaint.methods.esd.selection`.
+        eta: strength of the negative guidance as in the paper; the authors' newer code counts 1 more.
+        prompts: the concept's ``name`` alone (as published), or the plan's ``templates`` for it.
+
+    What it is learned on:
+        sampling: ``cached`` trajectories, every step of which is used and serves many updates, or as ``published``,
+            one partial trajectory for each update.
+        on_policy_every: after how many updates the model being trained draws new trajectories; None: the original
+            model draws them, once. For ``published`` 1 is the paper, None the authors' newer scripts.
+        trajectories: drawn for each prompt at a time. image_steps: of a trajectory. guidance: of it.
+
+    Optimisation:
+        steps: updates for each concept; a run of n concepts makes n times as many.
+        batch: rows of an update. rate: of Adam.
+        rank: train LoRA factors of this rank instead of whole matrices (needs peft); biases stay.
+        precision: of the denoiser in training; weights, predictions' targets and losses are float32 all the same.
+
+    What must stay:
+        preserve: weight of keeping predictions for the plan's preserve list and of the settings below.
+        preserve_trajectories: drawn for each prompt of the preserve list.
+        protect: keep the empty prompt's predictions, too: guidance subtracts them.
+        captions: keep so many captions that do not name an erased concept, one trajectory each.
+
+    When to stop:
+        until: ``steps``, all of them; ``gone``, as soon as little enough is left of every concept; ``strength``, after
+            all steps, at the smallest strength of the change at which that holds.
+        gone: how little. By default what is measured is the share of the way to the target on validation noise; with
+            eta 1 nothing of the concept is left in a prediction at 0.5. A validator of one's own may measure another.
+        validate_every: updates between measurements. validate_trajectories: drawn for each prompt of the templates.
+
+    checkpoint_every: updates between states that a stopped run goes on from; 0: none. A state is three times as large
+        as what is trained.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameters: Variant = "x"
+    eta: float = Field(1.0, ge=0)
+    prompts: Literal["name", "templates"] = "name"
+
+    sampling: Literal["cached", "published"] = "cached"
+    on_policy_every: int | None = Field(None, ge=1)
+    trajectories: int = Field(20, ge=1)
+    image_steps: int = Field(50, ge=2)
+    guidance: float = Field(3.0, gt=1)
+
+    steps: int = Field(1000, ge=1)
+    batch: int = Field(1, ge=1)
+    rate: float = Field(1e-5, gt=0)
+    rank: int | None = Field(None, ge=1)
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    preserve: float = Field(1.0, ge=0)
+    preserve_trajectories: int = Field(4, ge=1)
+    protect: bool = False
+    captions: int = Field(0, ge=0)
+
+    until: Literal["steps", "gone", "strength"] = "steps"
+    gone: float = 0.5
+    validate_every: int = Field(50, ge=1)
+    validate_trajectories: int = Field(2, ge=1)
+
+    checkpoint_every: int = Field(100, ge=0)
+
+    @model_validator(mode="after")
+    def _one_loop(self) -> EsdConfig:
+        if self.sampling == "published" and self.on_policy_every not in (None, 1):
+            raise ValueError(
+                "published sampling draws anew for every update: on_policy_every is 1 (the paper) or empty"
+            )
+        return self
+
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        # guesses, nothing measured yet
+        "emoji": {
+            "prompts": "templates",
+            "trajectories": 4,
+            "image_steps": 20,
+            "steps": 150,
+            "batch": 8,
+            "protect": True,
+            "captions": 64,
+            "validate_every": 25,
+            "checkpoint_every": 50,
+        },
+        "sd1": {"steps": 1000, "rate": 1e-5, "guidance": 3.0, "eta": 1.0},
+        # nothing is published for it: the settings of its predecessor
+        "sd2": {"steps": 1000, "rate": 1e-5, "guidance": 3.0, "eta": 1.0},
+        "sdxl": {"steps": 200, "guidance": 2.0, "eta": 0.0},
+    }
+)
+"""Defaults by backbone family."""
+
+RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "emoji": {"x": 1e-4, "x-strict": 1e-4, "u": 3e-5, "all": 3e-5, "selfattn": 1e-4},
+        "sdxl": {"x": 2e-4, "x-strict": 2e-4, "u": 1e-5, "all": 1e-5, "selfattn": 1e-5},
+    }
+)
+"""Learning rates where they differ between variants; those of the bundled model are guesses as well."""
+
+
+def defaults(name: str, family: str) -> dict[str, Any]:
+    """Settings of the method ``esd-<variant>`` on a family, to be overridden by a plan's."""
+    variant = next(v for v in VARIANTS if name == f"esd-{v}")
+    merged = {**DEFAULTS.get(family, {}), "parameters": variant}
+    if variant in (rates := RATES.get(family, {})):
+        merged["rate"] = rates[variant]
+    return merged

@@ -1,0 +1,127 @@
+"""From a plan's edits to what ESD is to learn, checked against the model before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.esd.config import EsdConfig
+from overpaint.plan import Edit, Plan
+from overpaint.seeding import derive
+
+__all__ = ["NAME", "Erasure", "Texts", "erasures_of", "templates_of"]
+
+NAME = "{}"
+"""The template that is the name alone."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """One concept to turn away from.
+
+    Attributes:
+        source: its phrase, X.
+        given: the phrase whose prompts change, and from which trajectories are drawn: X, or Y where X goes from Y.
+        base: the phrase whose prediction the target starts at: Y, an anchor, or None for the empty prompt.
+        templates: with one ``{}`` each, to train with.
+        checked: the same, to validate with.
+        seed: of all its randomness.
+        images: pictures whose noised latents stand in for trajectories.
+    """
+
+    source: str
+    given: str
+    base: str | None
+    templates: tuple[str, ...]
+    checked: tuple[str, ...]
+    seed: int
+    images: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What is erased, for people."""
+        return self.source if self.given == self.source else f"{self.source} from {self.given}"
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """All phrases that predictions are made for."""
+        return tuple(dict.fromkeys((self.source, self.given, *([self.base] if self.base else []))))
+
+    def prompts(self, phrase: str, checked: bool = False) -> list[str]:
+        """The phrase in every template."""
+        return [template.replace(NAME, phrase) for template in (self.checked if checked else self.templates)]
+
+
+class Texts:
+    """Text states of all prompts of a run, each encoded once; the empty one is row 0.
+
+    Attributes:
+        states: (p, window, width), without gradients.
+    """
+
+    def __init__(self, text: TextEncoder, prompts: Sequence[str]) -> None:
+        self._rows = {prompt: row for row, prompt in enumerate(dict.fromkeys(["", *prompts]))}
+        unique = list(self._rows)
+        parts = [text.encode(unique[i : i + 64]) for i in range(0, len(unique), 64)]
+        self.states: Tensor = torch.cat(parts)
+
+    def rows(self, prompts: Sequence[str]) -> Tensor:
+        """The prompts' row numbers (n,), int64 on the CPU."""
+        return torch.tensor([self._rows[prompt] for prompt in prompts], dtype=torch.long)
+
+
+def erasures_of(text: TextEncoder, plan: Plan, config: EsdConfig) -> list[Erasure]:
+    """What the plan asks for; a moderated concept's members are erased one by one.
+
+    Raises:
+        PlanError: phrases that do not fit the text window, actions that erase nothing; one line each.
+    """
+    problems: list[str] = []
+    erasures: list[Erasure] = []
+    for edit in plan.edits:
+        if edit.action not in ("erase", "moderate"):
+            problems.append(f"{edit.at}: ESD only erases, it cannot {edit.action}; take another method, such as emcid")
+            continue
+        found = _of(plan, edit, config)
+        erasures += found
+        for erasure in found:
+            for phrase in erasure.phrases:
+                problems += _misfits(text, (*erasure.templates, *erasure.checked), phrase, edit.at)
+    for index, name in enumerate(plan.preserve):
+        problems += _misfits(text, templates_of(plan, config), name, plan.at(f"preserve.{index}"))
+    if problems:
+        raise PlanError(*dict.fromkeys(problems))
+    return erasures
+
+
+def templates_of(plan: Plan, config: EsdConfig) -> tuple[str, ...]:
+    """The templates that the plan's edits are trained with: preserved concepts are met in the same company."""
+    if config.prompts == "name":
+        return (NAME,)
+    return tuple(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
+
+
+def _of(plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasure]:
+    seed = derive(plan.seed, "esd", edit.key) if edit.seed is None else edit.seed
+    trained = (NAME,) if config.prompts == "name" else edit.prompts
+    if edit.within is not None:
+        return [Erasure(edit.source, edit.within, edit.within, trained, edit.prompts, seed, edit.images)]
+    return [
+        Erasure(name, name, edit.destination, trained, edit.prompts, derive(seed, name), edit.images)
+        for name in edit.edited
+    ]
+
+
+def _misfits(text: TextEncoder, templates: Sequence[str], phrase: str, at: str) -> list[str]:
+    try:
+        for template in templates:
+            text.locate(template, phrase)
+    except BackboneError as error:
+        return [f"{at}: {error}"]
+    return []

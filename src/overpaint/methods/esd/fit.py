@@ -1,0 +1,232 @@
+"""ESD from plan to patch: pools, updates, stopping, and the change that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import torch
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.esd.adapter import AdapterStudent
+from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of
+from overpaint.methods.esd.kept import kept_prompts
+from overpaint.methods.esd.pool import Pool, erasing, join, keeping
+from overpaint.methods.esd.selection import Slot, select
+from overpaint.methods.esd.sources import Cached, Published, Source
+from overpaint.methods.esd.state import Ledger
+from overpaint.methods.esd.student import DenseStudent, Student, frozen
+from overpaint.methods.esd.training import Training
+from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+from overpaint.provenance import Provenance
+from overpaint.seeding import derive
+
+__all__ = ["fit"]
+
+
+def fit(
+    backbone: StableDiffusion,
+    plan: Plan,
+    config: EsdConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None = None,
+    validator: Validator | None = None,
+) -> Patch:
+    """The patch of a plan. A run that was stopped goes on from its last state in ``store`` and ends with the same bits.
+
+    Args:
+        captions: what ``settings.captions`` are drawn from; the bundled model brings its own.
+        validator: measures what is left of the concepts, in place of `WayLeft`; ``settings.gone`` is in its measure.
+            A run that goes on needs the same one.
+
+    Raises:
+        PlanError: the plan does not fit the model; before any work starts.
+        OverpaintError: no captions for a model that brings none, or no peft for factors of low rank.
+    """
+    erasures = erasures_of(backbone.text, plan, config)
+    slots = select(backbone.unet, config.parameters)
+    kept = kept_prompts(backbone, plan, config, erasures, captions)
+    ledger = Ledger(store, backbone, erasures, kept, config, plan.seed)
+    texts = Texts(backbone.text, [*_prompts(erasures), *kept])
+    with frozen(backbone.unet), _student(backbone, slots, config, plan.seed) as student:
+        # all that the original model draws and predicts comes first
+        run = _Run(backbone, texts, erasures, config, ledger, progress, student)
+        keep = run.keep(kept, plan.seed)
+        validate: Validator | None = None
+        if config.until != "steps":
+            validate = validator or WayLeft(backbone, texts, erasures, config)
+        training = Training(backbone, student, texts, run.source(plan.seed), keep, config)
+        left = _train(training, backbone, erasures, config, ledger, progress, validate)
+        strength = 1.0
+        if config.until == "strength" and validate is not None:
+            strength = least_strength(student, validate, backbone, erasures, config.gone)
+        deltas = student.deltas(strength)
+    ledger.finish()
+    provenance = Provenance(
+        plan.model, backbone.fingerprint, plan.method, config.model_dump(mode="json"), plan.seed
+    ).to_data()
+    made = {
+        "updates": training.step,
+        "loss": None if training.loss is None else asdict(training.loss),
+        "left": dict(zip([erasure.name for erasure in erasures], left, strict=False)),
+        "strength": strength,
+        "preserved prompts": len(kept),
+    }
+    return Patch.made_on(backbone.pipe, deltas, {**provenance, "plan": plan.to_data(), "training": made})
+
+
+class _Run:
+    """Makes pools, or finds them in the ledger."""
+
+    def __init__(
+        self,
+        backbone: StableDiffusion,
+        texts: Texts,
+        erasures: Sequence[Erasure],
+        config: EsdConfig,
+        ledger: Ledger,
+        progress: Progress,
+        student: Student,
+    ) -> None:
+        self._backbone, self._texts, self._erasures = backbone, texts, erasures
+        self._config, self._ledger, self._progress, self._student = config, ledger, progress, student
+        self._batch = config.batch
+
+    def source(self, seed: int) -> Source:
+        """Rows to erase by."""
+        config = self._config
+        if config.sampling == "published":
+            return Published(
+                self._backbone, self._texts, self._erasures, config, derive(seed, "published"), self._student.acting
+            )
+        return Cached(self._erase, self._batch, derive(seed, "erase"), config.on_policy_every)
+
+    def keep(self, kept: dict[str, int], seed: int) -> Source | None:
+        """Rows to keep by: of preserved prompts, and of the empty one at the latents of what is erased."""
+        pools = []
+        if kept:
+            found = self._ledger.pools("keep")
+            if found is None:
+                with self._progress.task("trajectories to keep", sum(kept.values()), "image") as advance:
+                    made = keeping(
+                        self._backbone, self._texts, list(kept), list(kept.values()), self._config, seed, advance
+                    )
+                found = {"keep": made}
+                self._ledger.put_pools("keep", found)
+            pools.append(found["keep"])
+        if self._config.protect and self._config.preserve > 0:
+            pools.append(self._original()["keep"])
+        if not pools:
+            return None
+        pool = join(pools)
+        return Cached(lambda number: pool, self._batch, derive(seed, "keep"))
+
+    def _erase(self, number: int) -> Pool:
+        """The pool of a round; the first is the original model's own."""
+        if number == 0:
+            return self._original()["erase"]
+        found = self._ledger.refreshed(number)
+        if found is None:
+            found = self._drawn(f"round {number}", self._student)["erase"]
+            if self._config.checkpoint_every:
+                self._ledger.put_refreshed(number, found)
+        return found
+
+    def _original(self) -> dict[str, Pool]:
+        found = self._ledger.pools("erase")
+        if found is None:
+            found = self._drawn("round 0", None)
+            self._ledger.put_pools("erase", found)
+        return found
+
+    def _drawn(self, label: str, sampler: Student | None) -> dict[str, Pool]:
+        config = self._config
+        total = config.trajectories * sum(len(erasure.templates) for erasure in self._erasures)
+        with self._progress.task("trajectories", total, "image") as advance, torch.no_grad():
+            pool, empty = erasing(
+                self._backbone,
+                self._texts,
+                self._erasures,
+                config,
+                config.trajectories,
+                label,
+                sampler=None if sampler is None else sampler.acting,
+                advance=advance,
+            )
+        return {"erase": pool} if empty is None else {"erase": pool, "keep": empty}
+
+
+def _train(
+    training: Training,
+    backbone: StableDiffusion,
+    erasures: Sequence[Erasure],
+    config: EsdConfig,
+    ledger: Ledger,
+    progress: Progress,
+    validate: Validator | None,
+) -> list[float]:
+    """Make all updates that are still to be made; what was left of each concept when it was last measured."""
+    total = config.steps * len(erasures)
+    left: list[float] = []
+    state = ledger.training()
+    if state is not None and _whole(int(state["step"]), config, ledger):
+        training.resume(state)
+    with progress.task(f"ESD-{config.parameters}", total, "update") as advance:
+        advance(training.step)
+
+        def after(step: int) -> bool:
+            loss = 0.0 if training.loss is None else training.loss.erase
+            advance(1, note=f"loss {loss:.4f}")
+            if validate is not None and (step % config.validate_every == 0 or step == total):
+                with torch.no_grad(), training.student.acting():
+                    left[:] = validate(backbone, erasures)
+                if config.until == "gone" and max(left) <= config.gone:
+                    return True
+            if config.checkpoint_every and step < total:
+                every = config.on_policy_every
+                # at the border of two rounds, too: the old round's pool will not be there any more
+                if step % config.checkpoint_every == 0 or (every and step % every == 0):
+                    ledger.put_training(training.tensors())
+            return False
+
+        training.run(total, after)
+    return left
+
+
+def _whole(step: int, config: EsdConfig, ledger: Ledger) -> bool:
+    """Whether training can go on from a state: the pool that the student drew for its round must be there."""
+    every = config.on_policy_every
+    if config.sampling == "published" or every is None or step < every or step % every == 0:
+        return True
+    return ledger.refreshed(step // every) is not None
+
+
+@contextmanager
+def _student(backbone: StableDiffusion, slots: Sequence[Slot], config: EsdConfig, seed: int) -> Iterator[Student]:
+    if config.rank is None:
+        yield DenseStudent(slots)
+        return
+    student = AdapterStudent(backbone.unet, slots, config.rank, derive(seed, "esd"))
+    try:
+        yield student
+    finally:
+        student.close()
+
+
+def _prompts(erasures: Sequence[Erasure]) -> list[str]:
+    """Every prompt that any prediction is made for."""
+    return [
+        prompt
+        for erasure in erasures
+        for phrase in erasure.phrases
+        for checked in (False, True)
+        for prompt in erasure.prompts(phrase, checked)
+    ]

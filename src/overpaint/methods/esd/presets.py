@@ -1,0 +1,34 @@
+"""ESD's variants under the names that plans use."""
+
+from __future__ import annotations
+
+from overpaint.methods.esd import fit as esd
+from overpaint.methods.esd.config import EsdConfig, defaults
+from overpaint.methods.method import Method
+
+__all__ = ["METHODS"]
+
+
+def _esd(variant: str, summary: str, edits: str) -> Method:
+    return Method(
+        f"esd-{variant}",
+        summary,
+        ("emoji", "sd1", "sd2"),
+        EsdConfig,
+        lambda name, backbone: defaults(name, backbone.family),
+        esd.fit,
+        actions=frozenset(("erase", "erase from", "erase images", "moderate")),
+        edits=f"denoiser: {edits}",
+        cost="hundreds of gradient steps",
+        paper="ESD, arXiv 2303.07345",
+    )
+
+
+METHODS: tuple[Method, ...] = (
+    _esd("x", "fine-tunes away from a concept where text is read: for what prompts name, styles above all",
+         "cross-attention"),
+    _esd("x-strict", "the same on its keys and values alone: the smallest change", "cross-attention keys and values"),
+    _esd("u", "fine-tunes all the rest: for what is drawn without being named", "everything but cross-attention"),
+    _esd("all", "fine-tunes both: the strongest, and the hardest on the rest", "all linear layers and convolutions"),
+    _esd("selfattn", "fine-tunes self-attention, the first release's fourth variant", "self-attention"),
+)  # fmt: skip

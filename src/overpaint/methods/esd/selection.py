@@ -1,0 +1,104 @@
+"""Which of a denoiser's parameters ESD trains, found by structure and named as published.
+
+Linear layers and convolutions only, weights and biases, never norms: the groups of the authors' newer code.
+
+| variant | trained | SD 1.4 | SDXL |
+|---|---|---|---|
+| ``x`` | cross-attention: queries, keys, values, outputs | 43.96 M | 545.7 M |
+| ``x-strict`` | its keys and values | 19.17 M in 32 matrices | 340.8 M in 140 |
+| ``u`` | everything but cross-attention | 815.4 M | 1,996.3 M |
+| ``all`` | both | 859.3 M | 2,541.9 M |
+| ``selfattn`` | self-attention | 49.6 M | |
+
+A denoiser that is conditioned on more than time and text states (SDXL: picture size and pooled text) keeps what is
+outside of its blocks, and their time projections, in ``u`` and ``all``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from overpaint.errors import BackboneError
+
+__all__ = ["VARIANTS", "Slot", "Variant", "select"]
+
+Variant = Literal["x", "x-strict", "u", "all", "selfattn"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """A place for a parameter: ``leaf`` ("weight", "bias") of a module that is called ``path`` in the UNet."""
+
+    path: str
+    module: nn.Module
+    leaf: str
+
+    @property
+    def name(self) -> str:
+        """The parameter's canonical name."""
+        return f"unet.{self.path}.{self.leaf}"
+
+    @property
+    def value(self) -> Tensor:
+        """What is in the place now."""
+        found: Tensor | None = self.module._parameters[self.leaf]
+        assert found is not None
+        return found
+
+    @value.setter
+    def value(self, tensor: Tensor) -> None:
+        # Module.__setattr__ takes nothing but Parameters, which are leaves and would cut the graph
+        parameters: dict[str, Any] = self.module._parameters
+        parameters[self.leaf] = tensor
+
+
+def select(unet: nn.Module, variant: Variant) -> tuple[Slot, ...]:
+    """The places of a variant's parameters, in the UNet's own order.
+
+    Raises:
+        BackboneError: adapters lie on the UNet (its weights have other names then), or it has no such layers.
+    """
+    if getattr(unet, "peft_config", None):
+        raise BackboneError("the UNet carries LoRA adapters; fuse or unload them before editing it")
+    kinds = _attention(unet)
+    inner_only = getattr(unet, "add_embedding", None) is not None
+    slots = [
+        Slot(path, module, leaf)
+        for path, module in unet.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d) and _wanted(path, kinds.get(path), variant, inner_only)
+        for leaf in ("weight", "bias")
+        if module._parameters.get(leaf) is not None
+    ]
+    if not slots:
+        raise BackboneError(f"esd-{variant}: this denoiser has no such layers; take another variant")
+    return tuple(slots)
+
+
+def _attention(unet: nn.Module) -> dict[str, tuple[str, str]]:
+    """For each layer of an attention: "cross" or "self", and the layer's name in it."""
+    found = {}
+    for path, module in unet.named_modules():
+        cross = getattr(module, "is_cross_attention", None)
+        if cross is None:
+            continue
+        for inner, layer in module.named_modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                found[f"{path}.{inner}"] = ("cross" if cross else "self", inner)
+    return found
+
+
+def _wanted(path: str, attention: tuple[str, str] | None, variant: Variant, inner_only: bool) -> bool:
+    kind, layer = attention or ("", "")
+    if variant == "x":
+        return kind == "cross"
+    if variant == "x-strict":
+        return kind == "cross" and layer in ("to_k", "to_v")
+    if variant == "selfattn":
+        return kind == "self"
+    if variant == "u" and kind == "cross":
+        return False
+    return not inner_only or ("block" in path and "emb" not in path)

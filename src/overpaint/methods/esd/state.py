@@ -1,0 +1,142 @@
+"""What a run of ESD leaves in the store while it trains, so that a stopped one goes on to the same bits.
+
+Records: the pools that the original model drew (shared by all variants of the method), the last pool that the student
+drew, and the training itself. The last two are emptied in the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.emcid.memory import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.esd.erasures import Erasure
+from overpaint.methods.esd.pool import Pool
+
+__all__ = ["VERSION", "Ledger"]
+
+_log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Raised whenever the same settings would train otherwise."""
+
+DRAWING = ("image_steps", "guidance", "eta", "protect", "trajectories")
+KEEPING = ("image_steps", "guidance", "preserve_trajectories")
+NO_PART = ("checkpoint_every",)
+"""Settings that change nothing in the result."""
+
+
+class Ledger:
+    """The records of one run, by content key."""
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        backbone: StableDiffusion,
+        erasures: Sequence[Erasure],
+        kept: Mapping[str, int],
+        config: EsdConfig,
+        seed: int,
+    ) -> None:
+        """``kept``: prompts to preserve, and how many trajectories of each."""
+        self._store = store
+        self._source = ", ".join(erasure.source for erasure in erasures)
+        settings = config.model_dump(mode="json")
+        model = {
+            "version": VERSION,
+            "model": backbone.fingerprint,
+            "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
+            "scheduler": digest({k: v for k, v in backbone.pipe.scheduler.config.items() if not k.startswith("_")}),
+        }
+        asked = [_asked(erasure) for erasure in erasures]
+        chosen = {name: settings[name] for name in DRAWING}
+        self._pools = {
+            "erase": digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen}),
+            "keep": digest(
+                {
+                    **model,
+                    "what": "esd kept pool",
+                    "prompts": dict(kept),
+                    "seed": seed,
+                    "settings": {name: settings[name] for name in KEEPING},
+                }
+            ),
+        }
+        for name in NO_PART:
+            del settings[name]
+        run = {**model, "erasures": asked, "kept": dict(kept), "settings": settings, "seed": seed}
+        self._training = digest({**run, "what": "esd training"})
+        self._refreshed = digest({**run, "what": "esd refreshed pool"})
+
+    # ---- pools ----------------------------------------------------------------------------------------------------
+
+    def pools(self, kind: str) -> dict[str, Pool] | None:
+        """Pools of the original model: of ``kind`` "erase" with what goes with it, or "keep"."""
+        return _unpacked(self._store.get(self._pools[kind]))
+
+    def put_pools(self, kind: str, pools: dict[str, Pool]) -> None:
+        """Keep them."""
+        self._put(self._pools[kind], _packed(pools), "trajectories")
+
+    def refreshed(self, number: int) -> Pool | None:
+        """The pool that the student drew for a round, if it is the last one that was put here."""
+        tensors = self._store.get(self._refreshed)
+        if not tensors or int(tensors["round"]) != number:
+            return None
+        return (_unpacked({k: v for k, v in tensors.items() if k != "round"}) or {}).get("erase")
+
+    def put_refreshed(self, number: int, pool: Pool) -> None:
+        """Keep it in place of the one before."""
+        self._put(self._refreshed, {**_packed({"erase": pool}), "round": torch.tensor(number)}, "trajectories")
+
+    # ---- training -------------------------------------------------------------------------------------------------
+
+    def training(self) -> dict[str, Tensor] | None:
+        """The last state of the training."""
+        return self._store.get(self._training) or None
+
+    def put_training(self, tensors: dict[str, Tensor]) -> None:
+        """Keep copies in place of the state before."""
+        self._put(
+            self._training, {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}, "training"
+        )
+
+    def finish(self) -> None:
+        """Make room: what is left of training is of no use to anybody but the run that has just ended."""
+        for key in (self._training, self._refreshed):
+            if self._store.get(key):
+                self._put(key, {}, "emptied")
+
+    def _put(self, key: str, tensors: dict[str, Tensor], what: str) -> None:
+        # "source" tells stores that the record is about a concept, and so belongs to its run alone
+        self._store.put(key, tensors, {"what": f"ESD: {what}", "source": self._source})
+
+
+def _asked(erasure: Erasure) -> dict[str, Any]:
+    return {
+        **{name: getattr(erasure, name) for name in ("source", "given", "base", "seed")},
+        "templates": list(erasure.templates),
+        "checked": list(erasure.checked),
+        "images": [hashlib.sha256(path.read_bytes()).hexdigest() for path in erasure.images],
+    }
+
+
+def _packed(pools: dict[str, Pool]) -> dict[str, Tensor]:
+    return {f"{kind} {name}": tensor for kind, pool in pools.items() for name, tensor in pool.tensors().items()}
+
+
+def _unpacked(tensors: dict[str, Tensor] | None) -> dict[str, Pool] | None:
+    if not tensors:
+        return None
+    kinds = dict.fromkeys(name.partition(" ")[0] for name in tensors)
+    return {
+        kind: Pool.of({n.partition(" ")[2]: tensor for n, tensor in tensors.items() if n.partition(" ")[0] == kind})
+        for kind in kinds
+    }

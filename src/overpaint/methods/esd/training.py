@@ -1,0 +1,113 @@
+"""The updates: Adam on the trained tensors alone, from wherever a stopped run had come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.emcid.stage_one import in_precision
+from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.esd.erasures import Texts
+from overpaint.methods.esd.objective import errors
+from overpaint.methods.esd.pool import Pool, join
+from overpaint.methods.esd.sources import Source
+from overpaint.methods.esd.student import Student
+
+__all__ = ["Training"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Of one update: mean squared errors of what is erased and, if anything is, of what is kept."""
+
+    erase: float
+    keep: float | None = None
+
+
+class Training:
+    """A student on its way.
+
+    Attributes:
+        step: updates made.
+        loss: of the last one.
+    """
+
+    def __init__(
+        self,
+        backbone: StableDiffusion,
+        student: Student,
+        texts: Texts,
+        erasing: Source,
+        keeping: Source | None,
+        config: EsdConfig,
+    ) -> None:
+        self.step = 0
+        self.loss: Loss | None = None
+        self.student = student
+        self._backbone, self._texts, self._config = backbone, texts, config
+        self._erasing, self._keeping = erasing, keeping
+        self._leaves = list(student.trained.values())
+        self._adam = torch.optim.Adam(self._leaves, lr=config.rate)
+
+    def run(self, total: int, after: Callable[[int], bool]) -> None:
+        """Make updates until there are ``total``; ``after`` hears of each, and says whether it was the last."""
+        while self.step < total:
+            self._update()
+            self.step += 1
+            if after(self.step):
+                return
+
+    # ---- state ----------------------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that later updates depend on: numbers of updates, trained tensors, both moments of Adam."""
+        state = {"step": torch.tensor(self.step)}
+        for name, leaf in self.student.trained.items():
+            kept = self._adam.state[leaf]
+            state |= {
+                f"value {name}": leaf.detach(),
+                f"first {name}": kept["exp_avg"],
+                f"second {name}": kept["exp_avg_sq"],
+            }
+        return state
+
+    @torch.no_grad()
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `tensors`."""
+        self.step = int(state["step"])
+        for name, leaf in self.student.trained.items():
+            leaf.copy_(state[f"value {name}"])
+            self._adam.state[leaf] = {
+                "step": torch.tensor(float(self.step)),
+                "exp_avg": state[f"first {name}"].to(leaf, copy=True),
+                "exp_avg_sq": state[f"second {name}"].to(leaf, copy=True),
+            }
+
+    # ---- inside ---------------------------------------------------------------------------------------------------
+
+    def _update(self) -> None:
+        erase = self._erasing.batch(self.step)
+        keep = None if self._keeping is None else self._keeping.batch(self.step)
+        with self.student.acting():
+            error = self._errors(erase if keep is None else join([erase, keep]))
+            wrong, moved = error[: len(erase)].mean(), error[len(erase) :]
+            loss = wrong if keep is None else wrong + self._config.preserve * moved.mean()
+            gradients = torch.autograd.grad(loss, self._leaves)
+        for leaf, gradient in zip(self._leaves, gradients, strict=True):
+            leaf.grad = gradient
+        self._adam.step()
+        self._adam.zero_grad()
+        self.loss = Loss(float(wrong.detach()), None if keep is None else float(moved.detach().mean()))
+
+    def _errors(self, rows: Pool) -> Tensor:
+        """Squared errors (n,) of the student."""
+        backbone, states = self._backbone, self._texts.states
+        x = rows.x.to(backbone.device, backbone.dtype)
+        given = states[rows.prompt.to(states.device)].to(x)
+        with in_precision(backbone, self._config.precision):
+            made = backbone.predict(x, rows.t.to(x.device), given)
+        return errors(made, rows.wanted.to(x.device))

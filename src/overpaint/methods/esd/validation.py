@@ -1,0 +1,71 @@
+"""How much of every concept is left, on noise and prompts apart from training's; when that is little enough, stop.
+
+A method never sees a grader, so what is measured by default is taken from predictions alone. Whoever has a validation
+split of his own hands in a `Validator`, which is called while the pipeline draws as the student does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.esd.erasures import Erasure, Texts
+from overpaint.methods.esd.objective import way_left
+from overpaint.methods.esd.pool import erasing
+from overpaint.methods.esd.student import Student
+from overpaint.methods.esd.trajectories import predictions
+
+__all__ = ["HALVINGS", "Validator", "WayLeft", "least_strength"]
+
+HALVINGS = 6
+
+
+class Validator(Protocol):
+    """Looks at a model that is being edited."""
+
+    def __call__(self, backbone: StableDiffusion, erasures: Sequence[Erasure]) -> Sequence[float]:
+        """How much is left of each concept, in any measure that falls: P(source), say."""
+        ...
+
+
+class WayLeft:
+    """The share of the way to the target that the student has still to go, a mean over steps and prompts."""
+
+    def __init__(self, backbone: StableDiffusion, texts: Texts, erasures: Sequence[Erasure], config: EsdConfig) -> None:
+        """Made while the original weights are in place."""
+        self._rows, _ = erasing(
+            backbone, texts, erasures, config, config.validate_trajectories, "validation", checked=True
+        )
+        self._states = texts.states[self._rows.prompt.to(texts.states.device)]
+        self._start = predictions(backbone, self._rows.x, self._rows.t, self._states)
+
+    def __call__(self, backbone: StableDiffusion, erasures: Sequence[Erasure]) -> list[float]:
+        """See `Validator`; the erasures are those that it was made for."""
+        made = predictions(backbone, self._rows.x, self._rows.t, self._states)
+        left = way_left(made, self._start, self._rows.wanted)
+        return [float(left[self._rows.concept == number].mean()) for number in range(len(erasures))]
+
+
+def least_strength(
+    student: Student, validate: Validator, backbone: StableDiffusion, erasures: Sequence[Erasure], enough: float
+) -> float:
+    """The smallest strength of the change, found by bisection, at which no more than ``enough`` is left; 1 if none.
+
+    What is left is taken to fall with the strength.
+    """
+
+    def gone(strength: float) -> bool:
+        with torch.no_grad(), student.acting(strength):
+            return max(validate(backbone, erasures)) <= enough
+
+    low, high = 0.0, 1.0
+    if not gone(high):
+        return high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if gone(middle) else (middle, high)
+    return high
