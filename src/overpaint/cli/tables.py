@@ -10,27 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from overpaint.cli.console import plain, table
-from overpaint.plan.building import COMPANIONS
+from overpaint.plan.words import asked
 
 if TYPE_CHECKING:
     from overpaint.bench.report import Report
-    from overpaint.plan import Edit, Plan
+    from overpaint.plan import Plan
 
-__all__ = ["asked", "figures", "summary"]
+__all__ = ["figures", "summary"]
 
 ROWS = 12
-
-
-def asked(edit: Edit) -> str:
-    """An edit in the words of a plan."""
-    if edit.over is not None:
-        return f"debias {edit.source} over " + ", ".join(f"{name} {share:g}" for name, share in edit.over.items())
-    if edit.within:
-        return f"{edit.action} {edit.source} from {edit.within}"
-    becomes = (
-        f" {COMPANIONS[edit.action]} {edit.destination}" if edit.destination else " as shown" if edit.images else ""
-    )
-    return f"{edit.action} {', '.join(edit.edited)}{becomes}"
 
 
 def summary(plan: Plan, metrics: Mapping[str, Any] | None) -> Table:
