@@ -9,9 +9,10 @@ from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.backbone.text import TextEncoder
-from overpaint.errors import OverpaintError, PlanError
+from overpaint.errors import PlanError
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.ridge import alpha_weight, penalty
+from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import (
@@ -59,7 +60,7 @@ def fit(
     text = backbone.text
     tasks = tasks_of(text, plan, config)
     blocks = _blocks(text, plan, config)
-    texts = _captions(backbone, config, captions)
+    texts = captions_for(backbone, config.captions, captions)
     concepts = list(dict.fromkeys(c for task in tasks for c in task.concepts))
     memories = dict(zip(concepts, learn(backbone, concepts, config, blocks[-1], store, progress), strict=True))
     prompts = locate(text, [(task.edit.prompts, task.edit.source) for task in tasks])
@@ -212,20 +213,6 @@ def _blocks(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[int]:
             f" not {max(config.blocks)}; name others"
         )
     return list(config.blocks)
-
-
-def _captions(backbone: StableDiffusion, config: EmcidConfig, captions: Sequence[str] | None) -> list[str]:
-    if captions is not None:
-        return list(captions)
-    if backbone.family != "emoji":
-        raise OverpaintError(
-            f"second moments: a model of family {backbone.family!r} brings no captions; give a file of some ten"
-            " thousand image captions, one per line (--captions FILE, or captions=... in Python)"
-        )
-    from overpaint.emoji.captions import corpus
-    from overpaint.emoji.vocabulary import Vocabulary
-
-    return corpus(Vocabulary.load(), config.captions, seed=0)
 
 
 def _delta(change: Factors) -> Delta:

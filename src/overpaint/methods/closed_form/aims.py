@@ -1,0 +1,96 @@
+"""What a plan asks of token states: each edited name's are to become a mixture of those of other phrases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.closed_form.config import MapConfig
+from overpaint.methods.closed_form.shares import text_shares
+from overpaint.methods.closed_form.tokens import destination_of
+from overpaint.methods.emcid.tasks import templates_of
+from overpaint.plan import Edit, Plan
+from overpaint.plan.templates import KINDS
+
+__all__ = ["Aim", "aims_of", "guide", "preserved_templates"]
+
+BARE = ("{}",)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """``g = keep c + sum_k a_k e_k`` for the states c of a name, e_k of phrases.
+
+    Attributes:
+        source: the name.
+        templates: prompts with one ``{}`` that it is met in.
+        parts: phrases with their factors a_k; "" is nothing at all.
+        keep: 1 where the name keeps its own state beside them (debias), else 0.
+    """
+
+    source: str
+    templates: tuple[str, ...]
+    parts: tuple[tuple[str, float], ...]
+    keep: float = 0.0
+
+
+def guide(edit: Edit) -> str:
+    """The phrase that a name becomes: the destination or anchor, for an erasure else its kind's neutral word, else "".
+
+    UCE erases styles towards "art" and everything else, like what it moderates, towards the empty prompt.
+    """
+    neutral = KINDS[edit.kind].neutral if edit.action == "erase" else None
+    return edit.destination or neutral or ""
+
+
+def aims_of(text: TextEncoder, plan: Plan, config: MapConfig) -> list[Aim]:
+    """The plan's edits as aims, checked against the text window.
+
+    Raises:
+        PlanError: names that do not fit it, factors for what is not debiased; one line each.
+    """
+    problems: list[str] = []
+    aims: list[Aim] = []
+    for edit in plan.edits:
+        templates = BARE if config.bare else edit.prompts
+        try:
+            for name in edit.edited:
+                for template in templates:
+                    found = text.locate(template, name)
+                    for phrase in edit.destinations or (guide(edit),):
+                        destination_of(text, template, phrase, config.tokens, found)
+            aims += _aims(text, edit, templates, config)
+        except PlanError as error:
+            problems += error.problems
+        except BackboneError as error:
+            problems.append(f"{edit.at}: {error}")
+    for index, name in enumerate(plan.preserve):
+        try:
+            for template in preserved_templates(plan, config):
+                text.locate(template, name)
+        except BackboneError as error:
+            problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
+    unknown = sorted(set(config.factors) - {e.source for e in plan.edits if e.action == "debias"})
+    problems += [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
+    if problems:
+        raise PlanError(*problems)
+    return aims
+
+
+def preserved_templates(plan: Plan, config: MapConfig) -> tuple[str, ...]:
+    """The prompts that preserved names are met in: those of the edits."""
+    return BARE if config.bare else tuple(templates_of(plan))
+
+
+def _aims(text: TextEncoder, edit: Edit, templates: tuple[str, ...], config: MapConfig) -> list[Aim]:
+    if edit.over is None:
+        return [Aim(name, templates, ((guide(edit), 1.0),)) for name in edit.edited]
+    factors = config.factors.get(edit.source)
+    if factors is None:
+        now = text_shares(text, edit, templates)
+        factors = {name: share - now[name] for name, share in edit.over.items()}
+    elif set(factors) != set(edit.over):
+        wanted = ", ".join(map(repr, edit.over))
+        raise PlanError(f"{edit.at}: settings.factors of {edit.source!r} must be of {wanted}; give one number for each")
+    return [Aim(edit.source, templates, tuple(factors.items()), keep=1.0)]

@@ -1,0 +1,148 @@
+"""SPEED (arXiv 2503.07392): erasure inside the null space of what is retained.
+
+With C the sources' states, G their anchors', n of them, the change of a value matrix W is ``W D`` with
+
+    D = ((G - C) C^T / n) P [I - M K_2 (K_2^T P M K_2 + slack I)^-1 K_2^T P] M,   M = (C C^T P / n + rho I)^-1
+
+(its equation 12), P the projector onto directions that retained states hardly vary in, K_2 some states of the empty
+prompt. That is the ridge problem within the subspace of P, with K_2 fixed (slack 0) or protected with weight 1 / slack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.linear.lowrank import Factors, compress
+from overpaint.linear.ridge import ridge_update
+from overpaint.linear.subspace import complement, null_space
+from overpaint.methods.captions import captions_for
+from overpaint.methods.closed_form.aims import aims_of
+from overpaint.methods.closed_form.config import SpeedConfig
+from overpaint.methods.closed_form.kept import empty_prompt, preserved
+from overpaint.methods.closed_form.pairs import Pairs, pairs_of
+from overpaint.methods.closed_form.rece import gram
+from overpaint.methods.closed_form.states import final_states
+from overpaint.methods.closed_form.text_map import matrices_of, patch_of, written
+from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.patch import Delta, Mapped, Patch
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+from overpaint.seeding import derive
+
+__all__ = ["centres", "fit", "refined", "within_null_space"]
+
+
+def fit(
+    backbone: StableDiffusion,
+    plan: Plan,
+    config: SpeedConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None = None,
+) -> Patch:
+    """The patch of a plan. Raises as `overpaint.methods.closed_form.uce.fit` does."""
+    text = backbone.text
+    aims = aims_of(text, plan, config)
+    with progress.task("text states", total=len(aims), unit="concept") as advance:
+        pairs = pairs_of(text, aims, config.tokens, advance)
+    pairs = pairs.scaled(config.strength / sum(len(aim.templates) for aim in aims))
+    retained = preserved(text, plan, config, whole=False)
+    if config.retain:
+        texts = captions_for(backbone, config.retain, captions)[: config.retain]
+        retained = torch.cat([retained, _caption_states(backbone, texts)], dim=1)
+    empty = empty_prompt(text)
+    others = torch.cat([empty["end"], empty["padding"]], dim=1)
+    fixed = torch.cat([empty["begin"], centres(others, config.centres)], dim=1)
+    layers = {name: layer.weight for name, layer in matrices_of(backbone, config.matrices).items()}
+
+    def change(weights: Sequence[Tensor]) -> Factors:
+        h = gram(weights).to(pairs.keys.device)
+        # one seed for all matrices: the order in which they come must not matter
+        known = refined(pairs, retained, h, config, derive(plan.seed, "speed"))
+        return within_null_space(pairs, known, fixed, config)
+
+    if config.shared:
+        return patch_of(backbone, plan, config, change(list(layers.values())))
+    changes: dict[str, Delta] = {}
+    with progress.task("null spaces", total=len(layers), unit="matrix") as advance:
+        for name, weight in layers.items():
+            changes[name] = Mapped(written(change([weight])))
+            advance()
+    return patch_of(backbone, plan, config, changes)
+
+
+def refined(pairs: Pairs, retained: Tensor, h: Tensor, config: SpeedConfig, seed: int) -> Tensor:
+    """Retained states (d, m) filtered by influence and augmented along what matrices hardly see (its section 4.2).
+
+    The influence of a state r is ``||W D_0 r||`` for the unconstrained edit ``D_0 = (G - C) C^T (I + C C^T)^-1``.
+
+    Args:
+        retained: (d, m).
+        h: ``sum W^T W`` (d, d) of the matrices concerned.
+    """
+    if not retained.shape[1]:
+        return retained
+    edit = ridge_update(pairs.keys, pairs.residual, None, 1.0)
+
+    def influence(states: Tensor) -> Tensor:
+        moved = edit.up @ (edit.down @ states)
+        return (moved * (h @ moved)).sum(dim=0).clamp_min(0).sqrt()
+
+    least = influence(retained).mean()
+    if config.filter and retained.shape[1] > 1:
+        retained = retained[:, influence(retained) > least]
+    if config.augment:
+        blind = torch.linalg.eigh(h).eigenvectors[:, 0]
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(config.augment, *retained.shape, generator=generator, dtype=torch.float64).to(retained)
+        # xi v v^T for each xi
+        varied = (
+            (retained + blind[:, None] * (noise * blind[:, None]).sum(dim=1, keepdim=True)).movedim(0, 1).flatten(1)
+        )
+        if config.filter:
+            varied = varied[:, influence(varied) > least]
+        retained = torch.cat([retained, varied], dim=1)
+    return retained
+
+
+def within_null_space(pairs: Pairs, retained: Tensor, fixed: Tensor, config: SpeedConfig) -> Factors:
+    """``D`` (d, d) in factors: `pairs` as far as neither ``retained`` (d, m) nor ``fixed`` (d, k) states notice."""
+    within = torch.eye(len(fixed), dtype=fixed.dtype, device=fixed.device)
+    if retained.shape[1]:
+        within = null_space(retained @ retained.mT / retained.shape[1], config.threshold)
+    soft = None
+    if config.slack:
+        soft = fixed / config.slack**0.5
+    else:
+        within = complement(fixed, within)
+    return compress(ridge_update(pairs.keys, pairs.residual, None, config.lambda_, soft, within))
+
+
+def centres(states: Tensor, count: int, rounds: int = 20) -> Tensor:
+    """Means (d, count at most) of groups of states (d, m) (k-means, started at states far from each other)."""
+    if not count:
+        return states[:, :0]
+    found = states[:, :1]
+    while found.shape[1] < min(count, states.shape[1]):
+        farthest = torch.cdist(states.mT, found.mT).min(dim=1).values.argmax()
+        found = torch.cat([found, states[:, farthest : farthest + 1]], dim=1)
+    for _ in range(rounds):
+        nearest = torch.cdist(states.mT, found.mT).argmin(dim=1)
+        found = torch.stack([states[:, nearest == i].mean(dim=1) for i in nearest.unique()], dim=1)
+    return found
+
+
+def _caption_states(backbone: StableDiffusion, captions: Sequence[str]) -> Tensor:
+    """States (d, m) of the captions' own tokens behind the begin token."""
+    text = backbone.text
+    ids = text.tokenize(captions)
+    ends = text.end_positions(ids).cpu()
+    states = final_states(text, captions, int(ends.max()) + 1)
+    position = torch.arange(states.shape[1])
+    inside = (position > 0) & (position <= ends[:, None])
+    return states[inside.to(states.device)].mT.contiguous()

@@ -1,0 +1,70 @@
+"""The one map of text states behind a closed-form edit, and the patch that it becomes.
+
+UCE (arXiv 2308.14761, equation 7) solves for every matrix W of cross-attention
+
+    min_W'  sum_i s ||W' c_i - v_i||^2 + sum_j s_j ||W' p_j - W p_j||^2 + lambda ||W' - W||_F^2.
+
+All its targets are readings of text states, ``v_i = W g_i``. Then ``W' = W T`` with one ``T`` for all W,
+
+    T = I + s (G - C) C^T (lambda I + s C C^T + P P^T)^-1,
+
+which is the ridge problem of `overpaint.linear.ridge` with states as keys and differences of states as residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.linear.lowrank import Factors, compress
+from overpaint.linear.ridge import penalty, ridge_update
+from overpaint.linear.subspace import complement
+from overpaint.methods.closed_form.config import MapConfig, Matrices
+from overpaint.methods.closed_form.kept import Kept
+from overpaint.methods.closed_form.pairs import Pairs
+from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
+from overpaint.plan import Plan
+from overpaint.provenance import Provenance
+
+__all__ = ["compose", "matrices_of", "patch_of", "text_map", "written"]
+
+
+def text_map(pairs: Pairs, kept: Kept, weight: float) -> Factors:
+    """``T - I`` (d, d) in factors, float64; ``weight`` is lambda."""
+    moment, scale = None, weight
+    if kept.moment is not None:
+        regular = kept.moment.to(pairs.keys).clone()
+        regular.diagonal().add_(weight)
+        moment, scale = penalty(regular, jitter=0.0), 1.0
+    within = complement(kept.fixed) if kept.fixed.shape[1] else None
+    soft = kept.soft if kept.soft.shape[1] else None
+    return compress(ridge_update(pairs.keys, pairs.residual, moment, scale, soft, within))
+
+
+def compose(first: Factors, second: Factors) -> Factors:
+    """``T_1 T_2 - I`` in factors: the second edit made on matrices that have had the first, ``W T_1 T_2``."""
+    up = second.up + first.up @ (first.down @ second.up)
+    return compress(Factors(torch.cat([first.up, up], dim=1), torch.cat([first.down, second.down])))
+
+
+def matrices_of(backbone: StableDiffusion, which: Matrices) -> dict[str, torch.nn.Linear]:
+    """Key and value matrices of cross-attention, or one kind of them, by canonical weight name."""
+    ending = tuple(f"attn2.to_{letter}.weight" for letter in which)
+    return {name: layer for name, layer in backbone.cross_attention_projections().items() if name.endswith(ending)}
+
+
+def written(change: Factors) -> LowRank | Dense:
+    """As it is stored: in factors where that is smaller."""
+    return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
+
+
+def patch_of(backbone: StableDiffusion, plan: Plan, config: MapConfig, change: Factors | Mapping[str, Delta]) -> Patch:
+    """The patch of one map for all matrices that the settings name, or of changes by matrix."""
+    if isinstance(change, Factors):
+        shared = written(change)
+        change = {name: Mapped(shared) for name in matrices_of(backbone, config.matrices)}
+    settings = config.model_dump(mode="json", by_alias=True)
+    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
+    return Patch.made_on(backbone.pipe, change, {**made, "plan": plan.to_data()})
