@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from overpaint.backbone.loading import backbone_of, load
     from overpaint.errors import OverpaintError
+    from overpaint.guards import Guard
     from overpaint.methods import fit
     from overpaint.patch import Patch
     from overpaint.plan import Edit, Plan
 
-__all__ = ["Edit", "OverpaintError", "Patch", "Plan", "backbone_of", "fit", "load"]
+__all__ = ["Edit", "Guard", "OverpaintError", "Patch", "Plan", "backbone_of", "fit", "load"]
 
 _HOMES = {
     "Edit": "overpaint.plan",
+    "Guard": "overpaint.guards",
     "OverpaintError": "overpaint.errors",
     "Patch": "overpaint.patch",
     "Plan": "overpaint.plan",

@@ -18,7 +18,7 @@ from overpaint.progress import Progress, Silent
 from overpaint.seeding import derive
 
 if TYPE_CHECKING:
-    from overpaint.patch import Patch
+    from overpaint.guards import Change
 
 __all__ = ["Shown", "before_after", "nearest", "shown"]
 
@@ -83,7 +83,7 @@ def nearest(backbone: StableDiffusion, vocabulary: Vocabulary, plan: Plan) -> st
 
 def before_after(
     backbone: StableDiffusion,
-    patch: Patch,
+    patch: Change,
     columns: Sequence[Shown],
     drawing: Drawing,
     progress: Progress | None = None,

@@ -24,7 +24,7 @@ from overpaint.progress import Progress
 from overpaint.seeding import derive
 
 if TYPE_CHECKING:
-    from overpaint.patch import Patch
+    from overpaint.guards import Change
 
 __all__ = ["Before", "EditSuite", "bars", "evaluate_before", "evaluate_edits"]
 
@@ -116,7 +116,7 @@ def evaluate_before(
 
 def evaluate_edits(
     backbone: StableDiffusion,
-    patch: Patch,
+    patch: Change,
     grader: ConceptGrader,
     before: Before,
     progress: Progress | None = None,

@@ -25,12 +25,13 @@ app = typer.Typer(
 def common(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (anywhere on the line)."),
 ) -> None:
-    """Edit what a text-to-image diffusion model knows: erase, replace, rectify, debias concepts."""
+    """Edit what a text-to-image diffusion model knows: erase, replace, moderate, rectify, debias concepts."""
     # `Commands` has taken --debug already; it is declared for the help
 
 
 app.command("erase")(edit.erase)
 app.command("replace")(edit.replace)
+app.command("moderate")(edit.moderate)
 app.command("rectify")(edit.rectify)
 app.command("edit")(edit.edit)
 app.command("generate")(generate.generate)

@@ -1,8 +1,8 @@
-"""``overpaint erase | replace | rectify | edit``: from words or a plan file to a run."""
+"""``overpaint erase | replace | moderate | rectify | edit``: from words or a plan file to a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,23 +14,40 @@ from overpaint.errors import PlanError
 if TYPE_CHECKING:
     from overpaint.plan import Plan
 
-__all__ = ["edit", "erase", "overridden", "rectify", "replace"]
+__all__ = ["edit", "erase", "moderate", "overridden", "rectify", "replace"]
 
 Kind = Annotated[str, typer.Option("--kind", help="object, style, person, profession...: chooses the prompts.")]
+To = Annotated[str | None, typer.Option("--to", help="What to draw instead.")]
 Preserve = Annotated[list[str] | None, typer.Option("--preserve", help="A concept to protect; repeat for more.")]
 
 
 @takes_run_options
 def erase(
     concept: Annotated[str, typer.Argument(help="What the model is to forget.")],
-    to: Annotated[str | None, typer.Option("--to", help="What to draw instead.")] = None,
+    to: To = None,
+    within: Annotated[str | None, typer.Option("--from", help="Only this concept is to lose it.")] = None,
     kind: Kind = "object",
     preserve: Preserve = None,
     *,
     options: RunOptions,
 ) -> None:
     """Make a model forget a concept."""
-    _one({"erase": concept, "kind": kind} | ({} if to is None else {"to": to}), preserve, options)
+    said = {"to": to, "from": within}
+    _one({"erase": concept, "kind": kind} | {key: name for key, name in said.items() if name}, preserve, options)
+
+
+@takes_run_options
+def moderate(
+    concept: Annotated[str, typer.Argument(help="A general concept, such as weapon.")],
+    member: Annotated[list[str] | None, typer.Option("--member", help="What belongs to it; repeat for more.")] = None,
+    to: To = None,
+    kind: Kind = "object",
+    preserve: Preserve = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Make a model forget a general concept and all that belongs to it."""
+    _one({"moderate": concept, "members": member, "to": to, "kind": kind}, preserve, options)
 
 
 @takes_run_options
@@ -90,7 +107,7 @@ def overridden(
     )
 
 
-def _one(entry: dict[str, str], preserve: list[str] | None, options: RunOptions) -> None:
+def _one(entry: Mapping[str, object], preserve: list[str] | None, options: RunOptions) -> None:
     """Carry out a plan of a single edit, given in the words of a plan file."""
     from overpaint.plan import Plan
 

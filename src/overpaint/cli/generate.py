@@ -42,11 +42,11 @@ def generate(
 
     from overpaint.bench.grid import grid
     from overpaint.cli.models import open_backbone
-    from overpaint.cli.patches import applied, base_model, read_patch
+    from overpaint.cli.patches import applied, base_model, read_change
     from overpaint.files import replacing
     from overpaint.progress import RichProgress
 
-    patches = [read_patch(path) for path in patch or ()]
+    patches = [read_change(path) for path in patch or ()]
     name = base_model(patches[0], model, (patch or [Path()])[0]) if patches else model or "emoji"
     backbone = open_backbone(name, device)
     progress = RichProgress(err())

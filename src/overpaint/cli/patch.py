@@ -13,6 +13,7 @@ from overpaint.cli.options import Device, Force, Out
 from overpaint.errors import PatchError
 
 if TYPE_CHECKING:
+    from overpaint.guards import Guard
     from overpaint.patch import Patch
 
 __all__ = ["app"]
@@ -50,10 +51,10 @@ def apply(
 
 @app.command("show")
 def show(run: Run) -> None:
-    """Say what a patch does, to what, and what it was made of."""
-    from overpaint.cli.patches import read_patch
+    """Say what a patch or a guard does, to what, and what it was made of."""
+    from overpaint.cli.patches import read_change
 
-    out().print(_described(read_patch(run), run))
+    out().print(_described(read_change(run), run))
 
 
 def _check_free(folder: Path, force: bool) -> None:
@@ -80,10 +81,11 @@ def _write(pipe: Any, folder: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _described(patch: Patch, path: Path) -> Any:
-    from overpaint.cli.tables import asked
+def _described(patch: Patch | Guard, path: Path) -> Any:
     from overpaint.errors import PlanError
+    from overpaint.patch import Patch
     from overpaint.plan import Plan
+    from overpaint.plan.words import asked
 
     made = table(str(path), "", "")
     made.show_header = False
@@ -101,7 +103,10 @@ def _described(patch: Patch, path: Path) -> Any:
     for name, value in said.items():
         if isinstance(value, dict):
             rows.append((name, ", ".join(f"{key} {item}" for key, item in value.items())))
-    rows += [(name, delta.described) for name, delta in patch.deltas.items()]
+    if isinstance(patch, Patch):
+        rows += [(name, delta.described) for name, delta in patch.deltas.items()]
+    else:
+        rows += [(f"guard: {name}", value) for name, value in patch.described.items()]
     for name, value in rows:
         made.add_row(plain(name), plain(value))
     return made

@@ -1,4 +1,4 @@
-"""Patches on the command line: a run's folder or a patch file serves alike."""
+"""Patches and guards on the command line: a run's folder or a file serves alike."""
 
 from __future__ import annotations
 
@@ -10,18 +10,36 @@ from typing import TYPE_CHECKING, Any
 from overpaint.errors import PatchError
 
 if TYPE_CHECKING:
+    from overpaint.guards import Change, Guard
     from overpaint.patch import Patch
 
-__all__ = ["applied", "base_model", "read_patch"]
+__all__ = ["applied", "base_model", "read_change", "read_patch"]
 
 
 def read_patch(path: Path) -> Patch:
     """The patch of a run folder, or in a file.
 
     Raises:
+        PatchError: there is none, or a guard in its place.
+    """
+    from overpaint.guards import Guard
+
+    found = read_change(path)
+    if isinstance(found, Guard):
+        raise PatchError(
+            f"{path}: is a guard ({found.rule.kind}), which acts while pictures are drawn and is not in the weights;"
+            " use overpaint generate --patch"
+        )
+    return found
+
+
+def read_change(path: Path) -> Patch | Guard:
+    """The patch or guard of a run folder, or in a file.
+
+    Raises:
         PatchError: there is none.
     """
-    from overpaint.patch import Patch
+    from overpaint.guards import load_change
     from overpaint.runs import RunFolder
 
     if path.is_dir():
@@ -31,10 +49,10 @@ def read_patch(path: Path) -> Patch:
         path = work.patch_path
     if not path.is_file():
         raise PatchError(f"{path}: no such run or patch; check the path")
-    return Patch.load(path)
+    return load_change(path)
 
 
-def base_model(patch: Patch, said: str | None, path: Path) -> str:
+def base_model(patch: Change, said: str | None, path: Path) -> str:
     """The model that a patch was made for, unless another one is said."""
     model = said or patch.provenance.get("model") or patch.provenance.get("plan", {}).get("model")
     if not isinstance(model, str):
@@ -42,9 +60,13 @@ def base_model(patch: Patch, said: str | None, path: Path) -> str:
     return model
 
 
-def applied(pipe: Any, patches: Sequence[Patch], scale: float = 1.0) -> ExitStack:
-    """A context in which all the patches are applied, each ``scale`` times; leaving restores every bit."""
-    stack = ExitStack()
-    for patch in patches:
-        stack.enter_context((patch if scale == 1 else patch.scale(scale)).applied_to(pipe))
-    return stack
+def applied(pipe: Any, patches: Sequence[Patch | Guard], scale: float = 1.0) -> ExitStack:
+    """A context in which all the patches are applied, each ``scale`` times; leaving restores every bit.
+
+    Raises:
+        PatchError: one does not fit the model, or a guard is to be scaled.
+    """
+    with ExitStack() as stack:
+        for patch in patches:
+            stack.enter_context((patch if scale == 1 else patch.scale(scale)).applied_to(pipe))
+        return stack.pop_all()

@@ -14,7 +14,7 @@ from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
     from overpaint.backbone.stable_diffusion import StableDiffusion
-    from overpaint.patch import Patch
+    from overpaint.guards import Change
     from overpaint.plan import Plan
     from overpaint.progress import Progress
     from overpaint.runs import RunFolder
@@ -68,15 +68,15 @@ def read_captions(path: Path) -> list[str]:
 
 def _patch(
     work: RunFolder, backbone: StableDiffusion, plan: Plan, captions: list[str] | None, progress: Progress
-) -> Patch:
+) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
+    from overpaint.guards import load_change
     from overpaint.methods import fit
-    from overpaint.patch import Patch
     from overpaint.runs.bank import MemoryBank
 
     if work.finished:
         say(f"{work.path} is finished; nothing to do", "dim", err())
-        return Patch.load(work.patch_path)
+        return load_change(work.patch_path)
     if work.resumed:
         say(f"going on with the run in {work.path}", "dim", err())
     start = time.monotonic()
@@ -93,7 +93,7 @@ def _wanted(evaluate: bool | None, backbone: StableDiffusion) -> bool:
     return evaluate if evaluate is not None else backbone.family == "emoji" or backbone.device.type != "cpu"
 
 
-def _look(work: RunFolder, backbone: StableDiffusion, patch: Patch, plan: Plan, progress: Progress) -> None:
+def _look(work: RunFolder, backbone: StableDiffusion, patch: Change, plan: Plan, progress: Progress) -> None:
     """Show the model before and after, and grade it where there is a grader for it; what is there already is kept."""
     from overpaint.bench.before_after import before_after, shown
     from overpaint.bench.drawing import Drawing

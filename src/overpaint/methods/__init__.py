@@ -1,4 +1,4 @@
-"""Editing methods: plan and model in, patch out."""
+"""Editing methods: plan and model in, patch (or guard) out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from overpaint.backbone.loading import backbone_of
+from overpaint.guards import Guard
 from overpaint.methods.emcid.memory import MemoryStore, TransientStore
 from overpaint.methods.method import Method
 from overpaint.methods.registry import METHODS, configure, method_of, resolve
@@ -23,8 +24,10 @@ def fit(
     store: MemoryStore | None = None,
     captions: Sequence[str] | None = None,
     progress: Progress | None = None,
-) -> Patch:
+) -> Patch | Guard:
     """Carry out a plan on a model and return the patch; the model itself is left as it is.
+
+    A method that acts while pictures are drawn gives a guard, which is applied, saved and loaded as a patch is.
 
     Args:
         model: a diffusers pipeline or its backbone.

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.guards import Guard
 from overpaint.methods.emcid.memory import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -29,8 +30,8 @@ class Fit(Protocol):
         store: MemoryStore,
         progress: Progress,
         captions: Sequence[str] | None,
-    ) -> Patch:
-        """Make the patch."""
+    ) -> Patch | Guard:
+        """Make the patch, or the guard of a method that acts while pictures are drawn."""
         ...
 
 

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
 from overpaint.methods.emcid import presets as emcid
+from overpaint.methods.guards import presets as guards
 from overpaint.methods.method import Method
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import quoted
 
 __all__ = ["METHODS", "configure", "method_of", "resolve"]
 
-METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (*emcid.METHODS,)})
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (*emcid.METHODS, *guards.METHODS)})
 """All methods by name."""
 
 _WORDS = {

@@ -72,6 +72,8 @@ def load(path: str | Path) -> tuple[dict[str, Delta], dict[str, str], dict[str, 
     Raises PatchError, without the path, if the file is missing, damaged, no patch, or of another format version.
     """
     document, found = container.read(path)
+    if "guard" in document:
+        raise PatchError("is a guard, which acts while pictures are drawn and changes no weights; draw with it")
     base, provenance, mapped = document.get("base"), document.get("provenance"), document.get("maps", {})
     if not isinstance(base, dict) or not isinstance(provenance, dict):
         raise PatchError("is damaged: base or provenance missing")

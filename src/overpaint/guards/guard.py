@@ -1,0 +1,108 @@
+"""The guard: what an inference-time method gives in place of a patch, with the same ``applied_to``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from overpaint.errors import PatchError
+from overpaint.guards.denoiser import States, guarded
+from overpaint.guards.rules import RULES, Rule, to_data
+from overpaint.patch import container
+
+__all__ = ["Guard"]
+
+
+class Guard:
+    """A rule that is followed while pictures are drawn. Immutable; whoever has the weights can leave it away.
+
+    Attributes:
+        rule: what is avoided, and how.
+        provenance: how it was made (plan, method, settings, seed, versions); JSON values only.
+    """
+
+    def __init__(self, rule: Rule, provenance: Mapping[str, Any] | None = None) -> None:
+        self.rule = rule
+        self.provenance: dict[str, Any] = json.loads(json.dumps(dict(provenance or {}), default=str))
+
+    def check(self, pipe: Any) -> None:
+        """Raises PatchError if the pipeline has no denoiser that a guard could stand before."""
+        if getattr(pipe, "unet", None) is None or not hasattr(pipe, "encode_prompt"):
+            raise PatchError(f"{self._title} does not fit {type(pipe).__name__}: it has no UNet with a text encoder")
+
+    @contextmanager
+    def applied_to(self, pipe: Any) -> Iterator[Any]:
+        """``with guard.applied_to(pipe): ...``: every picture that is drawn with guidance inside follows the rule.
+
+        Without guidance (a scale of 1 or less) nothing happens, as in the published method. `NegativePrompt` takes the
+        place of a negative prompt of the call's own.
+
+        Raises:
+            PatchError: another guard is on the model, or the pipeline is of another kind.
+        """
+        self.check(pipe)
+        encoders = (getattr(pipe, name, None) for name in ("text_encoder", "text_encoder_2"))
+        readers = [encoder.get_input_embeddings() for encoder in encoders if encoder is not None]
+        with guarded(pipe.unet, self.rule, lambda text: _states(pipe, text), readers):
+            yield pipe
+
+    def scale(self, factor: float) -> Guard:
+        """The guard itself for 1; others have no meaning. Raises PatchError."""
+        if factor != 1:
+            raise PatchError(f"{self._title} has no strength to scale; make one with other settings")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """sha256 over the rule alone."""
+        return hashlib.sha256(json.dumps(self.described, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of weights: none."""
+        return 0
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The rule as JSON data: its kind, what it avoids, its numbers."""
+        return to_data(self.rule)
+
+    def save(self, path: str | Path) -> Path:
+        """Write one safetensors file without tensors, whole or not at all."""
+        return container.write(path, {}, {"guard": self.described, "provenance": self.provenance})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Guard:
+        """Read a guard. Raises PatchError, in one line, if the file is none or of a newer format."""
+        try:
+            document, _ = container.read(path)
+            said = dict(document.get("guard") or {})
+            kind = said.pop("kind", None)
+            if kind not in RULES:
+                raise PatchError("holds no guard" if not kind else f"holds a guard {kind!r}, unknown here; update it")
+            return cls(RULES[kind](**said), document.get("provenance"))
+        except (PatchError, TypeError, ValueError) as error:
+            raise PatchError(f"{path}: {error}") from None
+
+    def __repr__(self) -> str:
+        """Kind and concept."""
+        return f"Guard({self.rule!r})"
+
+    @property
+    def _title(self) -> str:
+        return f"guard {self.rule.kind}"
+
+
+@torch.no_grad()
+def _states(pipe: Any, text: str) -> States:
+    """What the pipeline itself hands its denoiser for a prompt; those of larger models give four values."""
+    found = pipe.encode_prompt(
+        prompt=text, device=pipe._execution_device, num_images_per_prompt=1, do_classifier_free_guidance=False
+    )
+    return found[0], found[2] if len(found) > 2 else None

@@ -1,0 +1,1 @@
+"""Methods that act while pictures are drawn: Safe Latent Diffusion and the negative prompt."""

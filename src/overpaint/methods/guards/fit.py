@@ -1,0 +1,49 @@
+"""From a plan to a guard: nothing is learned, so all there is to do is to check that the model can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import BackboneError, PlanError
+from overpaint.guards import Guard, NegativePrompt, Rule, SafeGuidance
+from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.guards.config import NegativeConfig, SafeConfig
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+from overpaint.provenance import Provenance
+
+__all__ = ["fit"]
+
+
+def fit(
+    backbone: StableDiffusion,
+    plan: Plan,
+    config: NegativeConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None,
+) -> Guard:
+    """The guard that avoids what the plan erases and moderates. Memories and captions are not needed.
+
+    Raises:
+        PlanError: the text window does not hold all of it; cut off, a part would be avoided without anybody's notice.
+    """
+    concept = config.concept or ", ".join(name for edit in plan.edits for name in edit.edited)
+    for text in backbone.text_encoders:
+        try:
+            text.locate("{}", concept)
+        except BackboneError as error:
+            where = plan.at("settings.concept") if config.concept else plan.edits[0].at
+            many = f" {len(plan.edits)} edits at once;" if len(plan.edits) > 1 and not config.concept else ""
+            raise PlanError(f"{where}:{many} {error}") from None
+    said = config.model_dump(mode="json")
+    made = Provenance(plan.model, backbone.fingerprint, plan.method, said, plan.seed).to_data()
+    return Guard(_rule(config, concept), {**made, "plan": plan.to_data()})
+
+
+def _rule(config: NegativeConfig, concept: str) -> Rule:
+    if isinstance(config, SafeConfig):
+        return SafeGuidance(concept, **config.model_dump(exclude={"concept"}))
+    return NegativePrompt(concept)

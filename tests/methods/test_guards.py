@@ -1,0 +1,51 @@
+"""From a plan to a guard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from overpaint.errors import PlanError
+from overpaint.guards import Guard, NegativePrompt, SafeGuidance
+from overpaint.methods import fit
+from overpaint.plan import Plan
+from tests.methods.tiny import tiny_backbone
+
+
+def guard(method: str, edits: list[dict[str, Any]], **settings: Any) -> Guard:
+    found = fit(tiny_backbone(), Plan.parse({"method": method, "edits": edits, "settings": settings}))
+    assert isinstance(found, Guard)
+    return found
+
+
+def test_what_a_plan_erases_and_moderates_is_avoided() -> None:
+    edits: list[dict[str, Any]] = [{"erase": "dog"}, {"moderate": "hens", "members": ["a cat"]}]
+    assert guard("negative", edits).rule == NegativePrompt("dog, hens, a cat")
+    assert guard("negative", edits, concept="pizza").rule == NegativePrompt("pizza")
+
+
+def test_the_four_configurations_and_ones_own_numbers() -> None:
+    expected = {"sld-weak": (15, 200), "sld": (10, 1000), "sld-strong": (7, 2000), "sld-max": (0, 5000)}
+    for method, (warmup, scale) in expected.items():
+        rule = guard(method, [{"erase": "dog"}]).rule
+        assert isinstance(rule, SafeGuidance)
+        assert (rule.concept, rule.warmup, rule.scale) == ("dog", warmup, scale)
+    rule = guard("sld-max", [{"erase": "dog"}], warmup=3).rule
+    assert isinstance(rule, SafeGuidance)
+    assert (rule.warmup, rule.scale) == (3, 5000)
+
+
+@pytest.mark.parametrize(
+    ("edits", "settings", "says"),
+    [
+        ([{"erase": f"kitchen {n} {n}"} for n in range(9)], {}, r"edits\[0\]: 9 edits at once; concept .* text window"),
+        ([{"erase": "dog"}], {"concept": "dog " * 30}, r"settings\.concept: concept .* text window"),
+        ([{"replace": "dog", "with": "cat"}], {}, "negative has no way to replace"),
+        ([{"erase": "dog", "to": "cat"}], {}, "no way to erase towards an anchor"),
+        ([{"erase": "dog"}], {"warmup": 3}, "negative has no setting 'warmup'"),
+    ],
+)
+def test_what_a_guard_cannot_do_is_refused(edits: list[dict[str, Any]], settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(PlanError, match=says):
+        guard("negative", edits, **settings)
