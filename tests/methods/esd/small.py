@@ -40,7 +40,7 @@ def run(
     plan: Plan | None = None,
     store: MemoryStore | None = None,
     validator: Any = None,
-    captions: list[str] | None = None,
+    texts: list[str] | None = None,
     **settings: Any,
 ) -> Patch:
     return fit(
@@ -50,7 +50,7 @@ def run(
         store=store or TransientStore(),
         progress=Silent(),
         validator=validator,
-        captions=captions,
+        captions=texts,
     )
 
 

@@ -49,8 +49,8 @@ class Slot:
         assert found is not None
         return found
 
-    @value.setter
-    def value(self, tensor: Tensor) -> None:
+    def put(self, tensor: Tensor) -> None:
+        """Put a tensor in the place; it may be the result of a computation, whose graph goes on."""
         # Module.__setattr__ takes nothing but Parameters, which are leaves and would cut the graph
         parameters: dict[str, Any] = self.module._parameters
         parameters[self.leaf] = tensor

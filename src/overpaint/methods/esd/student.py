@@ -52,11 +52,11 @@ class DenseStudent:
         """See `Student`."""
         try:
             for name, slot in self._slots.items():
-                slot.value = self._at(name, scale)
+                slot.put(self._at(name, scale))
             yield
         finally:
             for name, slot in self._slots.items():
-                slot.value = self._original[name]
+                slot.put(self._original[name])
 
     def deltas(self, scale: float = 1.0) -> dict[str, Delta]:
         """See `Student`."""
