@@ -2,8 +2,9 @@
 
 After a map T the embedding that the edited matrices read most like they once read c is, over all of them together,
 
-    c' = (r I + T^T H T)^-1 T^T H c,   H = sum W^T W     (equation 8, with W' = W T).
+    c' = (r I + T^T H T)^-1 T^T H c,   H = sum W^T W,
 
+which is the paper's regularised solution for W' = W T.
 It is edited like c was, on top of T, and so on. Only H (d, d) is needed of the matrices.
 """
 

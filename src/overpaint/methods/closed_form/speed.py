@@ -4,8 +4,9 @@ With C the sources' states, G their anchors', n of them, the change of a value m
 
     D = ((G - C) C^T / n) P [I - M K_2 (K_2^T P M K_2 + slack I)^-1 K_2^T P] M,   M = (C C^T P / n + rho I)^-1
 
-(its equation 12), P the projector onto directions that retained states hardly vary in, K_2 some states of the empty
-prompt. That is the ridge problem within the subspace of P, with K_2 fixed (slack 0) or protected with weight 1 / slack.
+(its closed form with invariant equality constraints), P the projector onto directions that retained states hardly vary
+in, K_2 some states of the empty prompt. That is the ridge problem within the subspace of P, with K_2 fixed (slack 0) or
+protected with weight 1 / slack.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ def fit(
 
 
 def refined(pairs: Pairs, retained: Tensor, h: Tensor, config: SpeedConfig, seed: int) -> Tensor:
-    """Retained states (d, m) filtered by influence and augmented along what matrices hardly see (its section 4.2).
+    """Retained states (d, m) filtered by influence and augmented along what matrices hardly see.
+
+    Influence-based prior filtering and directed prior augmentation of the paper.
 
     The influence of a state r is ``||W D_0 r||`` for the unconstrained edit ``D_0 = (G - C) C^T (I + C C^T)^-1``.
 

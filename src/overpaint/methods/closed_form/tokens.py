@@ -4,7 +4,7 @@
 * ``sequence``: from there on one by one, end and padding included, as far as both rows go (UCE's first code and paper).
 * ``matching``: tokens of the source phrase as the same tokens in the destination phrase, in order, or as its last where
   they are missing; what precedes as it is; what follows one by one, the row's end repeated (TIME, arXiv 2303.08084).
-* ``context``: all but the phrases (MACE, arXiv 2403.06135, section 3.2).
+* ``context``: all but the phrases (MACE, arXiv 2403.06135, closed-form refinement).
 * ``all``: every position as the same position (RECE's code, arXiv 2407.12383).
 
 The destination "" is the empty prompt, whose last token is the begin token; ``matching`` and ``context`` take the

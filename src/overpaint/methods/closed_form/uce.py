@@ -1,6 +1,6 @@
 """Unified concept editing (UCE, arXiv 2308.14761): erase, replace, moderate and debias by one map of text states.
 
-TIME (arXiv 2303.08084) and the closed-form stage of MACE (arXiv 2403.06135, equation 3) are the same with other tokens
+TIME (arXiv 2303.08084) and the closed-form stage of MACE (arXiv 2403.06135) are the same with other tokens
 and other things kept; see `presets`.
 """
 

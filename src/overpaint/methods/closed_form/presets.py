@@ -1,0 +1,145 @@
+"""The closed-form methods under the names that plans use, with their published settings.
+
+The bundled model has no published ones; what differs there stands in `EMOJI`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.closed_form import oce, rece, speed, uce
+from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfig, SpeedConfig
+from overpaint.methods.method import Fit, Method
+
+__all__ = ["EMOJI", "METHODS", "PRESETS", "defaults"]
+
+_NOTHING_KEPT: Mapping[str, Any] = MappingProxyType({"fixed": (), "protect": 0.0, "preserve": 0.0})
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        # the newer release's tokens and weights; the empty prompt is our addition
+        "uce": {},
+        # the first release, which made the paper's tables
+        "uce-paper": {"tokens": "sequence", "fixed": (), "protect": None, "preserve": None},
+        "time": {"tokens": "matching", "lambda": 0.1, **_NOTHING_KEPT},
+        "rece": {
+            "tokens": "all",
+            "bare": True,
+            "lambda": 0.1,
+            "fixed": (),
+            "protect": 0.1,
+            "preserve": 0.1,
+            "rounds": 1,
+            "closeness": 0.1,
+        },
+        "speed": {"matrices": "v", "lambda": 1.0},
+        "oce": {"lambda": 0.1},
+        # its weight 1e-4 of a sum over all tokens of some 600,000 captions, as a weight of their mean
+        "mace-cfr": {"tokens": "context", "lambda": 0.1, "moment": 4500.0, **_NOTHING_KEPT},
+    }
+)
+"""What a method says for every family."""
+
+EMOJI: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+"""By method, what it says for the bundled model instead."""
+
+_EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")
+
+
+def defaults(name: str, backbone: StableDiffusion) -> dict[str, Any]:
+    """Settings of a method on a model, to be overridden by a plan's."""
+    return {**PRESETS[name], **(EMOJI.get(name, {}) if backbone.family == "emoji" else {})}
+
+
+def _method(
+    name: str,
+    summary: str,
+    paper: str,
+    fit: Fit,
+    config: type[BaseModel] = MapConfig,
+    *,
+    edits: str,
+    actions: tuple[str, ...],
+) -> Method:
+    return Method(
+        name,
+        summary,
+        ("emoji", "sd1", "sd2"),
+        config,
+        defaults,
+        fit,
+        actions=frozenset(actions),
+        edits=edits,
+        cost="a few text encodings, one solve for all concepts",
+        paper=paper,
+    )
+
+
+_KV = "UNet: key and value matrices of cross-attention, by one map of text states"
+
+METHODS: tuple[Method, ...] = (
+    _method(
+        "uce",
+        "cross-attention, closed form: last tokens become the destination's, the empty prompt and preserved names stay",
+        "Unified Concept Editing in Diffusion Models, arXiv 2308.14761",
+        uce.fit,
+        edits=_KV,
+        actions=(*_EVERY, "debias"),
+    ),
+    _method(
+        "uce-paper",
+        "the same as first published: every token from the last of the name on",
+        "Unified Concept Editing in Diffusion Models, arXiv 2308.14761",
+        uce.fit,
+        edits=_KV,
+        actions=(*_EVERY, "debias"),
+    ),
+    _method(
+        "time",
+        "cross-attention, closed form: each token becomes its counterpart in a fuller prompt; nothing else is kept",
+        "Editing Implicit Assumptions in Text-to-Image Diffusion Models, arXiv 2303.08084",
+        uce.fit,
+        edits=_KV,
+        actions=("replace", "rectify"),
+    ),
+    _method(
+        "rece",
+        "UCE, and then the embeddings that would still bring a concept back",
+        "Reliable and Efficient Concept Erasure of Text-to-Image Diffusion Models, arXiv 2407.12383",
+        rece.fit,
+        ReceConfig,
+        edits=_KV,
+        actions=_EVERY,
+    ),
+    _method(
+        "speed",
+        "cross-attention values, closed form in the null space of what is preserved",
+        "SPEED: Scalable, Precise, and Efficient Concept Erasure for Diffusion Models, arXiv 2503.07392",
+        speed.fit,
+        SpeedConfig,
+        edits="UNet: value matrices of cross-attention, a map of text states for each",
+        actions=_EVERY,
+    ),
+    _method(
+        "oce",
+        "cross-attention, closed form: each matrix is turned from concepts to their anchors, norms and angles stay",
+        "Orthogonal Concept Erasure for Diffusion Models, arXiv 2605.28902 (by its abstract)",
+        oce.fit,
+        OceConfig,
+        edits="UNet: key and value matrices of cross-attention, each by itself",
+        actions=_EVERY,
+    ),
+    _method(
+        "mace-cfr",
+        "cross-attention, closed form: the words around a name forget it, captions stay; first stage of MACE alone",
+        "MACE: Mass Concept Erasure in Diffusion Models, arXiv 2403.06135",
+        uce.fit,
+        edits=_KV,
+        actions=_EVERY,
+    ),
+)

@@ -1,0 +1,155 @@
+"""ReFACT from plan to patch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError, PlanError
+from overpaint.linear.ridge import penalty
+from overpaint.methods.captions import captions_for
+from overpaint.methods.emcid.fit import moments_of
+from overpaint.methods.emcid.keys import locate
+from overpaint.methods.emcid.memory import Concept, MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.refact.config import RefactConfig
+from overpaint.methods.refact.objective import learn
+from overpaint.patch import Dense, LowRank, Patch
+from overpaint.plan import Edit, Plan
+from overpaint.plan.templates import KINDS
+from overpaint.progress import Progress
+from overpaint.provenance import Provenance
+from overpaint.seeding import derive
+
+__all__ = ["concepts_of", "fit"]
+
+VERSION = 1
+"""Raised whenever the same settings would give other values."""
+
+
+def fit(
+    backbone: StableDiffusion,
+    plan: Plan,
+    config: RefactConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None = None,
+) -> Patch:
+    """The patch of a plan. Values that are found in ``store`` are not learned again; new ones are put there.
+
+    Raises:
+        PlanError: the plan does not fit the model; before any work starts.
+        OverpaintError: no captions for a model that brings none.
+    """
+    text = backbone.text
+    concepts = concepts_of(text, plan, config)
+    texts = captions_for(backbone, config.captions, captions)
+    negatives = random.Random(derive(plan.seed, "refact")).sample(texts, min(config.negatives, len(texts)))
+    values = _values(backbone, concepts, negatives, config, store, progress)
+    moments = moments_of(backbone, texts, [config.block], config.padding > 0, store, progress)
+    prompts = locate(text, [(c.prompts, c.source) for c in concepts])
+    change = stage_two(
+        text,
+        prompts,
+        values,
+        [config.block],
+        lambda block: penalty(moments(block).mean(config.padding)),
+        config.lambda_,
+    )[config.block]
+    delta = LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
+    settings = config.model_dump(mode="json", by_alias=True)
+    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
+    seen = {"count": len(texts), "sha256": digest(texts)}
+    provenance = {**made, "plan": plan.to_data(), "captions": seen}
+    return Patch.made_on(backbone.pipe, {text.fc2_name(config.block): delta}, provenance)
+
+
+def concepts_of(text: TextEncoder, plan: Plan, config: RefactConfig) -> list[Concept]:
+    """What each edited name is to become.
+
+    Raises:
+        PlanError: no such block; nothing to become; names that do not fit the text window. One line each.
+    """
+    problems: list[str] = []
+    concepts: list[Concept] = []
+    if config.block >= len(text.blocks):
+        last = len(text.blocks) - 1
+        problems.append(f"{plan.at('settings.block')}: the text encoder has blocks 0 to {last}, not {config.block}")
+    for edit in plan.edits:
+        try:
+            concept = _concept(edit)
+            for template in concept.prompts:
+                for phrase in (concept.source, concept.destination or ""):
+                    text.locate(template, phrase)
+            concepts.append(concept)
+        except PlanError as error:
+            problems += error.problems
+        except BackboneError as error:
+            problems.append(f"{edit.at}: {error}")
+    if problems:
+        raise PlanError(*problems)
+    return concepts
+
+
+def _concept(edit: Edit) -> Concept:
+    destination = edit.destination or KINDS[edit.kind].neutral
+    if destination is None:
+        raise PlanError(
+            f"{edit.at}: kind {edit.kind!r} has no neutral word to turn {edit.source!r} into; write to: a concept"
+        )
+    return Concept(edit.source, destination, edit.prompts, seed=0)
+
+
+def _values(
+    backbone: StableDiffusion,
+    concepts: Sequence[Concept],
+    negatives: Sequence[str],
+    config: RefactConfig,
+    store: MemoryStore,
+    progress: Progress,
+) -> Tensor:
+    text = backbone.text
+    found: dict[Concept, Tensor] = {}
+    keys = {concept: _key(backbone, concept, negatives, config) for concept in concepts}
+    for concept, key in keys.items():
+        if (known := store.get(key)) is not None:
+            found[concept] = known["value"].to(text.device)
+    missing = [concept for concept in keys if concept not in found]
+    with torch.no_grad():
+        ids = text.tokenize(negatives) if negatives else None
+        others = torch.zeros(0, text.width, device=text.device, dtype=text.dtype)
+        if ids is not None:
+            others = text.pooled(text.encode(negatives), ids)
+    with progress.task("values", total=len(missing) * config.steps, unit="step") as advance:
+        for first in range(0, len(missing), config.batch):
+            part = missing[first : first + config.batch]
+            values, probability = learn(text, part, others, config, advance)
+            for concept, value, p in zip(part, values, probability.tolist(), strict=True):
+                found[concept] = value
+                meta = {"source": concept.source, "destination": concept.destination or "", "probability": f"{p:.4f}"}
+                store.put(keys[concept], {"value": value.cpu()}, meta)
+    return torch.stack([found[concept] for concept in concepts])
+
+
+def _key(backbone: StableDiffusion, concept: Concept, negatives: Sequence[str], config: RefactConfig) -> str:
+    """A hash over all that a value depends on."""
+    settings = config.model_dump(mode="json", exclude={"lambda_", "captions", "padding", "batch"})
+    return digest(
+        {
+            "value of": "refact",
+            "version": VERSION,
+            "model": backbone.fingerprint,
+            "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
+            "source": concept.source,
+            "destination": concept.destination,
+            "prompts": list(concept.prompts),
+            "negatives": digest(list(negatives)),
+            "settings": settings,
+        }
+    )

@@ -1,0 +1,97 @@
+"""The value that turns one text into another, by contrast with texts that it must not become (ReFACT, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.methods.emcid.context import Context
+from overpaint.methods.emcid.keys import average, locate
+from overpaint.methods.emcid.memory import Concept
+from overpaint.methods.refact.config import RefactConfig
+
+__all__ = ["contrast", "learn"]
+
+
+def contrast(edited: Tensor, positive: Tensor, old: Tensor, others: Tensor) -> Tensor:
+    """``-log softmax_j(-||E - E_j||)`` (p,) of the positive text among itself, the old one and others.
+
+    Args:
+        edited: E (p, width), end states of the edited prompts.
+        positive, old: (p, width), of what each is to become and of what it was, unedited.
+        others: (m, width), of texts that none should become.
+    """
+    pairwise = torch.stack([edited - positive, edited - old], dim=1)
+    near = torch.linalg.vector_norm(pairwise, dim=2)
+    far = torch.cdist(edited, others) if len(others) else near[:, :0]
+    return -torch.log_softmax(-torch.cat([near, far], dim=1), dim=1)[:, 0]
+
+
+def learn(
+    text: TextEncoder,
+    concepts: Sequence[Concept],
+    others: Tensor,
+    config: RefactConfig,
+    advance: Callable[..., None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What the block's output at each concept's last token is to be, and the probability reached.
+
+    Minimises the contrast plus ``weight_decay ||delta|| / ||h||^2`` by Adam with ``||delta|| <= clamp ||h||``, for each
+    concept by itself until it is done.
+
+    Args:
+        others: end states (m, width) of negative captions.
+
+    Returns:
+        Values (n, width), the mean unedited state after the block plus delta, and probabilities (n,).
+    """
+    context = Context(text, concepts, config.block, "window", "mean")
+    assert context.destination is not None
+    rows = torch.arange(len(context.prompts), device=context.source.device)
+    wanted = locate(text, [(c.prompts, c.destination or "") for c in concepts])
+    positive, old = context.destination[rows, wanted.end], context.source[rows, context.prompts.end]
+    size = torch.linalg.vector_norm(_outputs(text, context, config.block), dim=1)
+    delta = torch.zeros_like(context.v0, requires_grad=True)
+    optimizer = torch.optim.Adam([delta], lr=config.rate)
+    done = torch.zeros(len(concepts), dtype=torch.bool, device=delta.device)
+    for _ in range(config.steps):
+        loss, probability = _evaluate(context, delta, positive, old, others)
+        done |= probability.detach() > config.stop
+        if advance is not None:
+            advance(len(concepts))
+        if bool(done.all()):
+            break
+        # clamped, as a norm has no gradient at the start, where delta is nil
+        decay = config.weight_decay * delta.square().sum(dim=1).clamp_min(1e-12).sqrt() / size.square()
+        optimizer.zero_grad()
+        (loss + decay).sum().backward()
+        before = delta.detach().clone()
+        optimizer.step()
+        with torch.no_grad():
+            norm = torch.linalg.vector_norm(delta, dim=1)
+            delta *= (config.clamp * size / norm.clamp_min(1e-12)).clamp(max=1.0)[:, None]
+            delta[done] = before[done]
+    with torch.no_grad():
+        _, probability = _evaluate(context, delta, positive, old, others)
+        return context.v0 + delta.detach(), probability
+
+
+def _evaluate(context: Context, delta: Tensor, positive: Tensor, old: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss (n,) and probability (n,) of each concept, means over its prompts."""
+    final = context.student(delta)
+    edited = final[torch.arange(len(final), device=final.device), context.prompts.end]
+    losses = contrast(edited, positive, old, others)
+    count = torch.bincount(context.owner, minlength=len(delta))
+    sums = [torch.zeros_like(delta[:, 0]).index_add(0, context.owner, x.to(delta)) for x in (losses, (-losses).exp())]
+    return sums[0] / count, sums[1] / count
+
+
+@torch.no_grad()
+def _outputs(text: TextEncoder, context: Context, block: int) -> Tensor:
+    """h (n, width): the feed-forward outputs at the last tokens, means over prompts."""
+    states = text.run(text.embed(context.ids), 0, block)
+    found = context.prompts.at_last(text.block_with_mlp(states, block)[2])
+    return average(found, context.owner, context.prompts.concepts).float()

@@ -1,0 +1,34 @@
+"""ReFACT under the name that plans use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.method import Method
+from overpaint.methods.refact import fit as refact
+from overpaint.methods.refact.config import RefactConfig
+
+__all__ = ["METHODS", "defaults"]
+
+
+def defaults(name: str, backbone: StableDiffusion) -> dict[str, Any]:
+    """The block: the tenth of the published model's twelve (TIMED's facts; RoAD's take the eighth), elsewhere alike."""
+    depth = len(backbone.text.blocks)
+    return {"block": 9 if depth == 12 else round(0.75 * (depth - 1))}
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        "refact",
+        "text encoder, values by contrast between texts, rank one in a single feed-forward layer",
+        ("emoji", "sd1", "sd2"),
+        RefactConfig,
+        defaults,
+        refact.fit,
+        actions=frozenset(("replace", "rectify", "erase", "erase to")),
+        edits="text encoder: feed-forward output matrix of one block",
+        cost="up to 100 steps through the text encoder alone",
+        paper="ReFACT: Updating Text-to-Image Models by Editing the Text Encoder, arXiv 2306.00738",
+    ),
+)
