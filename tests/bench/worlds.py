@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from overpaint.bench.grader import ConceptGrader, Grades
+from overpaint.bench.graders.emoji import ConceptGrader, Grades
 from overpaint.emoji.grader import EmojiGrader
 from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS
 from overpaint.emoji.vocabulary import Vocabulary

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.edits import EditSuite, evaluate_before, evaluate_edits
-from overpaint.bench.grader import ConceptGrader
+from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.bench.pairs import Selection
 from overpaint.bench.report import Report
 from overpaint.emoji.captions import corpus

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.bench.grader import ConceptGrader, Grades
+from overpaint.bench.graders.emoji import ConceptGrader, Grades
 from overpaint.progress import Advance, Progress, Silent
 
 __all__ = ["Drawing", "Within", "grade"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.drawing import Drawing
-from overpaint.bench.grader import ConceptGrader
+from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.bench.probes import Measured, Probe, measure, of_destination, of_holdout, of_source
 from overpaint.bench.prompts import some_templates
 from overpaint.bench.report import Line, Report

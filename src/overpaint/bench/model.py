@@ -13,7 +13,7 @@ from torch import Tensor
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench import prompts as asked
 from overpaint.bench.drawing import Drawing, grade
-from overpaint.bench.grader import ConceptGrader, Grades
+from overpaint.bench.graders.emoji import ConceptGrader, Grades
 from overpaint.bench.prompts import Prompt
 from overpaint.bench.report import Line, Report
 from overpaint.bench.scores import Score, mean

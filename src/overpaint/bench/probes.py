@@ -10,7 +10,7 @@ import numpy as np
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.drawing import Drawing, grade
-from overpaint.bench.grader import ConceptGrader
+from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.emoji.captions import fill
 from overpaint.plan import Edit
 from overpaint.progress import Progress

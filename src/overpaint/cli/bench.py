@@ -13,7 +13,7 @@ from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
     from overpaint.backbone.stable_diffusion import StableDiffusion
-    from overpaint.bench.grader import ConceptGrader
+    from overpaint.bench.graders.emoji import ConceptGrader
 
 __all__ = ["app"]
 

@@ -11,7 +11,7 @@ from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
     from overpaint.backbone.stable_diffusion import StableDiffusion
-    from overpaint.bench.grader import ConceptGrader
+    from overpaint.bench.graders.emoji import ConceptGrader
 
 __all__ = ["device_for", "grader_for", "open_backbone"]
 
@@ -48,7 +48,7 @@ def open_backbone(model: str, device: str | None) -> StableDiffusion:
 
 def grader_for(backbone: StableDiffusion) -> ConceptGrader | None:
     """The bundled grader if the model is the emoji model, or an edited or retrained one of its kind."""
-    from overpaint.bench.grader import ConceptGrader
+    from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.emoji.assets import GRADER_FILE
 
     _, height, width = backbone.latent_shape

@@ -1,50 +1,40 @@
-"""Judges of pictures: they see images and what was wanted, never a prompt, a method or a patch."""
+"""The bundled judge of the emoji world: concept, drawing style and background."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from overpaint.bench.graders.grader import Classifier, digest
+from overpaint.emoji.assets import GRADER_FILE
 from overpaint.emoji.grader import EmojiGrader, Grades, images_to_tensor, load
+from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS
 from overpaint.emoji.vocabulary import Vocabulary
 
-__all__ = ["ConceptGrader", "Grader", "Grades"]
+__all__ = ["BACKGROUND", "STYLE", "ConceptGrader", "Grades"]
 
 ARTICLES = ("a ", "an ", "the ")
+STYLE, BACKGROUND = "style:", "background:"
+"""Labels that begin so are read from the head of that name: ``style:blob``, ``background:teal``."""
 
 
-class Grader(Protocol):
-    """What the edits' table asks of a judge."""
+class ConceptGrader(Classifier):
+    """The bundled classifier with the vocabulary's names, and all three of its heads."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The labels that it tells apart."""
-        ...
+    name = "emoji grader"
 
-    def score(self, images: Sequence[Image.Image], labels: Sequence[str]) -> Tensor:
-        """Probability ``(n,)`` that each picture shows its label; NaN where the label is unknown."""
-        ...
-
-    def predict(self, images: Sequence[Image.Image]) -> list[str]:
-        """The likeliest label of each picture."""
-        ...
-
-
-class ConceptGrader:
-    """The bundled classifier with the vocabulary's names: a `Grader`, and all three of its heads."""
-
-    def __init__(self, network: EmojiGrader, vocabulary: Vocabulary) -> None:
+    def __init__(self, network: EmojiGrader, vocabulary: Vocabulary, weights: str = "given") -> None:
+        super().__init__({"weights": weights, "concepts": len(vocabulary)})
         self.network = network
         self.vocabulary = vocabulary
 
     @classmethod
     def load(cls, device: torch.device | str = "cpu") -> ConceptGrader:
         """The shipped one."""
-        return cls(load().to(device), Vocabulary.load())
+        return cls(load().to(device), Vocabulary.load(), digest(GRADER_FILE))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,20 +60,25 @@ class ConceptGrader:
         grades = self.network.probabilities(images_to_tensor(images).to(device))
         return Grades(*(head.cpu() for head in grades))
 
+    def probabilities(self, images: Sequence[Image.Image]) -> Tensor:
+        """Those of the concepts ``(n, concepts)``."""
+        return self.grade(images).concept
+
+    def scores(self, images: Sequence[Image.Image], labels: Sequence[Sequence[str]]) -> Tensor:
+        """Probabilities ``(n, k)``: of concepts, and of styles and backgrounds where a label asks for them."""
+        grades = self.grade(images)
+        found = self.read(grades.concept, labels)
+        heads = ((STYLE, STYLE_WORDS, grades.style), (BACKGROUND, BACKGROUND_WORDS, grades.background))
+        for row, wanted in enumerate(labels):
+            for column, label in enumerate(wanted):
+                for prefix, words, head in heads:
+                    if label.startswith(prefix) and label.removeprefix(prefix) in words:
+                        found[row, column] = head[row, words.index(label.removeprefix(prefix))]
+        return found
+
     def probability(self, concept: Tensor, labels: Sequence[str]) -> Tensor:
         """P(label) ``(n,)`` of concept probabilities ``(n, concepts)``: the sum over what the label means."""
-        nan = concept.new_tensor(float("nan"))
-        rows = [row[list(classes)].sum() if classes else nan for row, classes in self._paired(concept, labels)]
-        return torch.stack(rows) if rows else concept.new_zeros(0)
-
-    def score(self, images: Sequence[Image.Image], labels: Sequence[str]) -> Tensor:
-        """Probability ``(n,)`` that each picture shows its label; NaN where the label is unknown."""
-        return self.probability(self.grade(images).concept, labels)
-
-    def predict(self, images: Sequence[Image.Image]) -> list[str]:
-        """The likeliest concept of each picture."""
-        names = self.names
-        return [names[index] for index in self.grade(images).concept.argmax(dim=1).tolist()]
+        return self.read(concept, [(label,) for label in labels]).reshape(-1)
 
     def _classes(self, word: str) -> tuple[int, ...]:
         words = self.vocabulary
@@ -93,7 +88,3 @@ class ConceptGrader:
             if word in single:
                 return (single[word],)
         return words.by_general.get(word, ())
-
-    def _paired(self, concept: Tensor, labels: Sequence[str]) -> list[tuple[Tensor, tuple[int, ...]]]:
-        meanings = {label: self.meaning(label) for label in set(labels)}
-        return [(row, meanings[label]) for row, label in zip(concept, labels, strict=True)]

@@ -4,7 +4,9 @@ import pytest
 import torch
 from PIL import Image
 
-from overpaint.bench.grader import ConceptGrader, Grader
+from overpaint.bench.graders import Classifier
+from overpaint.bench.graders.emoji import ConceptGrader
+from overpaint.emoji.palette import STYLE_WORDS
 from tests.bench.worlds import random_grader
 
 
@@ -19,7 +21,7 @@ def images() -> list[Image.Image]:
 
 
 def test_is_a_grader(grader: ConceptGrader, images: list[Image.Image]) -> None:
-    judge: Grader = grader
+    judge: Classifier = grader
     assert len(judge.names) == len(grader.vocabulary)
     assert set(judge.predict(images)) <= set(judge.names)
 
@@ -55,3 +57,14 @@ def test_an_unknown_label_has_no_probability(grader: ConceptGrader, images: list
 
 def test_no_pictures_give_no_scores(grader: ConceptGrader) -> None:
     assert grader.probability(torch.zeros(0, len(grader.names)), []).shape == (0,)
+
+
+def test_styles_and_backgrounds_are_read_from_their_own_heads(grader: ConceptGrader, images: list[Image.Image]) -> None:
+    grades = grader.grade(images)
+    labels = [("pizza", "style:blob", "background:teal", "background:nowhere")] * 3
+    found = grader.scores(images, labels)
+    torch.testing.assert_close(found[:, 1], grades.style[:, STYLE_WORDS.index("blob")])
+    torch.testing.assert_close(found[:, :1], grader.scores(images, [("pizza",)] * 3))
+    assert found[:, 3].isnan().all()
+    styles = grader.scores(images, [tuple(f"style:{word}" for word in STYLE_WORDS)] * 3)
+    torch.testing.assert_close(styles.sum(dim=1), torch.ones(3))
