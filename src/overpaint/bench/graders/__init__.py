@@ -1,0 +1,7 @@
+"""Judges of pictures."""
+
+from __future__ import annotations
+
+from overpaint.bench.graders.grader import Classifier, Grader
+
+__all__ = ["Classifier", "Grader"]
