@@ -1,8 +1,8 @@
 """Shares found by measuring and correcting (UCE, arXiv 2308.14761, section on debiasing).
 
 A debiased source c is read as ``g = c + sum_k a_k e_k``, with e_k the destinations' states. Text states alone do not
-say what share of pictures that gives. Whoever can draw and grade gives a function from a patch to shares; this module knows
-neither pictures nor graders. Each round solves anew from the original matrices, with ``a_k <- a_k + step (wanted_k -
+say what share of pictures that gives. Whoever can draw and grade gives a function from a patch to shares; this module
+knows neither pictures nor graders. Each round solves anew from the original matrices, with ``a_k <- a_k + step (wanted_k -
 measured_k)`` for every source whose shares are not yet near: all sources together, one map.
 """
 

@@ -1,0 +1,123 @@
+"""Shares by measuring and correcting, and what text states say of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import PlanError
+from overpaint.methods import TransientStore, configure, fit
+from overpaint.methods.closed_form.debias import Debiased, Shares, debias, deviation
+from overpaint.methods.closed_form.shares import text_shares
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from overpaint.progress import Silent
+from tests.methods.closed_form.small import PROMPTS, backbone, last, plan_of, readings
+
+WANTED = {"dog": {"cat": 0.5, "hens": 0.5}, "pizza": {"kitchen": 0.2, "photo": 0.3, "itch": 0.5}}
+EDITS: list[dict[str, Any]] = [{"debias": source, "over": over} for source, over in WANTED.items()]
+FREE: dict[str, Any] = {"fixed": [], "protect": 0, "lambda": 1e-6}
+
+
+def plan() -> Plan:
+    return plan_of("uce", *EDITS, **FREE)
+
+
+class Grader:
+    """Pictures show a destination the likelier the nearer the source is read to it, with a taste of its own."""
+
+    def __init__(self, model: StableDiffusion) -> None:
+        self.model = model
+        self.seen: list[Patch] = []
+
+    def __call__(self, patch: Patch) -> Shares:
+        self.seen.append(patch)
+        found = {}
+        for source, over in WANTED.items():
+            wanted = {name: readings(self.model, last(self.model, name)) for name in over}
+            with patch.applied_to(self.model):
+                own = readings(self.model, last(self.model, source))
+            scale = next(iter(wanted.values())).norm()
+            odds = {n: math.exp(0.7 * (n == "cat") - 2 * float((own - w).norm() / scale)) for n, w in wanted.items()}
+            found[source] = {name: value / sum(odds.values()) for name, value in odds.items()}
+        return found
+
+
+def searched(**options: Any) -> tuple[Debiased, Grader]:
+    model = backbone()
+    grader = Grader(model)
+    asked = plan()
+    config: Any = configure(asked, model)
+    return debias(model, asked, config, grader, store=TransientStore(), progress=Silent(), **options), grader
+
+
+def test_measured_shares_become_the_wanted_ones() -> None:
+    found, grader = searched(tolerance=0.015, rounds=40)
+    first = deviation(grader(grader.seen[0]), WANTED)
+    assert first > 0.15
+    assert found.error < 0.05
+    assert found.error == pytest.approx(deviation(found.shares, WANTED))
+    assert found.rounds < 40
+    assert all(abs(found.shares[s][d] - w) <= 0.015 for s, over in WANTED.items() for d, w in over.items())
+
+
+def test_the_factors_give_the_patch_again() -> None:
+    found, _ = searched(rounds=3)
+    again = plan_of("uce", *EDITS, **FREE, factors=found.factors)
+    assert fit(backbone(), again).hash == found.patch.hash
+
+
+def test_a_search_that_is_cut_short_gives_its_best_round() -> None:
+    found, grader = searched(rounds=4, tolerance=0.0, step=30.0)  # far too large
+    errors = [deviation(grader(patch), WANTED) for patch in grader.seen[:4]]
+    assert found.rounds == 4
+    assert found.error == pytest.approx(min(errors))
+
+
+def test_without_measurements_text_states_have_the_wanted_shares() -> None:
+    model = backbone()
+    asked = plan()
+    patch = fit(model, asked)
+    delta = next(iter(patch.deltas.values()))
+    eye = torch.eye(model.text.width, dtype=torch.float64)
+    for edit in asked.edits:
+        over = edit.over or {}
+        columns = torch.stack([torch.cat([last(model, n, t)[0] for t in PROMPTS]) for n in over], dim=1)
+        mapped = torch.cat([(last(model, edit.source, t) @ (eye + delta.map.matrix()).mT)[0] for t in PROMPTS])  # type: ignore[union-attr]
+        directions = columns[:, 1:] - columns[:, :1]
+        tail = torch.linalg.lstsq(directions, mapped - columns[:, 0]).solution
+        torch.testing.assert_close(tail, torch.tensor(list(over.values())[1:], dtype=torch.float64), atol=2e-3, rtol=0)
+
+
+def test_text_shares_of_a_destination_are_its_own() -> None:
+    model = backbone()
+    edit = plan().edits[0]
+    itself = edit.model_copy(update={"source": "cat"})
+    found = text_shares(model.text, itself, PROMPTS)
+    assert found["cat"] == pytest.approx(1.0)
+    assert sum(text_shares(model.text, edit, PROMPTS).values()) == pytest.approx(1.0)
+
+
+def test_what_has_the_wanted_shares_is_left_alone(tmp_path: Any) -> None:
+    model = backbone()
+    now = text_shares(model.text, plan().edits[0], PROMPTS)
+    factors = {"dog": dict.fromkeys(now, 0.0)}
+    patch = fit(model, plan_of("uce", EDITS[0], factors=factors))
+    assert Patch.load(patch.save(tmp_path / "nothing")).hash == patch.hash
+    with patch.applied_to(model):
+        after = readings(model, last(model, "dog"))
+    assert torch.equal(after, readings(model, last(model, "dog")))
+
+
+def test_refusals() -> None:
+    model = backbone()
+    nothing = plan_of("uce", {"replace": "dog", "with": "cat"})
+    config: Any = configure(nothing, model)
+    with pytest.raises(PlanError, match="nothing is debiased"):
+        debias(model, nothing, config, lambda patch: {}, store=TransientStore(), progress=Silent())
+    with pytest.raises(PlanError, match="must be of 'cat', 'hens'"):
+        fit(model, plan_of("uce", EDITS[0], factors={"dog": {"cat": 1.0}}))
