@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
+from overpaint.methods.ablation import presets as ablation
 from overpaint.methods.closed_form import presets as closed_form
 from overpaint.methods.emcid import presets as emcid
 from overpaint.methods.esd import presets as esd
@@ -22,7 +23,7 @@ from overpaint.plan.checks import quoted
 
 __all__ = ["METHODS", "configure", "method_of", "resolve"]
 
-_ALL = (*emcid.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *guards.METHODS)
+_ALL = (*emcid.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS, *guards.METHODS)
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
 """All methods by name."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
@@ -16,6 +15,7 @@ from overpaint.methods.esd.objective import errors
 from overpaint.methods.esd.pool import Pool, join
 from overpaint.methods.esd.sources import Source
 from overpaint.methods.esd.student import Student
+from overpaint.methods.training.descent import Descent
 
 __all__ = ["Training"]
 
@@ -32,8 +32,7 @@ class Training:
     """A student on its way.
 
     Attributes:
-        step: updates made.
-        loss: of the last one.
+        loss: of the last update.
     """
 
     def __init__(
@@ -45,47 +44,31 @@ class Training:
         keeping: Source | None,
         config: EsdConfig,
     ) -> None:
-        self.step = 0
         self.loss: Loss | None = None
         self.student = student
         self._backbone, self._texts, self._config = backbone, texts, config
         self._erasing, self._keeping = erasing, keeping
-        self._leaves = list(student.trained.values())
-        self._adam = torch.optim.Adam(self._leaves, lr=config.rate)
+        self._descent = Descent(student.trained, config.rate)
+
+    @property
+    def step(self) -> int:
+        """Updates made."""
+        return self._descent.step
 
     def run(self, total: int, after: Callable[[int], bool]) -> None:
         """Make updates until there are ``total``; ``after`` hears of each, and says whether it was the last."""
         while self.step < total:
             self._update()
-            self.step += 1
             if after(self.step):
                 return
 
-    # ---- state ----------------------------------------------------------------------------------------------------
-
     def tensors(self) -> dict[str, Tensor]:
-        """All that later updates depend on: numbers of updates, trained tensors, both moments of Adam."""
-        state = {"step": torch.tensor(self.step)}
-        for name, leaf in self.student.trained.items():
-            kept = self._adam.state[leaf]
-            state |= {
-                f"value {name}": leaf.detach(),
-                f"first {name}": kept["exp_avg"],
-                f"second {name}": kept["exp_avg_sq"],
-            }
-        return state
+        """All that later updates depend on; see `Descent`."""
+        return self._descent.tensors()
 
-    @torch.no_grad()
     def resume(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `tensors`."""
-        self.step = int(state["step"])
-        for name, leaf in self.student.trained.items():
-            leaf.copy_(state[f"value {name}"])
-            self._adam.state[leaf] = {
-                "step": torch.tensor(float(self.step)),
-                "exp_avg": state[f"first {name}"].to(leaf, copy=True),
-                "exp_avg_sq": state[f"second {name}"].to(leaf, copy=True),
-            }
+        self._descent.resume(state)
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 
@@ -96,11 +79,8 @@ class Training:
             error = self._errors(erase if keep is None else join([erase, keep]))
             wrong, moved = error[: len(erase)].mean(), error[len(erase) :]
             loss = wrong if keep is None else wrong + self._config.preserve * moved.mean()
-            gradients = torch.autograd.grad(loss, self._leaves)
-        for leaf, gradient in zip(self._leaves, gradients, strict=True):
-            leaf.grad = gradient
-        self._adam.step()
-        self._adam.zero_grad()
+            gradients = self._descent.gradients(loss)
+        self._descent.update(gradients)
         self.loss = Loss(float(wrong.detach()), None if keep is None else float(moved.detach().mean()))
 
     def _errors(self, rows: Pool) -> Tensor:

@@ -1,0 +1,100 @@
+"""Settings of Concept Ablation, and where their defaults come from.
+
+Published (arXiv 2303.13516, and the authors' scripts): 1,000 anchor pictures by 25 steps at guidance 6, 100 updates of
+8 rows at a rate of 1.6e-5 on cross-attention's keys and values, AdamW with a decay of 0.01, gradients clipped at 1; for
+whole denoisers 400 updates at 4e-6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["DEFAULTS", "AblationConfig", "Parameters", "defaults"]
+
+Parameters = Literal["cross", "embedding", "full"]
+
+
+class AblationConfig(BaseModel):
+    """All settings, in the words of a plan's ``settings``.
+
+    What is learned:
+        parameters: ``cross``, keys and values of cross-attention; ``embedding``, the token embeddings of the concept's
+            name that its anchor does not share; ``full``, all layers of the denoiser but its norms.
+        objective: ``model``, the anchor's prediction; ``noise``, the noise itself on the anchor's pictures under the
+            concept's name.
+        teacher: for ``model``, the ``current`` network without gradients, as published, whose anchor may drift with the
+            concept, or the ``original`` one.
+
+    What it is learned on:
+        images: anchor pictures for each concept, drawn by the original model over its prompts. image_steps, guidance:
+            how they are drawn (guidance None: the model's own).
+
+    Optimisation:
+        steps: updates for each concept; a run of n concepts makes n times as many.
+        batch: rows of an update. rate, weight_decay: of AdamW. clip: largest norm of the gradients.
+        precision: of the denoiser in training; trained tensors are float32 all the same.
+
+    What must stay:
+        prior: weight of denoising the anchor's pictures under the anchor's own name (published with ``noise``: 1).
+        preserve: weight of keeping the original predictions for the plan's preserve list. preserve_images: pictures
+            for each name on it.
+
+    checkpoint_every: updates between states that a stopped run goes on from; 0: none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameters: Parameters = "cross"
+    objective: Literal["model", "noise"] = "model"
+    teacher: Literal["current", "original"] = "current"
+
+    images: int = Field(1000, ge=1)
+    image_steps: int = Field(25, ge=1)
+    guidance: float | None = 6.0
+
+    steps: int = Field(100, ge=1)
+    batch: int = Field(8, ge=1)
+    rate: float = Field(1.6e-5, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    prior: float = Field(0.0, ge=0)
+    preserve: float = Field(1.0, ge=0)
+    preserve_images: int = Field(8, ge=1)
+
+    checkpoint_every: int = Field(100, ge=0)
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"ablation": {}, "ablation-noise": {"objective": "noise", "prior": 1.0}}
+)
+"""What a preset says for every family and parameter set."""
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        # guesses, nothing measured yet
+        "emoji": {
+            "teacher": "original",
+            "images": 32,
+            "image_steps": 12,
+            "guidance": None,
+            "steps": 60,
+            "rate": 1e-4,
+            "checkpoint_every": 50,
+        },
+        "sd1": {},
+        # nothing is published for it: the settings of its predecessor
+        "sd2": {},
+    }
+)
+"""Defaults by backbone family, on cross-attention."""
+
+
+def defaults(name: str, family: str) -> dict[str, Any]:
+    """Settings of a preset on a family, to be overridden by a plan's."""
+    return {**DEFAULTS.get(family, {}), **PRESETS[name]}

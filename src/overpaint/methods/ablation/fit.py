@@ -1,0 +1,173 @@
+"""Concept Ablation from plan to patch: anchor pictures, updates, and the change that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.methods.ablation.ablations import Ablation, ablations_of
+from overpaint.methods.ablation.config import AblationConfig
+from overpaint.methods.ablation.embedding import EmbeddingStudent, own_tokens
+from overpaint.methods.ablation.training import Pictures, Read, Training
+from overpaint.methods.emcid.memory import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.esd.erasures import Texts
+from overpaint.methods.esd.selection import select
+from overpaint.methods.esd.student import DenseStudent, Student, frozen
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+from overpaint.provenance import Provenance
+from overpaint.seeding import derive
+
+__all__ = ["fit"]
+
+VERSION = 1
+"""Raised whenever the same settings would train otherwise."""
+
+
+def fit(
+    backbone: StableDiffusion,
+    plan: Plan,
+    config: AblationConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None = None,
+) -> Patch:
+    """The patch of a plan. A run that was stopped goes on from its last state in ``store`` and ends with the same bits.
+
+    Pictures of anchors are drawn by the original model and kept in ``store``. Captions are not needed.
+
+    Raises:
+        PlanError: the plan does not fit the model or the settings; before any work starts.
+    """
+    ablations = ablations_of(backbone.text, plan)
+    student = _student(backbone, ablations, config)
+    keys = _keys(backbone, plan, ablations, config)
+    anchors = _anchors(backbone, ablations, config, store, keys["pictures"], progress)
+    kept = _preserved(backbone, plan, config, store, keys["preserved"], progress)
+    with ExitStack() as stack:
+        for module in (backbone.unet, backbone.text.model):
+            stack.enter_context(frozen(module))
+        read = _reader(backbone, config, [*anchors.asked, *anchors.drawn, *(kept.asked if kept else ())])
+        training = Training(backbone, student, read, anchors, kept, config, derive(plan.seed, "ablation"))
+        _train(training, config.steps * len(ablations), config, store, keys["training"], progress)
+    if store.get(keys["training"]):
+        store.put(keys["training"], {}, _meta(ablations, "emptied"))
+    made = Provenance(plan.model, backbone.fingerprint, plan.method, config.model_dump(mode="json"), plan.seed)
+    done = {"updates": training.descent.step, "loss": training.loss}
+    return Patch.made_on(backbone.pipe, student.deltas(), {**made.to_data(), "plan": plan.to_data(), "training": done})
+
+
+def _student(backbone: StableDiffusion, ablations: Sequence[Ablation], config: AblationConfig) -> Student:
+    if config.parameters == "embedding":
+        return EmbeddingStudent(backbone, own_tokens(backbone, ablations))
+    return DenseStudent(select(backbone.unet, "x-strict" if config.parameters == "cross" else "all"))
+
+
+def _reader(backbone: StableDiffusion, config: AblationConfig, prompts: Sequence[str]) -> Read:
+    """Text states of prompts: made once, unless it is the text encoder that learns."""
+    text = backbone.text
+    if config.parameters != "embedding":
+        texts = Texts(text, prompts)
+        return lambda asked: texts.states[texts.rows(asked).to(texts.states.device)]
+    return lambda asked: text.finish(text.run(text.embed(text.tokenize(asked)), 0, len(text.blocks)))
+
+
+def _train(
+    training: Training, total: int, config: AblationConfig, store: MemoryStore, key: str, progress: Progress
+) -> None:
+    state = store.get(key)
+    if state:
+        training.descent.resume(state)
+    with progress.task("ablation", total, "update") as advance:
+        advance(training.descent.step)
+
+        def after(step: int) -> None:
+            advance(1, note=f"loss {training.loss or 0.0:.4f}")
+            if config.checkpoint_every and step % config.checkpoint_every == 0 and step < total:
+                kept = {name: value.detach().to("cpu", copy=True) for name, value in training.descent.tensors().items()}
+                store.put(key, kept, {"what": "ablation: training", "source": "all"})
+
+        training.run(total, after)
+
+
+def _anchors(
+    backbone: StableDiffusion,
+    ablations: Sequence[Ablation],
+    config: AblationConfig,
+    store: MemoryStore,
+    key: str,
+    progress: Progress,
+) -> Pictures:
+    each = [(one, number) for one in ablations for number in range(config.images)]
+    prompts = [one.prompt(one.anchor, number) for one, number in each]
+    seeds = [derive(one.seed, "picture", number) for one, number in each]
+    latents = _drawn(backbone, prompts, seeds, config, store, key, _meta(ablations, "anchor pictures"), progress)
+    return Pictures(latents, tuple(one.prompt(one.source, number) for one, number in each), tuple(prompts))
+
+
+def _preserved(
+    backbone: StableDiffusion, plan: Plan, config: AblationConfig, store: MemoryStore, key: str, progress: Progress
+) -> Pictures | None:
+    """Pictures of the preserve list, in the company that the edits' prompts are."""
+    if not plan.preserve or config.preserve == 0:
+        return None
+    templates = tuple(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
+    named = [Ablation(name, name, templates, derive(plan.seed, "preserved", name)) for name in plan.preserve]
+    each = [(one, number) for one in named for number in range(config.preserve_images)]
+    prompts = tuple(one.prompt(one.source, number) for one, number in each)
+    seeds = [derive(one.seed, "picture", number) for one, number in each]
+    latents = _drawn(backbone, prompts, seeds, config, store, key, _meta(named, "preserved pictures"), progress)
+    return Pictures(latents, prompts, prompts)
+
+
+def _drawn(
+    backbone: StableDiffusion,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    config: AblationConfig,
+    store: MemoryStore,
+    key: str,
+    meta: dict[str, str],
+    progress: Progress,
+) -> Tensor:
+    found = store.get(key)
+    if found is None:
+        latents = backbone.sample(prompts, seeds, config.image_steps, config.guidance, progress=progress)
+        found = {"latents": latents.detach().to("cpu", torch.float32)}
+        store.put(key, found, meta)
+    return found["latents"]
+
+
+def _keys(
+    backbone: StableDiffusion, plan: Plan, ablations: Sequence[Ablation], config: AblationConfig
+) -> dict[str, str]:
+    """Names of the run's records: hashes over all that they depend on."""
+    settings = config.model_dump(mode="json")
+    del settings["checkpoint_every"]
+    base: dict[str, Any] = {
+        "version": VERSION,
+        "model": backbone.fingerprint,
+        "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
+        "scheduler": digest({k: v for k, v in backbone.pipe.scheduler.config.items() if not k.startswith("_")}),
+        **{name: settings[name] for name in ("image_steps", "guidance")},
+    }
+    asked = [[one.source, one.anchor, list(one.templates), one.seed] for one in ablations]
+    drawn = [[one.anchor, list(one.templates), one.seed] for one in ablations]
+    kept = [list(plan.preserve), list(dict.fromkeys(t for edit in plan.edits for t in edit.prompts)), plan.seed]
+    return {
+        "pictures": digest({**base, "ablation": "pictures", "of": drawn, "count": config.images}),
+        "preserved": digest({**base, "ablation": "preserved", "of": kept, "count": config.preserve_images}),
+        "training": digest({**base, "ablation": asked, "kept": kept, "settings": settings, "seed": plan.seed}),
+    }
+
+
+def _meta(ablations: Sequence[Ablation], what: str) -> dict[str, str]:
+    # "source" tells stores that the record is about a concept, and so belongs to its run alone
+    return {"what": f"ablation: {what}", "source": ", ".join(one.source for one in ablations)}

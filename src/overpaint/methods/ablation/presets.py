@@ -1,0 +1,30 @@
+"""Concept Ablation under the names that plans use."""
+
+from __future__ import annotations
+
+from overpaint.methods.ablation.config import AblationConfig, defaults
+from overpaint.methods.ablation.fit import fit
+from overpaint.methods.method import Method
+
+__all__ = ["METHODS"]
+
+
+def _ablation(name: str, summary: str) -> Method:
+    return Method(
+        name,
+        summary,
+        ("emoji", "sd1", "sd2"),
+        AblationConfig,
+        lambda preset, backbone: defaults(preset, backbone.family),
+        fit,
+        actions=frozenset(("replace", "rectify", "erase", "erase to", "moderate", "moderate to")),
+        edits="denoiser: cross-attention keys and values, or all of it; or token embeddings",
+        cost="many pictures of the anchor, a hundred gradient steps",
+        paper="Concept Ablation, arXiv 2303.13516",
+    )
+
+
+METHODS: tuple[Method, ...] = (
+    _ablation("ablation", "fine-tunes until a concept is predicted as its anchor is (model-based)"),
+    _ablation("ablation-noise", "the same on the anchor's pictures under the concept's name (noise-based)"),
+)

@@ -1,0 +1,1 @@
+"""What methods that fine-tune have in common."""

@@ -1,0 +1,70 @@
+"""Updates of some tensors by an optimiser of the Adam kind, from wherever a stopped run had come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["Descent"]
+
+
+class Descent:
+    """An optimiser and how far it is.
+
+    Attributes:
+        step: updates made.
+    """
+
+    def __init__(
+        self, leaves: Mapping[str, Tensor], rate: float, weight_decay: float = 0.0, clip: float | None = None
+    ) -> None:
+        """Over ``leaves`` by name: Adam, or with a decoupled decay AdamW (arXiv 1711.05101).
+
+        ``clip``: the largest norm of all gradients together.
+        """
+        self.step = 0
+        self._leaves = dict(leaves)
+        self._clip = clip
+        kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
+        self._optimiser = kind(list(leaves.values()), lr=rate, weight_decay=weight_decay)
+
+    def gradients(self, loss: Tensor) -> tuple[Tensor, ...]:
+        """Of the leaves alone, in their order: nothing else accumulates any."""
+        return torch.autograd.grad(loss, list(self._leaves.values()))
+
+    def update(self, gradients: Sequence[Tensor]) -> None:
+        """Change the leaves in place."""
+        leaves = list(self._leaves.values())
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            leaf.grad = gradient
+        if self._clip is not None:
+            torch.nn.utils.clip_grad_norm_(leaves, self._clip)
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        self.step += 1
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that later updates depend on: their number, the leaves, both moments."""
+        state = {"step": torch.tensor(self.step)}
+        for name, leaf in self._leaves.items():
+            kept = self._optimiser.state[leaf]
+            state |= {
+                f"value {name}": leaf.detach(),
+                f"first {name}": kept["exp_avg"],
+                f"second {name}": kept["exp_avg_sq"],
+            }
+        return state
+
+    @torch.no_grad()
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `tensors`."""
+        self.step = int(state["step"])
+        for name, leaf in self._leaves.items():
+            leaf.copy_(state[f"value {name}"])
+            self._optimiser.state[leaf] = {
+                "step": torch.tensor(float(self.step)),
+                "exp_avg": state[f"first {name}"].to(leaf, copy=True),
+                "exp_avg_sq": state[f"second {name}"].to(leaf, copy=True),
+            }

@@ -1,0 +1,172 @@
+"""A concept comes to be predicted as its anchor is, by the parameters that were chosen and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from overpaint.backbone.parameters import named_parameters
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import PlanError
+from overpaint.methods import fit
+from overpaint.methods.ablation.ablations import ablations_of
+from overpaint.methods.ablation.embedding import own_tokens
+from overpaint.methods.emcid.memory import TransientStore
+from overpaint.patch import LowRank, Patch
+from overpaint.plan import Plan
+from tests.methods.tiny import tiny_backbone
+
+FEW: dict[str, Any] = {
+    "images": 3,
+    "image_steps": 2,
+    "guidance": 3.0,
+    "steps": 12,
+    "batch": 4,
+    "rate": 2e-3,
+    "preserve_images": 2,
+    "checkpoint_every": 0,
+}
+EDIT = {"erase": "hens", "to": "dog"}
+
+
+def plan_of(*edits: dict[str, Any], method: str = "ablation", preserve: tuple[str, ...] = (), **settings: Any) -> Plan:
+    said = {"method": method, "edits": list(edits or [EDIT]), "settings": FEW | settings, "preserve": list(preserve)}
+    return Plan.parse(said)
+
+
+def made(backbone: StableDiffusion, plan: Plan, store: TransientStore | None = None) -> Patch:
+    patch = fit(backbone, plan, store=store)
+    assert isinstance(patch, Patch)
+    return patch
+
+
+def pictures_of(backbone: StableDiffusion, phrase: str) -> Tensor:
+    return backbone.sample([f"photo of {phrase}"] * 6, range(90, 96), steps=2, guidance=3.0)
+
+
+def predicted(backbone: StableDiffusion, phrase: str, x0: Tensor) -> Tensor:
+    """For new noise on pictures."""
+    t = torch.tensor([100, 300, 500, 700, 900, 999])
+    x = backbone.add_noise(x0, torch.randn(x0.shape, generator=torch.Generator().manual_seed(3)), t)
+    states = backbone.text.encode([f"photo of {phrase}"]).expand(6, -1, -1)
+    with torch.no_grad():
+        return backbone.predict(x, t, states)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rate", "place"),
+    [("cross", 2e-3, ("attn2.to_k.weight", "attn2.to_v.weight")), ("embedding", 0.02, ("token_embedding.weight",)),
+     ("full", 5e-5, ("",))],
+)  # fmt: skip
+def test_the_concept_is_predicted_as_its_anchor(parameters: str, rate: float, place: tuple[str, ...]) -> None:
+    backbone = tiny_backbone()
+    before = {name: value.detach().clone() for name, value in named_parameters(backbone.pipe).items()}
+    pictures = pictures_of(backbone, "dog")
+    anchor, concept = predicted(backbone, "dog", pictures), predicted(backbone, "hens", pictures)
+    many = {"images": 8, "batch": 8, "steps": 20, "weight_decay": 0.0, "teacher": "original"}
+    patch = made(backbone, plan_of(EDIT | {"prompts": ["photo of {}"]}, parameters=parameters, rate=rate, **many))
+    assert all(name.endswith(place) for name in patch.deltas)
+    assert all(torch.equal(value, before[name]) for name, value in named_parameters(backbone.pipe).items())
+    assert all(value.requires_grad for value in named_parameters(backbone.pipe).values())
+    with patch.applied_to(backbone.pipe):
+        edited = predicted(backbone, "hens", pictures)
+    assert float((edited - anchor).square().mean()) < 0.6 * float((concept - anchor).square().mean())
+
+
+def test_token_embeddings_change_only_where_the_anchor_has_none() -> None:
+    backbone = tiny_backbone()
+    plan = plan_of({"erase": "dog hens", "to": "dog"}, parameters="embedding", rate=0.1)
+    (token,) = own_tokens(backbone, ablations_of(backbone.text, plan))
+    hens = backbone.text.locate("{}", "hens")
+    assert backbone.text.tokenize([hens.prompt])[0, hens.start] == token
+    (delta,) = made(backbone, plan).deltas.values()
+    assert isinstance(delta, LowRank)
+    assert delta.matrix().abs().sum(dim=1).nonzero().flatten().tolist() == [token]
+    with pytest.raises(PlanError, match="no token that is not in an anchor's name"):
+        made(backbone, plan_of({"erase": "dog", "to": "dog hens"}, parameters="embedding"))
+
+
+def test_the_objectives_are_the_published_ones() -> None:
+    """The first update's loss by hand: no weight has changed yet, so teacher and student are the original model."""
+    backbone = tiny_backbone()
+    for method, more in (("ablation", {}), ("ablation", {"teacher": "original"}), ("ablation-noise", {"prior": 0.5})):
+        store = TransientStore()
+        plan = plan_of(method=method, steps=1, batch=3, images=3, **more)
+        patch = made(backbone, plan, store)
+        (pictures,) = (entry["latents"] for entry in store.entries.values() if "latents" in entry)
+        found = patch.provenance["training"]["loss"]
+        assert found == pytest.approx(by_hand(backbone, plan, pictures, method == "ablation"), rel=1e-4)
+
+
+def by_hand(backbone: StableDiffusion, plan: Plan, pictures: Tensor, model_based: bool) -> float:
+    from overpaint.methods.esd.sources import turn
+    from overpaint.seeding import derive
+
+    seed = derive(plan.seed, "ablation")
+    which = turn(3, 3, 0, derive(seed, "anchor", "order"))
+    templates = plan.edits[0].prompts
+    total = 0.0
+    for place, index in enumerate(which.tolist()):
+        source = torch.Generator().manual_seed(derive(seed, "anchor", 0, place))
+        t = torch.randint(1000, (1,), generator=source)
+        noise = torch.randn((1, *backbone.latent_shape), generator=source)
+        x = backbone.add_noise(pictures[index][None], noise, t)
+        template = templates[index % len(templates)]
+        concept, anchor = (
+            backbone.predict(x, t, backbone.text.encode([template.replace("{}", phrase)])) for phrase in ("hens", "dog")
+        )
+        error = (concept - (anchor if model_based else noise)).square().mean()
+        prior = 0.0 if model_based else 0.5 * (anchor - noise).square().mean()
+        total += float((error + prior).detach()) / 3
+    return total
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits_and_leaves_no_training_behind() -> None:
+    class Stopping(TransientStore):
+        def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
+            super().put(key, tensors, meta)
+            if "step" in tensors and int(tensors["step"]) == 4:
+                raise KeyboardInterrupt
+
+    plan = plan_of(EDIT, {"replace": "pizza", "with": "a cat"}, preserve=("kitchen",), checkpoint_every=4, steps=5)
+    whole = made(tiny_backbone(), plan)
+    store = Stopping()
+    backbone = tiny_backbone()
+    with pytest.raises(KeyboardInterrupt):
+        fit(backbone, plan, store=store)
+    assert all(value.requires_grad for value in named_parameters(backbone.pipe).values())
+    ends = TransientStore()
+    ends.entries, ends.meta = store.entries, store.meta
+    resumed = made(backbone, plan, ends)
+    assert resumed.hash == whole.hash
+    assert resumed.provenance["training"]["updates"] == 10
+    assert not any("step" in entry for entry in ends.entries.values())
+
+
+def test_every_concept_of_a_run_gets_its_own_anchor() -> None:
+    backbone = tiny_backbone()
+    plan = plan_of(
+        {"moderate": "hens", "members": ["pizza"], "to": "dog"}, {"erase": "cat", "kind": "style"}, {"replace": "in",
+        "with": "of"}
+    )  # fmt: skip
+    found = [(one.source, one.anchor) for one in ablations_of(backbone.text, plan)]
+    assert found == [("hens", "dog"), ("pizza", "dog"), ("cat", "art"), ("in", "of")]
+    assert len({one.seed for one in ablations_of(backbone.text, plan)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ({"erase": "hens"}, "no neutral word to predict 'hens' as; write to: a concept"),
+        ({"erase": "hens " * 20, "to": "dog"}, "text window"),
+        ({"debias": "hens", "over": ["dog", "cat"]}, "no way to debias"),
+    ],
+)
+def test_what_cannot_be_ablated_is_refused_before_anything_is_drawn(edit: dict[str, Any], says: str) -> None:
+    store = TransientStore()
+    with pytest.raises(PlanError, match=says):
+        fit(tiny_backbone(), plan_of(edit), store=store)
+    assert not store.entries

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import torch
+
+from overpaint.methods.training.descent import Descent
+
+
+def run(descent: Descent, leaf: torch.Tensor, steps: int) -> None:
+    for _ in range(steps):
+        descent.update(descent.gradients((leaf - 1).square().sum()))
+
+
+def test_it_is_adamw_with_clipped_gradients() -> None:
+    ours, theirs = (torch.zeros(3, requires_grad=True) for _ in range(2))
+    descent = Descent({"a": ours}, rate=0.1, weight_decay=0.2, clip=0.5)
+    optimiser = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.2)
+    run(descent, ours, 5)
+    for _ in range(5):
+        optimiser.zero_grad()
+        (theirs - 1).square().sum().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_([theirs], 0.5)
+        optimiser.step()
+    assert torch.equal(ours, theirs)
+    assert descent.step == 5
+
+
+def test_a_stopped_descent_goes_on_to_the_same_bits() -> None:
+    whole, first, second = (torch.zeros(3, requires_grad=True) for _ in range(3))
+    descent = Descent({"a": whole}, rate=0.1, weight_decay=0.1)
+    run(descent, whole, 6)
+    stopped, resumed = (Descent({"a": leaf}, rate=0.1, weight_decay=0.1) for leaf in (first, second))
+    run(stopped, first, 2)
+    resumed.resume({name: value.clone() for name, value in stopped.tensors().items()})
+    run(resumed, second, 4)
+    assert torch.equal(second, whole)
+    assert resumed.step == 6
