@@ -16,7 +16,7 @@ from overpaint.plan import Edit
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
-__all__ = ["Measured", "Probe", "measure", "of_destination", "of_holdout", "of_source"]
+__all__ = ["UNKNOWN", "Measured", "Probe", "measure", "of_destination", "of_holdout", "of_source"]
 
 UNKNOWN = ""
 """A label that means nothing to any grader."""
@@ -33,6 +33,7 @@ class Probe:
         group: what kind of question it is; figures are taken by group.
         unit: whom it is about, an edit's key or a hold-out's name: what intervals resample.
         labels: names that the picture is graded for; the same number throughout a unit.
+        subject: what the prompt names, for whoever looks at the picture.
     """
 
     group: str
@@ -40,6 +41,7 @@ class Probe:
     prompt: str
     seed: int
     labels: tuple[str, ...]
+    subject: str = ""
 
 
 def of_source(group: str, edit: Edit, templates: Sequence[str], seed: int, repeats: int = 1) -> list[Probe]:
@@ -87,7 +89,7 @@ def _asked(
     group: str, unit: str, name: str, labels: tuple[str, ...], templates: Sequence[str], seed: int, repeats: int
 ) -> list[Probe]:
     return [
-        Probe(group, unit, fill(template, name), derive(seed, "probe", unit, template, repeat), labels)
+        Probe(group, unit, fill(template, name), derive(seed, "probe", unit, template, repeat), labels, name)
         for template in templates
         for repeat in range(repeats)
     ]

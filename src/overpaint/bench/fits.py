@@ -1,0 +1,63 @@
+"""Patches of a suite's plans, kept under a hash of everything that they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.files import replacing, write_json_atomic
+from overpaint.methods import fit, resolve
+from overpaint.plan import Plan
+from overpaint.progress import Progress
+from overpaint.runs.bank import MemoryBank
+
+if TYPE_CHECKING:
+    from overpaint.guards import Change
+
+__all__ = ["Fits"]
+
+
+class Fits:
+    """A folder of patches and the memories that they were made of; a killed fit goes on from its memories."""
+
+    def __init__(
+        self, folder: str | Path, captions: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> None:
+        self.folder = Path(folder)
+        self.captions = captions
+        self.progress = progress
+
+    def fit(self, pipe: Any, plan: Plan) -> tuple[Change, float]:
+        """The plan carried out on the pipeline as it is now, other patches included, and the seconds that it took.
+
+        Raises:
+            PlanError: the plan does not fit the method or the model.
+        """
+        from overpaint.guards import load_change
+
+        backbone = StableDiffusion(pipe)  # anew: a backbone remembers the fingerprint of what it first saw
+        path = self.folder / f"{self._key(backbone, plan)}.safetensors"
+        noted = path.with_suffix(".json")
+        if path.is_file() and noted.is_file():
+            return load_change(path), float(json.loads(noted.read_text(encoding="utf-8"))["seconds"])
+        start = time.monotonic()
+        change = fit(
+            backbone, plan, store=MemoryBank(self.folder / "bank"), captions=self.captions, progress=self.progress
+        )
+        seconds = time.monotonic() - start
+        with replacing(path) as temporary:
+            change.save(temporary)
+        write_json_atomic(noted, {"seconds": round(seconds, 3)})
+        return change, seconds
+
+    def _key(self, backbone: StableDiffusion, plan: Plan) -> str:
+        from overpaint.provenance import versions
+
+        captions = None if self.captions is None else hashlib.sha256("\n".join(self.captions).encode()).hexdigest()
+        content = [backbone.fingerprint, plan.fingerprint(), resolve(plan, backbone), captions, versions()]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]

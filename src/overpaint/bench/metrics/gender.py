@@ -1,0 +1,50 @@
+"""How far the shares of a debiased word's meanings are from the wanted ones.
+
+``|r - p| / p`` for the share r and the wanted p of the first meaning, by the likelier of the two labels in every
+picture (UCE, arXiv 2308.14761; EMCID, arXiv 2403.13807, with p = 1/2): 0 is as wanted, 1 all one or all the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from overpaint.bench.results import Figure, Row
+from overpaint.bench.scores import mean
+from overpaint.bench.sheet import Array, Pair, Sheet, When
+
+__all__ = ["ratio_deviation", "shares"]
+
+
+def shares(pairs: Sequence[Pair], when: When) -> dict[str, float]:
+    """By unit the share of pictures whose first label is likelier than the second; NaN where nothing was drawn."""
+    votes: dict[str, list[float]] = {}
+    for pair in pairs:
+        scores = getattr(pair, when)
+        votes.setdefault(pair.probe.unit, []).append(math.nan if not scores else float(scores[0] > scores[1]))
+    return {unit: float(np.mean(found)) for unit, found in votes.items()}
+
+
+def ratio_deviation(sheet: Sheet, group: str, judge: str, wanted: Mapping[str, float] | None = None) -> list[Row]:
+    """Deviation before and after, over words; ``wanted`` shares of the first label are 1/2 unless given."""
+    rows = []
+    for when in ("before", "after"):
+        found = shares(sheet.group(group), when)
+        figure = Figure.of(mean(_deviations(found, wanted or {})))
+        rows.append(
+            Row(
+                metric=f"ratio deviation {when}",
+                group=group,
+                figure=figure,
+                better="lower" if when == "after" else "none",
+                unit="relative",
+                judge=judge,
+            )
+        )
+    return rows
+
+
+def _deviations(found: Mapping[str, float], wanted: Mapping[str, float]) -> Array:
+    return np.array([abs(share - wanted.get(unit, 0.5)) / wanted.get(unit, 0.5) for unit, share in found.items()])

@@ -1,0 +1,100 @@
+"""Pictures on disk under a hash of everything that they depend on, so that no picture is ever drawn twice.
+
+The name says what drew it: the model's tensors as they were, changes applied, prompt, seed, steps, guidance, scheduler,
+number type and kind of device. A killed suite finds what it had drawn; suites and methods share what the unedited model
+draws; and a patch that changes no weight finds the unedited model's pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from overpaint.backbone.parameters import resolve
+from overpaint.bench.drawing import Drawing
+from overpaint.files import replacing
+from overpaint.patch.applied import base_of
+
+__all__ = ["Pictures", "key", "state"]
+
+VERSION = 1
+"""Of how pictures are drawn: counted up when the same request begins to give another picture."""
+
+
+class Pictures:
+    """A folder of PNG files, which are lossless."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, key: str) -> Path:
+        """Where the picture of that key is, or will be."""
+        return self.folder / key[:2] / f"{key}.png"
+
+    def has(self, key: str) -> bool:
+        """Whether it is there and whole."""
+        try:
+            with Image.open(self.path(key)) as image:
+                image.load()  # a file that a power cut left half written is no picture
+        except (OSError, SyntaxError):
+            return False
+        return True
+
+    def read(self, keys: Sequence[str]) -> list[Image.Image]:
+        """Pictures that are there."""
+        images = []
+        for one in keys:
+            with Image.open(self.path(one)) as image:
+                images.append(image.convert("RGB"))
+        return images
+
+    def write(self, key: str, image: Image.Image) -> None:
+        """Keep one, whole or not at all."""
+        with replacing(self.path(key), durable=False) as temporary:
+            image.convert("RGB").save(temporary, format="PNG")
+
+
+def key(state: str, prompt: str, seed: int, drawing: Drawing) -> str:
+    """The key of one picture of a model in that `state`: 64 hexadecimal digits."""
+    return _hash([VERSION, state, prompt, seed, drawing.steps, drawing.guidance])
+
+
+def state(backbone: Any, fingerprint: str, changes: Sequence[Any] = ()) -> str:
+    """What is drawn with: ``fingerprint`` of the bare model, and what the ``changes`` that lie on it made of it.
+
+    Of patches the resulting tensors count, compared with the bare ones, not the patches themselves: one that changes
+    nothing is no other state. What leaves the weights alone counts by its own hash.
+    """
+    names = sorted({name for change in changes for name in getattr(change, "deltas", ())})
+    parameters = {name: resolve(backbone.pipe, name) for name in names}
+    tensors = {name: _tensor(p) for name, p in parameters.items() if not torch.equal(p, base_of(p))}
+    others = [change.hash for change in changes if not hasattr(change, "deltas")]
+    scheduler = getattr(backbone.pipe, "scheduler", None)
+    settings = dict(getattr(scheduler, "config", {}))
+    return _hash(
+        [
+            fingerprint,
+            tensors,
+            others,
+            type(scheduler).__name__,
+            {name: value for name, value in settings.items() if not name.startswith("_")},
+            str(getattr(backbone, "dtype", "")),
+            getattr(getattr(backbone, "device", None), "type", ""),
+        ]
+    )
+
+
+def _tensor(value: Tensor) -> str:
+    data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+    return hashlib.sha256(data).hexdigest()
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,185 @@
+"""Run a suite: fit, draw before and after, grade, write the result after every case."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from overpaint.bench.artist import Artist
+from overpaint.bench.drawing import Drawing
+from overpaint.bench.fits import Fits
+from overpaint.bench.pictures import Pictures
+from overpaint.bench.results import Case, Result
+from overpaint.bench.sheet import Pair, Sheet, grade
+from overpaint.bench.suites.suite import Findings, Part, Spec, Suite
+from overpaint.bench.verdict import verdict
+from overpaint.errors import OverpaintError, PatchError, PlanError
+from overpaint.progress import Progress
+from overpaint.provenance import versions
+
+__all__ = ["IMAGES", "RESULT", "Bench"]
+
+RESULT, IMAGES, PATCHES = "result.json", "images", "patches"
+
+
+@dataclass
+class Bench:
+    """A model on the bench.
+
+    Attributes:
+        backbone: the model; it is left as it was.
+        model: its name, for the result file.
+        out: where ``result.json`` goes, with pictures and patches beside it.
+        drawing: steps and guidance.
+        given: a patch or guard to judge where a part has no plans of its own.
+        captions: for methods that need them on models which bring none.
+    """
+
+    backbone: Any
+    model: str
+    out: Path
+    drawing: Drawing
+    given: Any = None
+    captions: Sequence[str] | None = None
+    progress: Progress | None = None
+    pictures: Pictures | None = None
+
+    def run(self, suite: Suite) -> Result:
+        """Judge every case that the file does not hold already. The file is written after each.
+
+        Raises:
+            OverpaintError: the safety checker is on, or a judge cannot be had.
+        """
+        path = self.out / RESULT
+        artist = Artist.of(self.backbone, self._pictures, self.drawing)
+        fits = Fits(self.out / PATCHES, self.captions, self.progress)
+        done = {case.name: case for case in _earlier(path)}
+        result = self._empty(suite, artist)
+        for spec in suite.specs:
+            asked = spec.fingerprint(
+                artist.fingerprint, asdict(self.drawing), [judge.model_dump() for judge in suite.judges.listed()],
+                None if self.given is None else self.given.hash, versions(),
+            )  # fmt: skip
+            case = done.get(spec.name)
+            if case is None or case.settings.get("asked") != asked or not self._whole(case):
+                case = self._judge(spec, suite, artist, fits, asked)
+            result = result.model_copy(update={"cases": (*result.cases, case)})
+            result.write(path)
+        result = result.model_copy(update={"complete": True})
+        result.write(path)
+        return result
+
+    def _judge(self, spec: Spec, suite: Suite, artist: Artist, fits: Fits, asked: str) -> Case:
+        """One case; a method that cannot do what is asked gives a skipped one."""
+        seconds: dict[str, float] = {"fit": 0.0, "drawing": 0.0, "grading": 0.0}
+        plans = [plan for part in spec.parts for plan in part.plans]
+        common: dict[str, Any] = {
+            "name": spec.name,
+            "task": spec.task,
+            "method": spec.method,
+            "edits": spec.edits,
+            "plan": plans[0].to_data() if len(plans) == 1 else {"plans": [plan.to_data() for plan in plans]},
+        }
+        sheet, hashes = Sheet(()), []
+        try:
+            for part in spec.parts:
+                found, applied = self._part(part, suite, artist, fits, seconds)
+                sheet += found
+                hashes += applied
+        except PlanError as error:
+            return Case(**common, status="skipped", reason=error.problems[0], settings={"asked": asked})
+        except PatchError as error:  # an edit that diverged is a finding about the method
+            return Case(**common, status="failed", reason=str(error), settings={"asked": asked})
+        start = time.monotonic()
+        rows = tuple(spec.rows(Findings(sheet, artist.pictures, suite.judges)))
+        seconds["grading"] += time.monotonic() - start
+        return Case(
+            **common,
+            patch="+".join(hashes) or None,
+            settings={**spec.settings, "asked": asked},
+            verdict=verdict(rows, spec.holdouts),
+            rows=rows,
+            items=sheet.items(),
+            seconds={name: round(value, 2) for name, value in seconds.items()},
+        )
+
+    def _part(
+        self, part: Part, suite: Suite, artist: Artist, fits: Fits, seconds: dict[str, float]
+    ) -> tuple[Sheet, list[str]]:
+        grader, asked = suite.judges.grader, (*part.probes, *part.before)
+        start = time.monotonic()
+        first = artist.draw(asked, self.progress, "drawing before")
+        seconds["drawing"] += time.monotonic() - start
+        with self._changed(part, artist, fits, seconds) as changed:
+            start = time.monotonic()
+            second = changed.draw(part.probes, self.progress, "drawing after")
+            seconds["drawing"] += time.monotonic() - start
+            hashes = [change.hash for change in changed.changes]
+        start = time.monotonic()
+        before = grade(artist.pictures, grader, asked, first, self.progress)
+        after = grade(artist.pictures, grader, part.probes, second, self.progress)
+        seconds["grading"] += time.monotonic() - start
+        pairs = [Pair(probe, first[i], second[i], before[i], after[i]) for i, probe in enumerate(part.probes)]
+        shift = len(part.probes)
+        pairs += [Pair(p, first[shift + i], None, before[shift + i]) for i, p in enumerate(part.before)]
+        return Sheet(tuple(pairs)), hashes
+
+    @contextmanager
+    def _changed(self, part: Part, artist: Artist, fits: Fits, seconds: dict[str, float]) -> Iterator[Artist]:
+        """The model as the part wants it."""
+        pipe = self.backbone.pipe
+        if not part.plans:
+            changes = [] if self.given is None else [self.given]
+        elif part.together or len(part.plans) == 1:
+            fitted = [fits.fit(pipe, plan) for plan in part.plans]
+            seconds["fit"] += sum(taken for _, taken in fitted)
+            changes = [change for change, _ in fitted]
+        else:
+            with self._one_on_the_other(part, artist, fits, seconds) as changed:
+                yield changed
+            return
+        with artist.changed(changes) as changed:
+            yield changed
+
+    @contextmanager
+    def _one_on_the_other(self, part: Part, artist: Artist, fits: Fits, seconds: dict[str, float]) -> Iterator[Artist]:
+        with ExitStack() as stack:
+            for plan in part.plans:
+                change, taken = fits.fit(self.backbone.pipe, plan)
+                seconds["fit"] += taken
+                artist = stack.enter_context(artist.changed([change]))
+            yield artist
+
+    def _empty(self, suite: Suite, artist: Artist) -> Result:
+        provenance = {"model": self.model, "model_fingerprint": artist.fingerprint, "versions": versions()}
+        return Result(
+            suite=suite.name,
+            title=suite.title,
+            split=suite.split,
+            settings={**suite.settings, **asdict(self.drawing)},
+            provenance=provenance,
+            judges=suite.judges.listed(),
+            images=Path(os.path.relpath(self._pictures.folder, self.out)).as_posix(),
+        )
+
+    def _whole(self, case: Case) -> bool:
+        """Whether all of the case's pictures are still there: the report needs them."""
+        keys = {key for item in case.items for key in (item.before, item.after) if key}
+        return all(self._pictures.path(key).is_file() for key in keys)
+
+    @property
+    def _pictures(self) -> Pictures:
+        return self.pictures or Pictures(self.out / IMAGES)
+
+
+def _earlier(path: Path) -> tuple[Case, ...]:
+    """The cases of an earlier run of the suite; none if its file is missing, damaged or of another version."""
+    try:
+        return Result.read(path).cases
+    except OverpaintError:
+        return ()
