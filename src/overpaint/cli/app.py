@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from overpaint.cli import bench, edit, generate, methods, patch, trace
+from overpaint.cli import bench, edit, generate, methods, patch, report, trace
 from overpaint.cli.errors import Commands
 
 __all__ = ["app", "main"]
@@ -37,6 +37,8 @@ app.command("edit")(edit.edit)
 app.command("generate")(generate.generate)
 app.command("trace")(trace.trace)
 app.command("methods")(methods.methods)
+app.command("report")(report.report)
+app.command("compare")(report.compare)
 app.add_typer(patch.app, name="patch")
 app.add_typer(bench.app, name="bench")
 

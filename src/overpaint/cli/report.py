@@ -1,0 +1,36 @@
+"""``overpaint report`` and ``overpaint compare``: what a run or a suite found, as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from overpaint.cli.console import say
+
+__all__ = ["compare", "report"]
+
+RUN = "A run's folder, a suite's folder or a result.json."
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help=RUN)],
+    out_: Annotated[Path | None, typer.Option("--out", "-o", help="The folder that they go to. [the run's]")] = None,
+) -> None:
+    """Write a run's report card: one HTML page with its pictures in it, and a model card in Markdown."""
+    from overpaint.report import write_report
+
+    page, card = write_report(run, out_)
+    say(f"page        {page}")
+    say(f"model card  {card}")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help=f"{RUN} Two or more.")],
+    out_: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("comparison.html"),
+) -> None:
+    """Write one page with several runs side by side."""
+    from overpaint.report import write_comparison
+
+    say(write_comparison(runs, out_))

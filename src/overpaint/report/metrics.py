@@ -1,0 +1,51 @@
+"""How the page calls what suites measure, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from overpaint.bench.results import Row
+
+__all__ = ["ASKED_OF_ALL", "GROUPS", "HEADLINES", "HOLD_OUTS", "WORST_FIRST", "headline", "is_holdout_change"]
+
+HOLD_OUTS = "hold-outs"
+WORST_FIRST = (HOLD_OUTS, "neighbours")
+
+GROUPS = {
+    "templates": ("What was edited", "in the prompts of the plan"),
+    "free form": ("In free sentences", "in sentences that no method has seen"),
+    "aliases": ("By other names", "asked for by names that no edit mentions"),
+    "neighbours": ("Its neighbours", "the concepts nearest to the edited ones, which should stay as they were"),
+    HOLD_OUTS: ("Hold-outs", "concepts that have nothing to do with the edits"),
+}
+"""By group of prompts a heading and what the group is, in the order of the page."""
+
+HEADLINES: tuple[tuple[str, Sequence[tuple[str, str]]], ...] = (
+    ("Hold-outs, change", (("hold-out change", HOLD_OUTS), ("relative change of P(true)", HOLD_OUTS))),
+    ("Neighbours, change", (("neighbour damage", "neighbours"),)),
+    ("Destination drawn", (("source-to-destination", "templates"), ("P(destination) / C", "templates"))),
+    ("... in free sentences", (("source-to-destination", "free form"), ("P(destination) / C", "free form"))),
+    ("Source forgotten", (("source forget", "templates"),)),
+    ("Source left", (("P(source) left", "templates"),)),
+)
+"""The figures in big numbers: a name, and which metrics and groups it may stand for, the first one found."""
+
+ASKED_OF_ALL = (
+    ("templates", "edited concepts in the plan's prompts"),
+    ("free form", "edited concepts in free sentences"),
+    ("aliases", "edited concepts by other names"),
+    ("neighbours", "damage to neighbours"),
+    (HOLD_OUTS, "hold-outs"),
+)
+"""Groups that every evaluation of edits should have; what is missing is said."""
+
+
+def is_holdout_change(row: Row) -> bool:
+    """Whether it is the relative change of the hold-outs, which decides the verdict."""
+    return row.group == HOLD_OUTS and row.metric in ("hold-out change", "relative change of P(true)")
+
+
+def headline(rows: Sequence[Row], wanted: Sequence[tuple[str, str]]) -> Row | None:
+    """The first of the wanted metrics and groups that is there."""
+    found = {(row.metric, row.group): row for row in rows}
+    return next((found[one] for one in wanted if one in found), None)

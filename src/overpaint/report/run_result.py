@@ -1,0 +1,101 @@
+"""A run's result: the file that it holds, or what can be said from its plan and figures where it holds none.
+
+Such a run was not evaluated, or before there were result files; its hold-outs are shown in numbers, without pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from overpaint.bench.results import Better, Case, Figure, Item, Result, Row, Shift
+from overpaint.errors import RunError
+from overpaint.report.metrics import HOLD_OUTS, is_holdout_change
+from overpaint.report.verdict import level_of
+from overpaint.runs import RunFolder
+
+__all__ = ["RESULT", "result_of_run", "run_result"]
+
+RESULT = "result.json"
+NO_SEED = 0
+BETTER: dict[str, Better] = {
+    "relative change of P(true)": "zero",
+    "P(destination) / C": "higher",
+    "P(destination)": "higher",
+    "P(source) left": "lower",
+}
+
+
+def result_of_run(path: Path) -> Result:
+    """The result in a run's folder.
+
+    Raises:
+        OverpaintError: the run or its figures are damaged.
+    """
+    if (path / RESULT).is_file():
+        return Result.read(path / RESULT)
+    return run_result(RunFolder.open(path))
+
+
+def run_result(run: RunFolder, items: tuple[Item, ...] = ()) -> Result:
+    """A result of one case from a run's plan, record and figures, with ``items`` that were drawn for it.
+
+    Raises:
+        RunError: plan or figures are damaged.
+    """
+    plan, record, metrics = run.plan, run.record, run.metrics or {"figures": (), "settings": {}, "details": {}}
+    shown = {(item.group, item.unit) for item in items}
+    try:
+        rows = tuple(_rows(metrics))
+        graded = tuple(item for item in _graded(metrics) if (item.group, item.unit) not in shown)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise RunError(f"{run.path / 'metrics.json'} is damaged; delete it and run again to measure anew") from error
+    change = next((row for row in rows if is_holdout_change(row)), None)
+    case = Case(
+        name=f"{record['method']}/edit/{len(plan.edits)}",
+        task="edit",
+        method=record["method"],
+        edits=len(plan.edits),
+        status="failed" if record["status"] == "failed" else "measured",
+        reason="the run failed; its log says why" if record["status"] == "failed" else "",
+        verdict="unknown" if change is None else level_of(change),
+        plan=plan.to_data(),
+        patch=record["results"].get("patch"),
+        settings=record["settings"],
+        rows=rows,
+        items=(*items, *graded),
+    )
+    known = ("model", "model_fingerprint", "seed", "versions", "started", "finished", "status")
+    return Result(
+        suite="edit",
+        title=run.path.resolve().name,
+        complete=run.finished,
+        settings=metrics["settings"],
+        provenance={name: record[name] for name in known if name in record},
+        cases=(case,),
+    )
+
+
+def _rows(metrics: Mapping[str, Any]) -> Iterator[Row]:
+    """The figures, their names ("templates: P(source) left") taken apart into group and metric."""
+    for given in metrics["figures"]:
+        group, _, metric = given["name"].rpartition(": ")
+        values = {name: given[name] for name in ("value", "low", "high", "count", "missing")}
+        unit = "relative" if metric.startswith("relative") else "share" if "/" in metric else "probability"
+        yield Row(
+            metric=metric,
+            group=group,
+            figure=Figure(**values),
+            better=BETTER.get(metric, "none"),
+            unit=unit,
+            bar=given["bar"],
+        )
+
+
+def _graded(metrics: Mapping[str, Any]) -> Iterator[Item]:
+    """The hold-outs' scores."""
+    for name, pair in metrics["details"].get(HOLD_OUTS, {}).items():
+        yield Item(
+            group=HOLD_OUTS, unit=name, subject=name, prompt=name, seed=NO_SEED, scores={f"P({name})": Shift(**pair)}
+        )

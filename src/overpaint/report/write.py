@@ -1,0 +1,45 @@
+"""Page and model card as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from overpaint.files import write_text_atomic
+from overpaint.report.build import build
+from overpaint.report.evidence import gather
+from overpaint.report.model_card import model_card
+from overpaint.report.page import render
+
+__all__ = ["CARD", "PAGE", "write_comparison", "write_report"]
+
+PAGE, CARD, PICTURE = "report.html", "model_card.md", "before_after.png"
+
+
+def write_report(path: str | Path, folder: str | Path | None = None) -> tuple[Path, Path]:
+    """Write the page and the model card of a run or a suite's result.
+
+    Arguments:
+        path: a run's folder, a suite's folder, or a result file.
+        folder: where they go; beside the result unless given.
+
+    Raises:
+        OverpaintError: there is nothing to report on, or it is damaged.
+    """
+    (one,) = gather([path])
+    card = build([one])
+    beside = one.path.parent if folder is None else Path(folder)
+    picture = PICTURE if folder is None and (beside / PICTURE).is_file() else None
+    return (
+        write_text_atomic(beside / PAGE, render(card)),
+        write_text_atomic(beside / CARD, model_card(card, one, PAGE, picture)),
+    )
+
+
+def write_comparison(paths: Sequence[str | Path], to: str | Path) -> Path:
+    """Write one page with several results side by side.
+
+    Raises:
+        OverpaintError: as `write_report`, or a result is given twice.
+    """
+    return write_text_atomic(to, render(build(gather(paths))))
