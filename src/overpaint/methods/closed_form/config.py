@@ -55,12 +55,10 @@ class ReceConfig(MapConfig):
     """Those of RECE beside them.
 
     rounds: how often embeddings are sought that the edited matrices still read as the source.
-    hold: keep what earlier rounds have edited while later ones edit; the paper does not, and the source drifts again.
     closeness: weight of these embeddings' own norm (released: 0.1 for nudity and easy objects, 0.001 else).
     """
 
     rounds: int = Field(1, ge=1)
-    hold: bool = False
     closeness: float = Field(0.1, gt=0)
 
 

@@ -2,49 +2,26 @@
 
 A debiased source c is read as ``g = c + sum_k a_k e_k``, with e_k the destinations' states. Text states alone do not
 say what share of pictures that gives. Whoever can draw and grade gives a function from a patch to shares; this module
-knows neither pictures nor graders. Each round solves anew from the original matrices, with ``a_k <- a_k + step (wanted_k -
-measured_k)`` for every source whose shares are not yet near: all sources together, one map.
+knows neither pictures nor graders. Each round solves anew from the original matrices, all sources together, with
+``a_k <- a_k + step (wanted_k - measured_k)`` for every source whose shares are not yet near.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from collections.abc import Callable, Sequence
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
 from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.config import MapConfig
+from overpaint.methods.debiasing import Debiased, Shares, deviation
 from overpaint.methods.emcid.memory import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["Debiased", "Shares", "debias", "deviation"]
-
-Shares = Mapping[str, Mapping[str, float]]
-"""By source, of each destination."""
-
-
-@dataclass(frozen=True)
-class Debiased:
-    """The best round.
-
-    Attributes:
-        patch: its patch; its settings hold the factors, so the same plan with them gives it again.
-        factors: a_k by source and destination.
-        shares: as measured with it.
-        error: mean of ``|share - wanted| / wanted`` over sources and destinations, the paper's figure.
-        rounds: measurements made.
-    """
-
-    patch: Patch
-    factors: dict[str, dict[str, float]]
-    shares: Shares
-    error: float
-    rounds: int
+__all__ = ["debias"]
 
 
 def debias(
@@ -94,8 +71,3 @@ def debias(
     if best is None:
         raise ValueError("at least one round is needed")
     return best
-
-
-def deviation(shares: Shares, wanted: Shares) -> float:
-    """Mean of ``|share - wanted| / wanted`` over all that is wanted at all."""
-    return fmean(abs(shares[s][d] - w) / w for s, over in wanted.items() for d, w in over.items() if w > 0)

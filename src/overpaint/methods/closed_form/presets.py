@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.methods.closed_form import oce, rece, speed, uce
 from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfig, SpeedConfig
-from overpaint.methods.method import Fit, Method
+from overpaint.methods.closed_form.debias import debias
+from overpaint.methods.method import Debias, Fit, Method
 
 __all__ = ["EMOJI", "METHODS", "PRESETS", "defaults"]
 
@@ -65,6 +66,7 @@ def _method(
     *,
     edits: str,
     actions: tuple[str, ...],
+    debias: Debias | None = None,
 ) -> Method:
     return Method(
         name,
@@ -77,6 +79,7 @@ def _method(
         edits=edits,
         cost="a few text encodings, one solve for all concepts",
         paper=paper,
+        debias=debias,
     )
 
 
@@ -90,6 +93,7 @@ METHODS: tuple[Method, ...] = (
         uce.fit,
         edits=_KV,
         actions=(*_EVERY, "debias"),
+        debias=debias,
     ),
     _method(
         "uce-paper",
@@ -98,6 +102,7 @@ METHODS: tuple[Method, ...] = (
         uce.fit,
         edits=_KV,
         actions=(*_EVERY, "debias"),
+        debias=debias,
     ),
     _method(
         "time",

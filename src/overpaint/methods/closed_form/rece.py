@@ -11,7 +11,6 @@ It is edited like c was, on top of T, and so on. Only H (d, d) is needed of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from torch import Tensor
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.linear.lowrank import Factors
 from overpaint.methods.closed_form.config import ReceConfig
-from overpaint.methods.closed_form.pairs import Pairs, condensed
+from overpaint.methods.closed_form.pairs import Pairs
 from overpaint.methods.closed_form.states import exact
 from overpaint.methods.closed_form.text_map import compose, matrices_of, patch_of, text_map
 from overpaint.methods.closed_form.uce import problem
@@ -47,8 +46,6 @@ def fit(
     pairs, kept = problem(backbone, plan, config, store, progress, captions)
     change = text_map(pairs, kept, config.lambda_)
     h = gram([layer.weight for layer in matrices_of(backbone, config.matrices).values()]).to(pairs.keys.device)
-    if config.hold:
-        kept = replace(kept, soft=condensed(torch.cat([kept.soft, pairs.keys], dim=1)))
     for _ in range(config.rounds):
         worst = revived(pairs.keys, change, h, config.closeness)
         step = text_map(Pairs(worst, pairs.targets), kept, config.lambda_)

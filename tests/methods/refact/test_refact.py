@@ -1,0 +1,153 @@
+"""One fact, one matrix, rank one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import OverpaintError, PlanError
+from overpaint.methods import TransientStore, fit, resolve
+from overpaint.methods.emcid.context import Context
+from overpaint.methods.emcid.keys import average, locate
+from overpaint.methods.emcid.memory import Concept
+from overpaint.methods.emcid.moments import key_moments
+from overpaint.methods.refact.config import RefactConfig
+from overpaint.methods.refact.objective import contrast, learn
+from overpaint.patch import LowRank
+from overpaint.plan import Plan
+from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
+
+BLOCK = 1
+PAIR = {"replace": "dog", "with": "cat"}
+
+
+def plan_of(*edits: dict[str, Any], **settings: Any) -> Plan:
+    written = [{"prompts": list(TEMPLATES), **edit} for edit in edits]
+    return Plan.parse({"method": "refact", "settings": {"block": BLOCK, **settings}, "edits": written})
+
+
+def ends(model: StableDiffusion, name: str) -> Tensor:
+    """End states (p, width) of a name's prompts."""
+    prompts = [template.format(name) for template in TEMPLATES]
+    return model.text.pooled(model.text.encode(prompts), model.text.tokenize(prompts)).clone()
+
+
+def test_the_contrast_is_the_probability_of_the_nearest_text() -> None:
+    g = torch.Generator().manual_seed(0)
+    e, positive, old, others = (torch.randn(n, 5, generator=g) for n in (3, 3, 3, 4))
+    for i, loss in enumerate(contrast(e, positive, old, others)):
+        logits = -torch.stack([(e[i] - x).norm() for x in (positive[i], old[i], *others)])
+        assert float(loss) == pytest.approx(-float(torch.log_softmax(logits, 0)[0]), abs=1e-5)
+    assert contrast(e, positive, old, others[:0]).shape == (3,)
+    assert contrast(positive, positive, 9 * old, 9 * others).max() < contrast(e, positive, 9 * old, 9 * others).max()
+
+
+def test_a_learned_value_makes_the_prompt_end_like_the_destinations() -> None:
+    """As far as a random encoder lets one token decide how the end is read."""
+    model = tiny_backbone()
+    text, concept = model.text, Concept("dog", "cat", TEMPLATES[:1], 0)
+    others = text.pooled(text.encode(CAPTIONS), text.tokenize(CAPTIONS))
+    values, probability = learn(text, [concept], others, RefactConfig(block=0, stop=0.8, rate=0.3))
+    _, untouched = learn(text, [concept], others, RefactConfig(block=0, stop=1e-4))
+    assert probability.item() > 0.75 > 0.1 > untouched.item()
+    context = Context(text, [concept], 0, "window", "mean")
+    with torch.no_grad():
+        final = context.student(values - context.v0)
+    after = final[torch.arange(len(final)), context.prompts.end]
+    source, destination = ends(model, "dog")[:1], ends(model, "cat")[:1]
+    assert (after - destination).norm() < 0.7 * (source - destination).norm()
+
+
+def test_the_patch_brings_the_learned_values_about() -> None:
+    model, store = tiny_backbone(), TransientStore()
+    text = model.text
+    patch = fit(model, plan_of(PAIR, {"replace": "pizza", "with": "hens"}, steps=5), store=store, captions=CAPTIONS)
+    wanted = torch.stack([entry["value"] for entry in store.entries.values() if "value" in entry])
+    prompts = locate(text, [(TEMPLATES, "dog"), (TEMPLATES, "pizza")])
+
+    def states() -> Tensor:
+        with torch.no_grad():
+            out = text.run(text.embed(prompts.ids), 0, BLOCK + 1)
+        return average(prompts.at_last(out), prompts.owner, 2)
+
+    before = states()
+    with patch.applied_to(model):
+        torch.testing.assert_close(states(), wanted.double(), rtol=1e-4, atol=1e-4)
+    assert (before - wanted).norm() > 0.5
+    assert torch.equal(states(), before)
+
+
+def test_one_edit_has_rank_one_in_one_matrix_and_is_the_exact_edit_of_the_release() -> None:
+    """W' = W + (v* - W k*) u^T / (k* . u) with u = C^-1 k*."""
+    model = tiny_backbone(double=True)
+    text = model.text
+    patch = fit(model, plan_of(PAIR, steps=5, **{"lambda": 1e-9}), captions=CAPTIONS)
+    assert set(patch.deltas) == {text.fc2_name(BLOCK)}
+    delta = patch.deltas[text.fc2_name(BLOCK)]
+    assert isinstance(delta, LowRank)
+    assert delta.up.shape[1] == 1
+    prompts = locate(text, [(TEMPLATES, "dog")])
+    with torch.no_grad():
+        keys = text.mlp_input(text.run(text.embed(prompts.ids), 0, BLOCK), BLOCK)
+        key = average(prompts.at_last(keys), prompts.owner, 1)[0]
+    c = key_moments(text, CAPTIONS, [BLOCK], padding=False)[BLOCK].mean(0.0)
+    c.diagonal().add_(1e-6 * c.diagonal().mean())
+    u = torch.linalg.solve(c, key)
+    found = delta.matrix()
+    wanted = found @ key
+    torch.testing.assert_close(found, torch.outer(wanted, u) / (key @ u), rtol=1e-4, atol=1e-6)
+
+
+def test_values_stay_near_and_stop_when_done() -> None:
+    model = tiny_backbone()
+    text = model.text
+    others = torch.zeros(0, text.width)
+    concepts = [Concept("dog", "cat", TEMPLATES, 0), Concept("pizza", "kitchen", TEMPLATES, 0)]
+    config = RefactConfig(block=BLOCK, clamp=0.1, steps=20)
+    values, _ = learn(text, concepts, others, config)
+    with torch.no_grad():
+        prompts = locate(text, [(c.prompts, c.source) for c in concepts])
+        out, _, mlp = text.block_with_mlp(text.run(text.embed(prompts.ids), 0, BLOCK), BLOCK)
+        v0, h = (average(prompts.at_last(x), prompts.owner, 2) for x in (out, mlp))
+    assert ((values - v0).norm(dim=1) <= 0.1 * h.norm(dim=1) + 1e-5).all()
+    steps: list[int] = []
+    _, easy = learn(text, concepts, others, RefactConfig(block=BLOCK, stop=1e-4), steps.append)
+    assert len(steps) == 1  # what is likely enough already is not touched
+    assert (easy > 1e-4).all()
+    alone, _ = learn(text, concepts[1:], others, config)
+    torch.testing.assert_close(alone[0], values[1], rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_learned_is_kept() -> None:
+    model, store = tiny_backbone(), TransientStore()
+    first = fit(model, plan_of(PAIR, steps=3), store=store, captions=CAPTIONS)
+    kept = set(store.entries)
+    assert fit(model, plan_of(PAIR, steps=3), store=store, captions=CAPTIONS).hash == first.hash
+    both = fit(model, plan_of(PAIR, {"erase": "pizza", "to": "hens"}, steps=3), store=store, captions=CAPTIONS)
+    assert len(set(store.entries) - kept) == 1
+    assert both.hash != first.hash
+    fit(model, plan_of(PAIR, steps=4), store=store, captions=CAPTIONS)
+    assert len(set(store.entries) - kept) == 2
+
+
+def test_published_settings_and_refusals() -> None:
+    model = tiny_backbone()
+    found = resolve(Plan.parse({"method": "refact", "edits": [{"replace": "dog", "with": "cat"}]}), model)
+    assert (found["rate"], found["steps"], found["clamp"], found["weight_decay"], found["stop"]) == (
+        0.05,
+        100,
+        4,
+        0.01,
+        0.99,
+    )
+    assert found["block"] == 2
+    with pytest.raises(PlanError) as caught:
+        fit(model, plan_of({"erase": "dog"}, {"replace": "x" * 30, "with": "cat"}, block=7), captions=CAPTIONS)
+    assert len(str(caught.value).splitlines()) == 3
+    model.family = "sd1"
+    with pytest.raises(OverpaintError, match="captions"):
+        fit(model, plan_of(PAIR))
