@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import sys
 from pathlib import Path
@@ -76,11 +75,11 @@ def test_the_first_update_is_adam_s_on_the_published_loss() -> None:
 
 def test_kept_prompts_move_less() -> None:
     backbone = tiny_backbone()
-    x, t = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(50, 950, 113)
+    x, t = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(50, 950, 250)
 
     def moved(**rest: Any) -> dict[str, float]:
         settings = rest.pop("settings", {})
-        patch = run(backbone, plan_of(**rest), steps=12, rate=2e-3, batch=4, **settings)
+        patch = run(backbone, plan_of(**rest), steps=8, rate=2e-3, batch=3, **settings)
         found = {name: predicted(backbone, x, t, name) for name in ("hens", "")}
         with patch.applied_to(backbone.pipe):
             return {n: float((predicted(backbone, x, t, n) - v).square().mean()) for n, v in found.items()}
@@ -123,16 +122,17 @@ class Breaking(TransientStore):
         super().put(key, {name: tensor.clone() for name, tensor in tensors.items()}, meta)
 
 
-CASES: list[dict[str, Any]] = [
-    {},
-    {"on_policy_every": 3, "protect": True},
-    {"sampling": "published", "on_policy_every": 1},
-    {"rank": 2, "until": "gone", "gone": -9.0, "validate_every": 2},
-]
+PLAIN: dict[str, Any] = {}
+REFRESHED: dict[str, Any] = {"on_policy_every": 3, "protect": True}
+PUBLISHED: dict[str, Any] = {"sampling": "published", "on_policy_every": 1}
+ADAPTER: dict[str, Any] = {"rank": 2, "until": "gone", "gone": -9.0, "validate_every": 4}
 
 
-@pytest.mark.parametrize("settings", CASES)
-@pytest.mark.parametrize("holds", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("settings", "holds"),
+    # refreshed: before the state at the border of two rounds, before the new pool, after it, and a state later
+    [(PLAIN, 1), (PLAIN, 3), *((REFRESHED, n) for n in (2, 3, 4, 5)), (PUBLISHED, 2), (ADAPTER, 2)],
+)
 def test_a_stopped_run_ends_with_the_same_bits(settings: dict[str, Any], holds: int) -> None:
     if "rank" in settings:
         pytest.importorskip("peft")
@@ -140,7 +140,7 @@ def test_a_stopped_run_ends_with_the_same_bits(settings: dict[str, Any], holds: 
     settings = {"steps": 7, "checkpoint_every": 2, "trajectories": 1, "image_steps": 2, **settings}
     unbroken = run(backbone, **settings)
     store = Breaking(holds)
-    with contextlib.suppress(OSError):  # in some cases the disk is large enough
+    with pytest.raises(OSError, match="no space"):
         run(backbone, store=store, **settings)
     store.holds = 100
     calls = count_updates(backbone)
@@ -196,12 +196,12 @@ def test_variants_share_the_pool() -> None:
 
 def test_training_stops_when_little_enough_is_left() -> None:
     backbone = tiny_backbone()
-    settings = {"steps": 40, "rate": 3e-3, "batch": 4, "until": "gone", "gone": 0.8, "validate_every": 2}
+    settings = {"steps": 40, "rate": 2e-3, "batch": 2, "until": "gone", "gone": 0.8, "validate_every": 2}
     made = run(backbone, **settings).provenance["training"]
     assert made["updates"] < 40
     assert made["updates"] % 2 == 0
     assert made["left"]["dog"] <= 0.8
-    longer = run(backbone, **{**settings, "gone": 0.7}).provenance["training"]
+    longer = run(backbone, **{**settings, "gone": 0.5}).provenance["training"]
     assert longer["updates"] > made["updates"]
 
 

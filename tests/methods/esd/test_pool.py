@@ -201,5 +201,7 @@ def test_the_published_loop_draws_partial_trajectories(policy: int | None) -> No
             value.mul_(1.5)
     noisiest = max(float(batch.t[0]) for batch in batches)
     for step, batch in enumerate(batches):
-        same = torch.equal(source.batch(step).x, batch.x)
+        now = source.batch(step)
+        close(now.wanted, by_hand(backbone, now, "", ("dog", "pizza")[int(now.concept[0])], 1.0))  # no drift
+        same = torch.equal(now.x, batch.x)
         assert same == (policy is None or float(batch.t[0]) == noisiest)  # pure noise is nobody's work

@@ -17,7 +17,7 @@ def _esd(variant: str, summary: str, edits: str) -> Method:
         EsdConfig,
         lambda name, backbone: defaults(name, backbone.family),
         esd.fit,
-        actions=frozenset(("erase", "erase from", "erase images", "moderate")),
+        actions=frozenset(("erase", "erase to", "erase from", "erase images", "moderate", "moderate to")),
         edits=f"denoiser: {edits}",
         cost="hundreds of gradient steps",
         paper="ESD, arXiv 2303.07345",

@@ -1,0 +1,55 @@
+"""Plans reach ESD by name, with published settings where there are some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from overpaint.errors import PlanError
+from overpaint.methods import METHODS, fit, resolve
+from overpaint.methods.esd.config import EsdConfig, defaults
+from overpaint.methods.esd.selection import VARIANTS, select
+from overpaint.plan import Plan
+from tests.methods.tiny import tiny_backbone
+
+FEW = {"steps": 1, "image_steps": 2, "trajectories": 1, "captions": 0, "batch": 1}
+
+
+def plan(method: str, settings: dict[str, Any] | None = None, **edit: Any) -> Plan:
+    return Plan.parse({"method": method, "settings": settings or {}, "edits": [{"erase": "dog", **edit}]})
+
+
+def test_every_variant_is_a_method() -> None:
+    assert {f"esd-{variant}" for variant in VARIANTS} <= set(METHODS)
+
+
+def test_published_settings_are_the_defaults() -> None:
+    expected = {"steps": 1000, "batch": 1, "rate": 1e-5, "guidance": 3.0, "image_steps": 50, "eta": 1.0}
+    for family in ("sd1", "sd2"):
+        for name in ("esd-x", "esd-u"):
+            found = EsdConfig(**defaults(name, family)).model_dump()
+            assert {key: found[key] for key in expected} == expected
+            assert (found["captions"], found["protect"], found["until"]) == (0, False, "steps")
+    strict, u = (EsdConfig(**defaults(name, "sdxl")) for name in ("esd-x-strict", "esd-u"))
+    assert (strict.rate, u.rate, strict.guidance, strict.eta, strict.steps) == (2e-4, 1e-5, 2.0, 0.0, 200)
+
+
+def test_a_plan_names_the_variant_and_may_override_it() -> None:
+    backbone = tiny_backbone()
+    assert resolve(plan("esd-u"), backbone)["parameters"] == "u"
+    assert resolve(plan("esd-u", {"parameters": "all", "eta": 3}), backbone)["eta"] == 3.0
+    patch = fit(backbone, plan("esd-x-strict", FEW, to="cat"))
+    assert set(patch.deltas) == {slot.name for slot in select(backbone.unet, "x-strict")}  # type: ignore[union-attr]
+    assert patch.provenance["method"] == "esd-x-strict"
+    assert Plan.parse(patch.provenance["plan"]) == plan("esd-x-strict", FEW, to="cat")
+
+
+def test_what_contradicts_itself_is_refused() -> None:
+    backbone = tiny_backbone()
+    with pytest.raises(PlanError, match="on_policy_every"):
+        resolve(plan("esd-x", {"sampling": "published", "on_policy_every": 5}), backbone)
+    with pytest.raises(PlanError, match="greater than 1"):
+        resolve(plan("esd-x", {"guidance": 1.0}), backbone)
+    with pytest.raises(PlanError, match="esd-x has no way to replace"):
+        resolve(Plan.parse({"method": "esd-x", "edits": [{"replace": "dog", "with": "cat"}]}), backbone)
