@@ -36,6 +36,8 @@ class Painter:
     """Draws the concept that is named in a prompt (the longest name), as a picture whose colour is its class."""
 
     fingerprint = "painter"
+    latent_shape = (16, 8, 8)
+    device = torch.device("cpu")
 
     def __init__(self, vocabulary: Vocabulary, mistakes: dict[str, str] | None = None) -> None:
         self.vocabulary = vocabulary
@@ -50,6 +52,7 @@ class Painter:
         steps: int = 20,
         guidance: float | None = None,
         progress: Progress | None = None,
+        batch: int | None = None,
     ) -> list[Image.Image]:
         self.asked += zip(prompts, seeds, strict=True)
         if progress is not None:
@@ -100,14 +103,13 @@ class Reader(ConceptGrader):
 class Swap:
     """A patch that makes a `Painter` draw other concepts."""
 
-    hash = "swap"
-
     def __init__(self, becomes: dict[str, str]) -> None:
         self.becomes = becomes
+        self.hash = f"swap {sorted(becomes.items())}"
 
     @contextmanager
     def applied_to(self, pipe: Painter) -> Iterator[None]:
-        pipe.becomes, before = self.becomes, pipe.becomes
+        pipe.becomes, before = {**pipe.becomes, **self.becomes}, pipe.becomes
         try:
             yield
         finally:

@@ -83,8 +83,14 @@ class Bench:
             "task": spec.task,
             "method": spec.method,
             "edits": spec.edits,
-            "plan": plans[0].to_data() if len(plans) == 1 else {"plans": [plan.to_data() for plan in plans]},
+            "plan": plans[0].to_data()
+            if len(plans) == 1
+            else {"plans": [p.to_data() for p in plans]}
+            if plans
+            else None,
         }
+        if spec.skip:
+            return Case(**common, status="skipped", reason=spec.skip, settings={"asked": asked})
         sheet, hashes = Sheet(()), []
         try:
             for part in spec.parts:

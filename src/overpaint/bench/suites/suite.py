@@ -89,6 +89,7 @@ class Spec:
         rows: from graded pictures to figures.
         holdouts: groups whose change decides the verdict.
         settings: for the result file.
+        skip: why it cannot be judged at all.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Spec:
     method: str | None = None
     holdouts: tuple[str, ...] = ("hold-outs",)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    skip: str = ""
 
     def fingerprint(self, *more: Any) -> str:
         """Of all that is asked: if it is the same, a finished case is not judged again."""

@@ -1,0 +1,114 @@
+"""Erasure of single concepts and of drawing styles, and moderation of whole categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from overpaint.bench.erasing import STYLE_TEMPLATES
+from overpaint.bench.graders.emoji import STYLE
+from overpaint.bench.metrics.neighbours import neighbour_damage
+from overpaint.bench.probes import Probe
+from overpaint.bench.results import Row
+from overpaint.bench.suites.emoji import asked
+from overpaint.bench.suites.emoji.asked import ALIASES, FREE_FORM, NEIGHBOURS, TEMPLATES
+from overpaint.bench.suites.emoji.rows import forgotten
+from overpaint.bench.suites.emoji.world import World
+from overpaint.bench.suites.suite import Findings, Part, Spec
+from overpaint.emoji.captions import PAPER_TEMPLATES, PROMPTS_PLAIN, fill
+from overpaint.emoji.palette import STYLE_WORDS
+from overpaint.plan import Edit
+from overpaint.seeding import derive
+
+__all__ = ["erasure", "moderation", "style_erasure"]
+
+CATEGORY, MEMBERS, UNSTYLED = "category word", "members", "concept"
+LEAST, MOST = 6, 30
+"""Sizes of categories that are moderated."""
+
+
+def erasure(world: World) -> Iterator[Spec]:
+    """Single concepts that have other names, each by a patch of its own: are they gone by every name?"""
+    vocabulary, parts = world.vocabulary, []
+    several = [name for name in world.free if vocabulary.concepts[vocabulary.by_name[name]].taught]
+    for name in several[: world.size.singles]:
+        edits = [Edit(action="erase", source=name)]
+        probes = [
+            *asked.sources(world, edits),
+            *asked.sources(world, edits, FREE_FORM),
+            *asked.aliases(world, edits),
+            *asked.neighbours(world, edits, edits),
+            *asked.holdouts(world, world.size.single_holdouts),
+        ]
+        parts.append(Part((world.plan(edits, "erasure"),), tuple(probes)))
+    rows = partial(forgotten, groups=(TEMPLATES, FREE_FORM, ALIASES), edits=1)
+    yield Spec(f"{world.method}/erasure/1", "erasure", 1, tuple(parts), rows, world.method)
+
+
+def style_erasure(world: World) -> Iterator[Spec]:
+    """Drawing styles, each by a patch of its own: is it drawn where it is named, and what of concepts and other styles?
+
+    "templates" asks for the style, "concept" whether the same pictures show their concept, "neighbours" for another
+    style.
+    """
+    names = world.free[: world.size.styled]
+    order = sorted(STYLE_WORDS, key=lambda word: derive(world.split_seed, "erased style", word))
+    parts = []
+    for style in order[: world.size.styles]:
+        edit = Edit(action="erase", source=style, kind="style", prompts=STYLE_TEMPLATES)
+        probes = [probe for name in names for probe in _styled(world, name, style, order[-1])]
+        probes += asked.holdouts(world, world.size.single_holdouts)
+        parts.append(Part((world.plan([edit], "style"),), tuple(probes)))
+
+    def rows(found: Findings) -> Iterator[Row]:
+        yield from forgotten(found, (TEMPLATES,), 1)
+        kept = neighbour_damage(found.sheet, UNSTYLED, found.judges.name)
+        yield kept.model_copy(update={"metric": "concept kept"})
+
+    yield Spec(f"{world.method}/style erasure/1", "style erasure", 1, tuple(parts), rows, world.method)
+
+
+def moderation(world: World) -> Iterator[Spec]:
+    """Whole categories, each by a patch of its own: gone whether a member or only the category is named?"""
+    vocabulary, known = world.vocabulary, set(world.names)
+    sizes = {word: len(concepts) for word, concepts in vocabulary.by_general.items()}
+    fitting = [word for word, size in sizes.items() if LEAST <= size <= MOST]
+    order = sorted(fitting, key=lambda word: derive(world.split_seed, "moderated", word))
+    parts = []
+    for word in order[: world.size.categories]:
+        members = [vocabulary.concepts[index].name for index in vocabulary.by_general[word]]
+        edit = Edit(action="moderate", source=word, members=tuple(name for name in members if name != word))
+        probes = [
+            Probe(MEMBERS, name, fill(t, name), derive(world.split_seed, "member", name, t), (name,), name)
+            for name in members
+            if name in known
+            for t in PAPER_TEMPLATES
+        ]
+        probes += [
+            Probe(
+                CATEGORY,
+                f"{word} {number}",
+                fill(PROMPTS_PLAIN[number % len(PROMPTS_PLAIN)], word),
+                derive(world.split_seed, "category", word, number),
+                (word,),
+                word,
+            )
+            for number in range(2 * len(PROMPTS_PLAIN))
+        ]
+        probes += asked.neighbours(world, [edit], [edit])
+        held = [p for p in asked.holdouts(world, world.size.single_holdouts) if p.unit not in members]
+        parts.append(Part((world.plan([edit], "moderation"),), (*probes, *held)))
+    rows = partial(forgotten, groups=(MEMBERS, CATEGORY), edits=1)
+    yield Spec(f"{world.method}/moderation/1", "moderation", 1, tuple(parts), rows, world.method)
+
+
+def _styled(world: World, name: str, style: str, other: str) -> Iterator[Probe]:
+    """One concept in the erased style, graded for the style and for the concept, and in another style."""
+    for group, word, label in (
+        (TEMPLATES, style, STYLE + style),
+        (UNSTYLED, style, name),
+        (NEIGHBOURS, other, STYLE + other),
+    ):
+        prompt = f"{fill(PROMPTS_PLAIN[0], name)} in {word} style"
+        seed = derive(world.split_seed, "styled", name, word)
+        yield Probe(group, f"{name} in {style}", prompt, seed, (label,), f"{name}, {word}")
