@@ -7,6 +7,7 @@ from typing import Any
 
 from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
+from overpaint.methods.debiasing import Counter, Remembered
 from overpaint.methods.emcid.memory import MemoryStore, TransientStore
 from overpaint.methods.method import Method
 from overpaint.methods.registry import METHODS, configure, method_of, resolve
@@ -14,7 +15,7 @@ from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress, Silent
 
-__all__ = ["METHODS", "MemoryStore", "Method", "TransientStore", "configure", "fit", "method_of", "resolve"]
+__all__ = ["METHODS", "Counter", "MemoryStore", "Method", "TransientStore", "configure", "fit", "method_of", "resolve"]
 
 
 def fit(
@@ -24,6 +25,7 @@ def fit(
     store: MemoryStore | None = None,
     captions: Sequence[str] | None = None,
     progress: Progress | None = None,
+    counter: Counter | None = None,
 ) -> Patch | Guard:
     """Carry out a plan on a model and return the patch; the model itself is left as it is.
 
@@ -35,12 +37,20 @@ def fit(
         store: where memories and second moments are kept and looked for; None: only while this runs.
         captions: texts whose second moments the edit keeps; the bundled model brings its own.
         progress: whom to tell how far it is.
+        counter: draws and counts what a patch does to debiased concepts. With one, a method that can corrects its
+            factors until the wanted shares come out, and keeps the counts in ``store``; without, shares are as wanted
+            in what the method mixes, which need not be what is drawn.
 
     Raises:
         OverpaintError: the plan does not fit the method or the model; before any work starts.
     """
     backbone = backbone_of(model)
     config = configure(plan, backbone)
-    return method_of(plan).fit(
-        backbone, plan, config, store=store or TransientStore(), progress=progress or Silent(), captions=captions
+    method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
+    if counter is None or method.debias is None or all(edit.over is None for edit in plan.edits):
+        return method.fit(backbone, plan, config, store=store, progress=progress, captions=captions)
+    found = method.debias(
+        backbone, plan, config, Remembered(counter, store), store=store, progress=progress, captions=captions
     )
+    counted = {"shares": found.shares, "deviation": found.error, "rounds": found.rounds, "pictures": counter.pictures}
+    return Patch(found.patch.deltas, found.patch.base, {**found.patch.provenance, "debias": counted})

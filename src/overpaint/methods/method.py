@@ -10,12 +10,13 @@ from pydantic import BaseModel
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.guards import Guard
+from overpaint.methods.debiasing import Counter, Debiased
 from overpaint.methods.emcid.memory import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["Defaults", "Fit", "Method"]
+__all__ = ["Debias", "Defaults", "Fit", "Method"]
 
 
 class Fit(Protocol):
@@ -32,6 +33,25 @@ class Fit(Protocol):
         captions: Sequence[str] | None,
     ) -> Patch | Guard:
         """Make the patch, or the guard of a method that acts while pictures are drawn."""
+        ...
+
+
+class Debias(Protocol):
+    """How a method is called where shares can be counted."""
+
+    def __call__(
+        self,
+        backbone: StableDiffusion,
+        plan: Plan,
+        config: Any,
+        counter: Counter,
+        /,
+        *,
+        store: MemoryStore,
+        progress: Progress,
+        captions: Sequence[str] | None,
+    ) -> Debiased:
+        """Make the patch."""
         ...
 
 
@@ -59,6 +79,7 @@ class Method:
         edits: which weights it changes, in a few words.
         cost: what one concept takes, in a few words.
         paper: where it was published, or what it is a variant of.
+        debias: plan to patch in a closed loop, with shares that are counted; None: it has none.
     """
 
     name: str
@@ -72,3 +93,4 @@ class Method:
     edits: str
     cost: str
     paper: str
+    debias: Debias | None = None

@@ -11,8 +11,9 @@ import torch
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
 from overpaint.methods import TransientStore, configure, fit
-from overpaint.methods.closed_form.debias import Debiased, Shares, debias, deviation
+from overpaint.methods.closed_form.debias import debias
 from overpaint.methods.closed_form.shares import text_shares
+from overpaint.methods.debiasing import Debiased, Shares, deviation
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Silent

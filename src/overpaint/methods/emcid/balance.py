@@ -1,92 +1,61 @@
-"""Mixture factors that make a debiased concept come out in the wanted shares, found by measuring and correcting.
+"""Mixture factors that make a debiased concept come out in the wanted shares, found by counting and correcting.
 
-Values are mixed, pictures are not: half and half of two values need not draw half and half. EMCID (section 4.4)
-corrects the factors by what a classifier sees. Here whoever can draw and grade gives a function from factors to
-measured shares; this module knows neither pictures nor graders.
+Values are mixed, pictures are not: half and half of two values need not draw half and half. EMCID (arXiv 2403.13807)
+corrects the factors by what a classifier sees. A `walk` says which factors to try next; it knows neither pictures nor
+graders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
 
-__all__ = ["Balance", "balance"]
+__all__ = ["Walk", "walk"]
 
-_Search = Generator[tuple[float, ...], tuple[float, ...], None]
+Walk = Generator[tuple[float, ...], tuple[float, ...], None]
+"""Gives factors, is sent the shares that were counted with them."""
 
 FLOOR = 1e-3
-"""Smallest factor and smallest measured share in multiplicative corrections: nothing vanishes for good."""
+"""Smallest factor and smallest counted share in multiplicative corrections: nothing vanishes for good."""
+
+NARROW = 1 / 64
+"""A bracket that has become this narrow without an end was closed by chance, or others have moved the shares."""
 
 
-@dataclass(frozen=True)
-class Balance:
-    """The best factors met.
-
-    Attributes:
-        factors: one for each destination, summing to 1.
-        measured: shares with them.
-        error: largest distance of a share from the wanted one.
-        rounds: measurements made.
-    """
-
-    factors: tuple[float, ...]
-    measured: tuple[float, ...]
-    error: float
-    rounds: int
-
-
-def balance(
-    ratio: Callable[[tuple[float, ...]], Sequence[float]],
-    shares: Sequence[float],
-    tolerance: float = 0.02,
-    rounds: int = 10,
-) -> Balance:
-    """Search factors whose measured shares are within ``tolerance`` of the wanted ones.
+def walk(shares: Sequence[float], start: Sequence[float] | None = None) -> Walk:
+    """Factors to try for wanted shares, beginning with ``start`` or the shares themselves.
 
     Two destinations: bisection, as a share rises with its factor. More: multiplicative corrections
-    ``f_d <- f_d (wanted_d / measured_d)^eta``, normalised, eta halved whenever the error has grown.
+    ``f_d <- f_d (wanted_d / counted_d)^eta``, normalised, eta halved whenever the error has grown.
 
-    Args:
-        ratio: factors to measured shares, in the order of ``shares``; equal seeds every time make it smooth.
-        shares: wanted, at least two, summing to 1.
-        rounds: measurements at most; the search starts from the wanted shares themselves.
+    Raises:
+        ValueError: the shares are not two or more numbers from 0 that sum to 1.
     """
     if len(shares) < 2 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"wanted shares are two or more numbers from 0 that sum to 1, not {tuple(shares)}")
-    search = _bisect(tuple(shares)) if len(shares) == 2 else _multiply(tuple(shares))
-    factors = next(search)
-    best: Balance | None = None
-    for count in range(1, rounds + 1):
-        measured = tuple(ratio(factors))
-        error = max(abs(m - s) for m, s in zip(measured, shares, strict=True))
-        if best is None or error < best.error:
-            best = Balance(factors, measured, error, count)
-        best = Balance(best.factors, best.measured, best.error, count)
-        if error <= tolerance:
-            break
-        factors = search.send(measured)
-    if best is None:
-        raise ValueError("at least one round is needed")
-    return best
+    first = tuple(shares if start is None else start)
+    return _bisect(tuple(shares), first[0]) if len(shares) == 2 else _multiply(tuple(shares), first)
 
 
-def _bisect(shares: tuple[float, ...]) -> _Search:
-    low, high, first = 0.0, 1.0, shares[0]
+def _bisect(shares: tuple[float, ...], first: float) -> Walk:
+    low, high = 0.0, 1.0
     while True:
-        measured = yield (first, 1 - first)
-        low, high = (first, high) if measured[0] < shares[0] else (low, first)
+        counted = yield (first, 1 - first)
+        low, high = (first, high) if counted[0] < shares[0] else (low, first)
+        if high - low < NARROW:
+            low, high = max(0.0, low - 8 * NARROW), min(1.0, high + 8 * NARROW)
+            low, high = (first, high) if counted[0] < shares[0] else (low, first)
         first = (low + high) / 2
 
 
-def _multiply(shares: tuple[float, ...]) -> _Search:
-    factors, eta, last = shares, 1.0, float("inf")
+def _multiply(shares: tuple[float, ...], factors: tuple[float, ...]) -> Walk:
+    eta, last = 1.0, float("inf")
     while True:
-        measured = yield factors
-        error = max(abs(m - s) for m, s in zip(measured, shares, strict=True))
+        counted = yield factors
+        error = max(abs(m - s) for m, s in zip(counted, shares, strict=True))
         eta = eta / 2 if error > last else eta
         last = error
         raised = [
             max(f, FLOOR) * (max(s, FLOOR) / max(m, FLOOR)) ** eta
-            for f, s, m in zip(factors, shares, measured, strict=True)
+            for f, s, m in zip(factors, shares, counted, strict=True)
         ]
         factors = tuple(f / sum(raised) for f in raised)

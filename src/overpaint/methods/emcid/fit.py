@@ -63,7 +63,7 @@ def fit(
     texts = captions_for(backbone, config.captions, captions)
     concepts = list(dict.fromkeys(c for task in tasks for c in task.concepts))
     memories = dict(zip(concepts, learn(backbone, concepts, config, blocks[-1], store, progress), strict=True))
-    prompts = locate(text, [(task.edit.prompts, task.edit.source) for task in tasks])
+    prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks])
     values = torch.stack([_value(task, memories) for task in tasks]).to(text.device)
     moments = moments_of(backbone, texts, blocks, config.padding > 0, store, progress)
     kept = preserved(text, plan, config)

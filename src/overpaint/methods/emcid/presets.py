@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from overpaint.methods.emcid import fit as emcid
 from overpaint.methods.emcid.config import EmcidConfig, defaults
+from overpaint.methods.emcid.debias import debias
 from overpaint.methods.method import Method
 
 __all__ = ["METHODS"]
 
-_ACTIONS = frozenset(("replace", "replace images", "rectify", "rectify images", "erase", "erase to", "debias"))
+_ACTIONS = frozenset(
+    ("replace", "replace images", "rectify", "rectify images", "erase", "erase to", "moderate", "moderate to", "debias")
+)
 
 
 def _emcid(name: str, summary: str, cost: str) -> Method:
@@ -23,6 +26,7 @@ def _emcid(name: str, summary: str, cost: str) -> Method:
         edits="text encoder: feed-forward output matrices of some blocks",
         cost=cost,
         paper="EMCID, arXiv 2403.13807",
+        debias=debias,
     )
 
 

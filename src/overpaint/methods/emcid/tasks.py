@@ -19,9 +19,13 @@ __all__ = ["Task", "batches", "tasks_of", "templates_of"]
 
 @dataclass(frozen=True)
 class Task:
-    """An edit with the concepts whose values it is made of and their mixture factors (one, 1.0, except to debias)."""
+    """A source with the concepts whose values it is made of and their mixture factors (one, 1.0, except to debias).
+
+    A moderated concept and each of its members are sources of their own.
+    """
 
     edit: Edit
+    source: str
     concepts: tuple[Concept, ...]
     factors: tuple[float, ...]
 
@@ -36,15 +40,16 @@ def tasks_of(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[Task]:
     problems: list[str] = []
     for edit in plan.edits:
         try:
-            task = _task(plan, edit, config)
-            for concept in task.concepts:
-                lengths(text, concept)
+            found = [_task(plan, edit, source, config) for source in edit.edited]
+            for task in found:
+                for concept in task.concepts:
+                    lengths(text, concept)
         except PlanError as error:
             problems += error.problems
         except BackboneError as error:
             problems.append(f"{edit.at}: {error}")
         else:
-            tasks.append(task)
+            tasks += found
     for index, name in enumerate(plan.preserve):
         try:
             for template in templates_of(plan):
@@ -77,8 +82,10 @@ def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, s
         yield from (members[i : i + size] for i in range(0, len(members), size))
 
 
-def _task(plan: Plan, edit: Edit, config: EmcidConfig) -> Task:
+def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
     seed = derive(plan.seed, "emcid", edit.key) if edit.seed is None else edit.seed
+    if source != edit.source:
+        seed = derive(seed, source)
     if edit.over is not None:
         concepts = tuple(Concept(edit.source, name, edit.prompts, seed) for name in edit.over)
         factors = config.factors.get(edit.source, edit.over)
@@ -88,22 +95,23 @@ def _task(plan: Plan, edit: Edit, config: EmcidConfig) -> Task:
                 f" {', '.join(map(repr, edit.over))}"
             )
         total = sum(factors.values())
-        return Task(edit, concepts, tuple(factors[name] / total for name in edit.over))
+        return Task(edit, source, concepts, tuple(factors[name] / total for name in edit.over))
     destination, objective = _aim(edit, config)
     if config.values != "noise" and (destination is None or objective != "destination"):
-        remedy = "give it a destination phrase" if edit.action != "erase" else "give it an anchor (to: ...)"
+        forgets = edit.action in ("erase", "moderate")
+        remedy = "give it an anchor (to: ...)" if forgets else "give it a destination phrase"
         raise PlanError(
-            f"{edit.at}: values {config.values!r} of {edit.source!r} need a phrase to learn from; {remedy},"
+            f"{edit.at}: values {config.values!r} of {source!r} need a phrase to learn from; {remedy},"
             " or take values: noise"
         )
-    return Task(edit, (Concept(edit.source, destination, edit.prompts, seed, objective, edit.images),), (1.0,))
+    return Task(edit, source, (Concept(source, destination, edit.prompts, seed, objective, edit.images),), (1.0,))
 
 
 def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:
     """Destination phrase and objective of an edit with one value."""
     if edit.images and config.values == "noise":
         return edit.destination, "images"
-    if edit.action != "erase":
+    if edit.action not in ("erase", "moderate"):
         return edit.destination, "destination"
     anchor = edit.destination or KINDS[edit.kind].neutral
     if config.erase == "esd" or (config.erase == "auto" and anchor is None):

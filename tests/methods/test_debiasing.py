@@ -1,0 +1,175 @@
+"""Factors are found by counting, for all debiased concepts together, and nothing is counted twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from overpaint.methods import TransientStore, fit
+from overpaint.methods.debiasing import Remembered, Shares, deviation, near_enough
+from overpaint.methods.emcid.balance import walk
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from tests.methods.tiny import CAPTIONS, tiny_backbone
+
+Ratio = Callable[[tuple[float, ...]], Sequence[float]]
+
+
+def walked(ratio: Ratio, shares: Sequence[float], rounds: int, tolerance: float = 0.01) -> list[tuple[float, ...]]:
+    """All factors tried until the shares are near."""
+    steps = walk(shares)
+    tried = [next(steps)]
+    while len(tried) < rounds:
+        counted = tuple(ratio(tried[-1]))
+        if max(abs(c - s) for c, s in zip(counted, shares, strict=True)) <= tolerance:
+            break
+        tried.append(steps.send(counted))
+    return tried
+
+
+def women_only_late(factors: tuple[float, ...]) -> list[float]:
+    """A model that draws women only when their factor is well above a half."""
+    woman = 1 / (1 + math.exp(-12 * (factors[0] - 0.7)))
+    return [woman, 1 - woman]
+
+
+def test_two_destinations_are_bisected() -> None:
+    tried = walked(women_only_late, [0.5, 0.5], 10)
+    assert tried[0] == (0.5, 0.5)
+    assert tried[-1][0] == pytest.approx(0.7, abs=0.02)
+    assert len(tried) <= 8
+
+
+def test_a_bracket_that_was_closed_by_chance_opens_again() -> None:
+    """One wrong count early on must not keep the search from its end."""
+    lies = iter([[0.9, 0.1]])
+    tried = walked(lambda factors: next(lies, None) or women_only_late(factors), [0.5, 0.5], 40)
+    assert len(tried) < 40
+    assert tried[-1][0] == pytest.approx(0.7, abs=0.02)
+
+
+def test_three_destinations_are_corrected_multiplicatively() -> None:
+    bias = [2.0, 0.0, -1.0]
+
+    def ratio(factors: tuple[float, ...]) -> list[float]:
+        odds = [math.exp(b + 1.5 * math.log(f)) for b, f in zip(bias, factors, strict=True)]
+        return [value / sum(odds) for value in odds]
+
+    tried = walked(ratio, [0.2, 0.3, 0.5], 30)
+    assert len(tried) < 30
+    assert sum(tried[-1]) == pytest.approx(1)
+
+
+def test_a_destination_that_never_shows_up_gets_more() -> None:
+    def ratio(factors: tuple[float, ...]) -> list[float]:
+        return [0.0, 0.5, 0.5] if factors[0] < 0.6 else [0.34, 0.33, 0.33]
+
+    assert len(walked(ratio, [0.34, 0.33, 0.33], 10)) < 10
+
+
+@pytest.mark.parametrize("shares", [[1.0], [0.5, 0.6], [-0.1, 1.1]])
+def test_impossible_shares_are_refused(shares: list[float]) -> None:
+    with pytest.raises(ValueError, match="sum to 1"):
+        walk(shares)
+
+
+def test_near_enough_is_what_counts_can_be() -> None:
+    wanted = {"a": 0.5, "b": 0.5}
+    assert near_enough({"a": 12 / 25, "b": 13 / 25}, wanted, 0.02, 25)
+    assert not near_enough({"a": 11 / 25, "b": 14 / 25}, wanted, 0.02, 25)
+    assert not near_enough({"a": 0.47, "b": 0.53}, wanted, 0.02, 1000)
+
+
+WANTED = {"dog": {"cat": 0.5, "hens": 0.5}, "pizza": {"kitchen": 0.25, "photo": 0.75}}
+
+
+class Taste:
+    """Counts as a judge would who likes one destination better, by the factors in the patch's settings."""
+
+    pictures = 400
+    key = "taste"
+
+    def __init__(self) -> None:
+        self.seen: list[Patch] = []
+
+    def __call__(self, patch: Patch) -> Shares:
+        self.seen.append(patch)
+        found = {}
+        for source, over in WANTED.items():
+            first, second = over
+            factors = patch.provenance["settings"]["factors"][source]
+            share = 1 / (1 + math.exp(-8 * (factors[first] - 0.6)))
+            share = round(share * self.pictures) / self.pictures
+            found[source] = {first: share, second: 1 - share}
+        return found
+
+
+def plan(**settings: Any) -> Plan:
+    edits = [{"debias": source, "over": over} for source, over in WANTED.items()]
+    words = {"blocks": [0, 1], "values": "copy", **settings}
+    return Plan.parse({"method": "emcid", "edits": [*edits, {"replace": "a", "with": "in"}], "settings": words})
+
+
+def test_all_sources_are_balanced_together_and_the_patch_says_how() -> None:
+    taste, store = Taste(), TransientStore()
+    patch = fit(tiny_backbone(), plan(), store=store, captions=CAPTIONS, counter=taste)
+    assert isinstance(patch, Patch)
+    told = patch.provenance["debias"]
+    assert deviation(taste(taste.seen[0]), WANTED) > 0.3
+    assert told["deviation"] < 0.1
+    assert told["deviation"] == pytest.approx(deviation(told["shares"], WANTED))
+    assert told["rounds"] == len(taste.seen) - 1 < 10
+    factors = patch.provenance["settings"]["factors"]
+    again = fit(tiny_backbone(), plan(factors=factors), captions=CAPTIONS)
+    assert again.hash == patch.hash
+
+
+def test_a_search_that_was_stopped_counts_nothing_twice() -> None:
+    class Tired(Taste):
+        def __call__(self, patch: Patch) -> Shares:
+            if len(self.seen) == 2:
+                raise KeyboardInterrupt
+            return super().__call__(patch)
+
+    store, first, second, whole = TransientStore(), Tired(), Taste(), Taste()
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny_backbone(), plan(), store=store, captions=CAPTIONS, counter=first)
+    patch = fit(tiny_backbone(), plan(), store=store, captions=CAPTIONS, counter=second)
+    unbroken = fit(tiny_backbone(), plan(), captions=CAPTIONS, counter=whole)
+    assert patch.hash == unbroken.hash
+    assert len(first.seen) + len(second.seen) == len(whole.seen)
+
+
+def test_names_of_all_kinds_come_back_from_the_store() -> None:
+    class Odd:
+        pictures, key = 4, "odd"
+
+        def __call__(self, patch: Patch) -> Shares:
+            return {"a b": {"c": 0.25, "b c": 0.75}, "a": {"b c": 1.0}}
+
+    store = TransientStore()
+    empty = Patch({}, {})
+    assert Remembered(Odd(), store)(empty) == Remembered(Odd(), store)(empty) == Odd()(empty)
+
+
+def test_without_a_counter_or_without_shares_the_plan_is_carried_out_as_it_is() -> None:
+    plain = fit(tiny_backbone(), plan(), captions=CAPTIONS)
+    assert "debias" not in plain.provenance
+    taste = Taste()
+    edit = Plan.parse({"edits": [{"replace": "dog", "with": "cat"}], "settings": {"blocks": [0], "values": "copy"}})
+    fit(tiny_backbone(), edit, captions=CAPTIONS, counter=taste)
+    assert not taste.seen
+
+
+def test_a_moderated_concept_and_its_members_all_go_to_the_anchor() -> None:
+    words = {"method": "emcid-copy", "settings": {"blocks": [0, 1], "lambda": 0.01}}
+    said = [{"moderate": "dog", "members": ["hens", "pizza"], "to": "cat"}]
+    each = [{"replace": name, "with": "cat"} for name in ("dog", "hens", "pizza")]
+    backbone = tiny_backbone()
+    together, apart = (
+        fit(backbone, Plan.parse({**words, "edits": edits}), captions=CAPTIONS) for edits in (said, each)
+    )
+    assert together.hash == apart.hash
