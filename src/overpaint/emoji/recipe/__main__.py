@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="processor threads")
     parser.add_argument("--autoencoder-steps", type=int, default=1900)
     parser.add_argument("--image-steps", type=int, default=900)
-    parser.add_argument("--text-steps", type=int, default=1500)
+    parser.add_argument("--text-steps", type=int, default=1050)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
     parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
