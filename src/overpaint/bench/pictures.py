@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from PIL import Image
@@ -22,10 +22,33 @@ from overpaint.bench.drawing import Drawing
 from overpaint.files import replacing
 from overpaint.patch.applied import base_of
 
-__all__ = ["Pictures", "key", "state"]
+__all__ = ["Opened", "Pictures", "key", "state"]
 
 VERSION = 1
 """Of how pictures are drawn: counted up when the same request begins to give another picture."""
+
+
+class Opened(Sequence[Image.Image]):
+    """Picture files that are opened when they are asked for: thirty thousand do not fit in memory."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = list(paths)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Image.Image]: ...
+
+    def __getitem__(self, index: int | slice) -> Image.Image | list[Image.Image]:
+        """One picture in RGB, or those of a slice."""
+        if isinstance(index, slice):
+            return [_open(path) for path in self._paths[index]]
+        return _open(self._paths[index])
 
 
 class Pictures:
@@ -49,11 +72,11 @@ class Pictures:
 
     def read(self, keys: Sequence[str]) -> list[Image.Image]:
         """Pictures that are there."""
-        images = []
-        for one in keys:
-            with Image.open(self.path(one)) as image:
-                images.append(image.convert("RGB"))
-        return images
+        return list(self.opened(keys))
+
+    def opened(self, keys: Sequence[str]) -> Opened:
+        """The same, opened one by one."""
+        return Opened([self.path(one) for one in keys])
 
     def write(self, key: str, image: Image.Image) -> None:
         """Keep one, whole or not at all."""
@@ -89,6 +112,11 @@ def state(backbone: Any, fingerprint: str, changes: Sequence[Any] = ()) -> str:
             getattr(getattr(backbone, "device", None), "type", ""),
         ]
     )
+
+
+def _open(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
 
 
 def _tensor(value: Tensor) -> str:

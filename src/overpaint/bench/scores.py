@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Score", "change", "mean", "ratio"]
+__all__ = ["Score", "change", "harmonic", "mean", "ratio"]
 
 Array = np.ndarray[Any, Any]
 
@@ -60,6 +60,11 @@ def ratio(above: Sequence[float] | Array, below: Sequence[float] | Array, seed: 
 def change(after: Sequence[float] | Array, before: Sequence[float] | Array, seed: int = 0) -> Score:
     """Relative change ``mean(after) / mean(before) - 1`` of paired values ``(n,)``."""
     return _bootstrap([_array(after), _array(before)], lambda means: _divided(means[0], means[1]) - 1, seed)
+
+
+def harmonic(first: Sequence[float] | Array, second: Sequence[float] | Array, seed: int = 0) -> Score:
+    """Harmonic mean of two means of paired values ``(n,)``: F1, high only where both are."""
+    return _bootstrap([_array(first), _array(second)], lambda m: _divided(2 * m[0] * m[1], m[0] + m[1]), seed)
 
 
 def _bootstrap(columns: list[Array], figure: Callable[[list[Array]], Array], seed: int) -> Score:

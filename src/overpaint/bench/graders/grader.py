@@ -17,7 +17,7 @@ from torch import Tensor
 
 from overpaint.bench.results import Judge
 
-__all__ = ["Classifier", "Grader", "digest"]
+__all__ = ["TOP_1", "Classifier", "Grader", "digest"]
 
 
 class Grader(ABC):
@@ -49,6 +49,10 @@ class Grader(ABC):
         return Judge(name=self.name, details=self.details)
 
 
+TOP_1 = "top-1:"
+"""A label that begins so scores 1 where the likeliest class is one that the rest of the label means, else 0."""
+
+
 class Classifier(Grader):
     """A grader with a fixed set of classes: the score of a label is the probability of all classes that it means."""
 
@@ -76,13 +80,21 @@ class Classifier(Grader):
 
     def read(self, probabilities: Tensor, labels: Sequence[Sequence[str]]) -> Tensor:
         """Sums ``(n, k)`` out of probabilities ``(n, classes)``."""
-        meanings = {label: self.meaning(label) for row in labels for label in row}
-        nan = probabilities.new_tensor(float("nan"))
+        meanings = {label: self.meaning(label.removeprefix(TOP_1)) for row in labels for label in row}
         rows = [
-            torch.stack([row[list(meanings[label])].sum() if meanings[label] else nan for label in wanted])
+            torch.stack([_score(row, label, meanings[label]) for label in wanted])
             for row, wanted in zip(probabilities, labels, strict=True)
         ]
         return torch.stack(rows) if rows else probabilities.new_zeros(0, 0)
+
+
+def _score(row: Tensor, label: str, classes: tuple[int, ...]) -> Tensor:
+    """The score of one label, out of the probabilities ``(classes,)`` of one picture."""
+    if not classes:
+        return row.new_tensor(float("nan"))
+    if label.startswith(TOP_1):
+        return row.new_tensor(float(int(row.argmax()) in classes))
+    return row[list(classes)].sum()
 
 
 def digest(path: str | Path) -> str:

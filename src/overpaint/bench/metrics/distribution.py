@@ -76,7 +76,9 @@ def distribution_change(sheet: Sheet, group: str, pictures: Pictures, features: 
     if pairs and all(pair.key_before == pair.key_after for pair in pairs):
         figure = Figure(value=0.0, count=len(pairs))
         return [_row(name, group, figure, features) for name in ("FID", "KID")]
-    before, after = (pictures.read([str(getattr(pair, key)) for pair in pairs]) for key in ("key_before", "key_after"))
+    before, after = (
+        pictures.opened([str(getattr(pair, key)) for pair in pairs]) for key in ("key_before", "key_after")
+    )
     return distribution_distance(group, before, after, features)
 
 
