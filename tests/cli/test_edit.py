@@ -47,7 +47,8 @@ def test_a_run_leaves_plan_patch_picture_and_figures(run: Run, erased: Any) -> N
     folder, output = erased(run)
     names = {path.name for path in folder.iterdir()}
     assert {"plan.yaml", "patch.safetensors", "before_after.png", "metrics.json", "run.json", "log.txt"} <= names
-    for name in ("patch.safetensors", "before_after.png", "metrics.json"):
+    assert {"result.json", "report.html", "model_card.md"} <= names
+    for name in ("patch.safetensors", "before_after.png", "metrics.json", "report.html"):
         assert str(folder / name) in output
     work = RunFolder.open(folder)
     assert work.finished

@@ -111,6 +111,7 @@ def test_an_unreadable_plan_and_no_plan_are_no_errors(tmp_path: Path) -> None:
         return card(suite(tmp_path, changed)).blocks[0].asked[0][0].edits
 
     assert words(plan=None) == ()
+    assert words(plan={"plans": [{"edits": [{"erase": name}]} for name in ("a", "b")]}) == ("erase a", "erase b")
     assert "cannot read" in words(plan={"edits": [{"abolish": "pizza"}]})[0]
 
 

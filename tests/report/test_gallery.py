@@ -74,6 +74,13 @@ def test_a_worse_holdout_without_picture_is_not_passed_over_in_silence(tmp_path:
     assert "of 4 (3 have pictures)" in galleries(tmp_path)["hold-outs"].text
 
 
+def test_what_only_the_unedited_model_was_asked_for_is_no_gallery(tmp_path: Path) -> None:
+    ceiling = item("ceiling: templates", "a", "a", 0.9, None, before=colour(tmp_path, 1, 0))
+    whole = case(tmp_path)
+    suite(tmp_path, whole.model_copy(update={"items": (*whole.items, ceiling)}))
+    assert "ceiling: templates" not in galleries(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("unit", "group", "scores", "worth"),
     [

@@ -52,7 +52,7 @@ def test_a_run_becomes_one_case(tmp_path: Path) -> None:
     assert (case.method, case.edits, case.patch, case.verdict) == ("emcid", 1, "a" * 64, "holds")
     assert case.row("P(destination) / C", "templates").met is False
     assert case.row("P(source) left", "templates").better == "lower"
-    assert case.row("relative change of P(true)", "hold-outs").unit == "relative"
+    assert case.row("hold-out change", "hold-outs").unit == "relative"
     assert [(item.unit, item.scores["P(tiger)"].after) for item in case.items] == [("tiger", 0.1)]
     assert Plan.parse(case.plan or {}) == PLAN
     assert result.complete

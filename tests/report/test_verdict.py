@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from overpaint.report.verdict import judge, level_of
+from overpaint.bench.verdict import verdict
+from overpaint.report.verdict import judge
 from tests.report.worlds import case, row
 
 
 @pytest.mark.parametrize(("change", "level"), [(-0.97, "broken"), (-0.5, "broken"), (-0.2, "damaged"), (0.0, "holds")])
-def test_the_holdouts_decide(change: float, level: str) -> None:
-    assert level_of(row("hold-out change", "hold-outs", [change], bar=-0.05, better="zero")) == level
+def test_the_holdouts_decide(change: float, level: str, tmp_path: Path) -> None:
+    whole = case(tmp_path, change=change)
+    assert judge(whole.model_copy(update={"verdict": verdict(whole.rows)})).level == level
 
 
 def test_a_broken_model_is_called_broken_whatever_the_file_and_the_forget_score_say(tmp_path: Path) -> None:
@@ -18,6 +20,14 @@ def test_a_broken_model_is_called_broken_whatever_the_file_and_the_forget_score_
     assert (found.level, found.headline) == ("broken", "Broken")
     assert "97.0 %" in found.reasons[0]
     assert not any("met" in reason for reason in found.reasons)
+
+
+def test_clip_scores_tell_a_broken_model_too_but_not_those_of_the_edits(tmp_path: Path) -> None:
+    def level(group: str) -> str:
+        score = row("CLIP score, relative change above chance", group, [-0.9], unit="relative")
+        return judge(case(tmp_path).model_copy(update={"rows": (*case(tmp_path).rows, score)})).level
+
+    assert (level("hold-outs"), level("templates")) == ("broken", "holds")
 
 
 def test_what_the_suite_calls_broken_stays_broken(tmp_path: Path) -> None:

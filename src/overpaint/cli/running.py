@@ -43,10 +43,12 @@ def run(plan: Plan, options: RunOptions) -> None:
     progress = RichProgress(err())
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
         patch = _patch(work, backbone, plan, captions, progress)
-        if _wanted(options.evaluate, backbone):
+        wanted = _wanted(options.evaluate, backbone)
+        if wanted:
             _look(work, backbone, patch, plan, progress)
         if not work.finished:
             work.finish(patch=patch.hash)
+        _report(work, backbone, patch, plan, progress, pictures=wanted)
         _tell(work, plan)
 
 
@@ -117,8 +119,34 @@ def _look(work: RunFolder, backbone: StableDiffusion, patch: Change, plan: Plan,
         work.save_metrics(report.to_data())
 
 
+def _report(
+    work: RunFolder, backbone: StableDiffusion, patch: Change, plan: Plan, progress: Progress, *, pictures: bool
+) -> None:
+    """The run as a page, with pictures if they are wanted; what is there already is kept."""
+    from overpaint.report.run_result import RESULT, run_result
+    from overpaint.report.write import PAGE, write_report
+
+    drawn = not pictures or (work.path / RESULT).is_file()
+    if (work.path / PAGE).is_file() and drawn:
+        return
+    if not drawn:
+        from overpaint.bench.summary import short_suite
+        from overpaint.cli.models import grader_for
+        from overpaint.report.samples import draw, probes
+
+        grader = grader_for(backbone)
+        suite = short_suite(plan)
+        metrics = work.metrics or {"details": {}}
+        vocabulary = None if grader is None else grader.vocabulary
+        asked = probes(plan, suite, backbone, vocabulary, metrics["details"].get("hold-outs"))
+        items = draw(asked, backbone, patch, suite, work.path / "images", grader, progress)
+        run_result(work, items, None if grader is None else grader.judge).write(work.path / RESULT)
+    write_report(work.path)
+
+
 def _tell(work: RunFolder, plan: Plan) -> None:
     from overpaint.cli.tables import summary
+    from overpaint.report.write import PAGE
 
     out().print(summary(plan, work.metrics))
     say(f"patch    {work.patch_path}")
@@ -126,3 +154,4 @@ def _tell(work: RunFolder, plan: Plan) -> None:
         say(f"picture  {work.picture_path}")
     if work.metrics is not None:
         say(f"figures  {work.path / 'metrics.json'}")
+    say(f"report   {work.path / PAGE}")

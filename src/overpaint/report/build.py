@@ -93,14 +93,17 @@ def _block(found: Sequence[Named], shots: int) -> Block:
 
 def _words(case: Case) -> tuple[Words, dict[str, str]]:
     """What was asked in words, and the edits alone by key; nothing if there is no plan or it cannot be read."""
-    if case.plan is None:
-        return Words(), {}
+    by_key: dict[str, str] = {}
+    preserved: dict[str, None] = {}
+    given = case.plan or {}
     try:
-        plan = Plan.parse(case.plan, check_images=False)
+        for data in given.get("plans", [given] if given else []):
+            plan = Plan.parse(data, check_images=False)
+            by_key |= {edit.key: asked(edit) for edit in plan.edits}
+            preserved |= dict.fromkeys(plan.preserve)
     except PlanError:
         return Words(("a plan that this version cannot read",)), {}
-    by_key = {edit.key: asked(edit) for edit in plan.edits}
-    return Words(tuple(by_key.values()), plan.preserve), by_key
+    return Words(tuple(by_key.values()), tuple(preserved)), by_key
 
 
 def _tables(measured: Sequence[Sequence[Row]]) -> Iterator[Table]:

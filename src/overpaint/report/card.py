@@ -12,6 +12,7 @@ from typing import Any, Literal
 from overpaint.bench.results import Case, Judge, Row
 
 __all__ = [
+    "EDGES",
     "Block",
     "Card",
     "Chart",
@@ -29,6 +30,8 @@ __all__ = [
     "Words",
 ]
 
+EDGES = {"probability": (0.0, 1.0), "share": (0.0, 1.0), "ratio": (0.0, 1.0), "relative": (-1.0, 0.0)}
+"""The natural range of figures by their unit."""
 Level = Literal["broken", "damaged", "holds", "unknown", "skipped", "failed"]
 
 
@@ -46,7 +49,7 @@ class Line:
     @property
     def span(self) -> tuple[float, float]:
         """The range that drawings of this line share: the natural one of its unit, and all that it holds."""
-        edge = {"probability": (0.0, 1.0), "share": (0.0, 1.0), "relative": (-1.0, 0.0)}.get(self.row.unit, (0.0, 0.0))
+        edge = EDGES.get(self.row.unit, (0.0, 0.0))
         figures = [cell.figure for cell in self.cells if cell is not None]
         numbers = [n for f in figures for n in (f.value, f.low, f.high) if n is not None]
         numbers += [cell.bar for cell in self.cells if cell is not None and cell.bar is not None]

@@ -28,7 +28,7 @@ def galleries(columns: Sequence[Column], titles: dict[str, str], find: Find, sho
     for group in groups:
         items = [_by_place(column.case.items, group) for column in columns]
         places = list(dict.fromkeys(place for found in items for place in found))
-        if places:
+        if any(_asked_after(item) for found in items for item in found.values()):
             made.append(_gallery(group, items, places, titles, find, shots))
     return tuple(made)
 
@@ -113,6 +113,11 @@ def _shot(
         tuple(None if item is None else shown(n, item.after) for n, item in enumerate(found)),
         readings,
     )
+
+
+def _asked_after(item: Item) -> bool:
+    """Not so of destinations that only the unedited model draws, to see how well it can."""
+    return item.after is not None or any(shift.after is not None for shift in item.scores.values())
 
 
 def _by_place(items: Sequence[Item], group: str) -> dict[tuple[str, str, int], Item]:

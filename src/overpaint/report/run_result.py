@@ -9,18 +9,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from overpaint.bench.results import Better, Case, Figure, Item, Result, Row, Shift
+from overpaint.bench.results import Better, Case, Figure, Item, Judge, Result, Row, Shift
+from overpaint.bench.verdict import verdict
 from overpaint.errors import RunError
-from overpaint.report.metrics import HOLD_OUTS, is_holdout_change
-from overpaint.report.verdict import level_of
+from overpaint.report.metrics import HOLD_OUTS
 from overpaint.runs import RunFolder
 
 __all__ = ["RESULT", "result_of_run", "run_result"]
 
 RESULT = "result.json"
 NO_SEED = 0
+NAMES = {"relative change of P(true)": "hold-out change"}
+"""Figures that suites call otherwise."""
 BETTER: dict[str, Better] = {
-    "relative change of P(true)": "zero",
+    "hold-out change": "zero",
     "P(destination) / C": "higher",
     "P(destination)": "higher",
     "P(source) left": "lower",
@@ -38,8 +40,12 @@ def result_of_run(path: Path) -> Result:
     return run_result(RunFolder.open(path))
 
 
-def run_result(run: RunFolder, items: tuple[Item, ...] = ()) -> Result:
-    """A result of one case from a run's plan, record and figures, with ``items`` that were drawn for it.
+def run_result(run: RunFolder, items: tuple[Item, ...] = (), judge: Judge | None = None) -> Result:
+    """A result of one case from a run's plan, record and figures.
+
+    Arguments:
+        items: pictures that were drawn for it.
+        judge: who read the figures.
 
     Raises:
         RunError: plan or figures are damaged.
@@ -47,11 +53,10 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = ()) -> Result:
     plan, record, metrics = run.plan, run.record, run.metrics or {"figures": (), "settings": {}, "details": {}}
     shown = {(item.group, item.unit) for item in items}
     try:
-        rows = tuple(_rows(metrics))
+        rows = tuple(_rows(metrics, "" if judge is None else judge.name))
         graded = tuple(item for item in _graded(metrics) if (item.group, item.unit) not in shown)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunError(f"{run.path / 'metrics.json'} is damaged; delete it and run again to measure anew") from error
-    change = next((row for row in rows if is_holdout_change(row)), None)
     case = Case(
         name=f"{record['method']}/edit/{len(plan.edits)}",
         task="edit",
@@ -59,7 +64,7 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = ()) -> Result:
         edits=len(plan.edits),
         status="failed" if record["status"] == "failed" else "measured",
         reason="the run failed; its log says why" if record["status"] == "failed" else "",
-        verdict="unknown" if change is None else level_of(change),
+        verdict=verdict(rows),
         plan=plan.to_data(),
         patch=record["results"].get("patch"),
         settings=record["settings"],
@@ -73,22 +78,25 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = ()) -> Result:
         complete=run.finished,
         settings=metrics["settings"],
         provenance={name: record[name] for name in known if name in record},
+        judges=() if judge is None else (judge,),
         cases=(case,),
     )
 
 
-def _rows(metrics: Mapping[str, Any]) -> Iterator[Row]:
+def _rows(metrics: Mapping[str, Any], judge: str) -> Iterator[Row]:
     """The figures, their names ("templates: P(source) left") taken apart into group and metric."""
     for given in metrics["figures"]:
-        group, _, metric = given["name"].rpartition(": ")
+        group, _, name = given["name"].rpartition(": ")
+        metric = NAMES.get(name, name)
         values = {name: given[name] for name in ("value", "low", "high", "count", "missing")}
-        unit = "relative" if metric.startswith("relative") else "share" if "/" in metric else "probability"
+        unit = "relative" if name in NAMES else "ratio" if "/" in name else "probability"
         yield Row(
             metric=metric,
             group=group,
             figure=Figure(**values),
             better=BETTER.get(metric, "none"),
             unit=unit,
+            judge=judge,
             bar=given["bar"],
         )
 

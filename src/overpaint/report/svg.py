@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from markupsafe import Markup
 
 from overpaint.bench.results import Row
-from overpaint.report.card import Chart, Line, Strip
+from overpaint.report.card import EDGES, Chart, Line, Strip
 from overpaint.report.numbers import figure
 
 __all__ = ["chart", "strip", "whisker"]
@@ -84,7 +84,7 @@ def whisker(line: Line, row: Row) -> Markup:
     root = _root("", "0 0 100 10")
     root.set("preserveAspectRatio", "none")
     root.set("aria-hidden", "true")
-    if row.figure.value is None or row.unit not in ("probability", "share", "relative"):
+    if row.figure.value is None or row.unit not in EDGES:
         return _markup(root)
 
     def x(value: float) -> float:
@@ -111,7 +111,7 @@ def _numbers(row: Row) -> list[float]:
 
 def _scale(numbers: Sequence[float], unit: str) -> tuple[float, float, float]:
     """Ends and step of an axis that holds zero and all numbers, four or five lines."""
-    natural = [1.0] if unit in ("probability", "share") else [-0.1] if unit == "relative" else []
+    natural = [-0.1] if unit == "relative" else [1.0] if unit in EDGES else []
     low, high = min([0.0, *numbers, *natural]), max([0.0, *numbers, *natural])
     rough = (high - low or 1.0) / 4
     power = 10.0 ** math.floor(math.log10(rough))
