@@ -97,13 +97,14 @@ class EsdConfig(BaseModel):
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        # guesses, nothing measured yet
+        # guesses, to be tuned on its validation split
         "emoji": {
             "prompts": "templates",
             "trajectories": 4,
             "image_steps": 20,
             "steps": 150,
             "batch": 8,
+            "preserve": 5.0,
             "protect": True,
             "captions": 64,
             "validate_every": 25,
