@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
-
-import torch
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.drawing import Drawing, grade
@@ -20,10 +17,10 @@ from overpaint.plan import Edit
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
-__all__ = ["CALIBRATION", "ShareCounter", "countable"]
+__all__ = ["ShareCounter", "countable"]
 
 CALIBRATION = "calibration"
-"""Label of the pictures that searches are guided by; figures are of other ones."""
+"""In the seeds of the pictures that searches are guided by; figures are taken from other ones."""
 
 
 class ShareCounter:
@@ -39,12 +36,10 @@ class ShareCounter:
         edits: Sequence[Edit],
         pictures: int = 32,
         seed: int = 0,
-        label: str = CALIBRATION,
         drawing: Drawing | None = None,
         progress: Progress | None = None,
-        prompts: Sequence[str] | None = None,
     ) -> None:
-        """Of the ``edits`` those that debias. ``prompts``: templates in place of the edits' own.
+        """Of the ``edits`` those that debias.
 
         Raises:
             OverpaintError: the grader does not know a destination.
@@ -61,10 +56,9 @@ class ShareCounter:
             if unknown:
                 raise OverpaintError(f"{edit.at}: the grader does not know {unknown[0]!r}, so nobody can count it")
             self._over[edit.source] = tuple(edit.over)
-            templates = tuple(prompts or edit.prompts)
             for number in range(pictures):
-                text = fill(templates[number % len(templates)], edit.source)
-                self._asked.append((edit.source, text, derive(seed, label, edit.source, number)))
+                text = fill(edit.prompts[number % len(edit.prompts)], edit.source)
+                self._asked.append((edit.source, text, derive(seed, CALIBRATION, edit.source, number)))
 
     @property
     def key(self) -> str:
@@ -72,31 +66,9 @@ class ShareCounter:
         content = [self._asked, self._over, asdict(self._drawing), dict(self._grader.details)]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
-    def __call__(self, patch: Change | None) -> dict[str, dict[str, float]]:
-        """Shares by source and destination; None is the unedited model."""
-        return {
-            source: {name: counts[name] / sum(counts.values()) for name in counts}
-            for source, counts in self.counts(patch).items()
-        }
-
-    def counts(self, patch: Change | None) -> dict[str, dict[str, int]]:
-        """Pictures by source and destination."""
-        found = {source: dict.fromkeys(names, 0) for source, names in self._over.items()}
-        for source, row in self._rows(patch):
-            names = self._over[source]
-            found[source][names[int(row.argmax())]] += 1
-        return found
-
-    def accuracy(self, patch: Change | None) -> dict[str, float]:
-        """By source the mean probability that a picture shows any of the destinations."""
-        sums: dict[str, float] = dict.fromkeys(self._over, 0.0)
-        for source, row in self._rows(patch):
-            sums[source] += float(row.sum()) / self.pictures
-        return sums
-
-    def _rows(self, patch: Change | None) -> list[tuple[str, torch.Tensor]]:
-        """Each picture's source and the probabilities (k,) of its destinations."""
-        with nullcontext() if patch is None else patch.applied_to(self._backbone.pipe):
+    def __call__(self, patch: Change) -> dict[str, dict[str, float]]:
+        """Shares by source and destination."""
+        with patch.applied_to(self._backbone.pipe):
             concept = grade(
                 self._backbone,
                 self._grader,
@@ -106,11 +78,11 @@ class ShareCounter:
                 self._progress,
                 "counting",
             ).concept
-        read = self._grader.read
-        return [
-            (source, read(row[None], [self._over[source]])[0])
-            for (source, _, _), row in zip(self._asked, concept, strict=True)
-        ]
+        found = {source: dict.fromkeys(names, 0) for source, names in self._over.items()}
+        scores = self._grader.read(concept, [self._over[source] for source, _, _ in self._asked])
+        for (source, _, _), row in zip(self._asked, scores, strict=True):
+            found[source][self._over[source][int(row.argmax())]] += 1
+        return {source: {name: n / self.pictures for name, n in counts.items()} for source, counts in found.items()}
 
 
 def countable(grader: ConceptGrader, edits: Sequence[Edit]) -> bool:

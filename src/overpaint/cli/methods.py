@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+
 from overpaint.cli.console import out, plain, table
+from overpaint.errors import OverpaintError
+
+if TYPE_CHECKING:
+    from overpaint.methods import Method
 
 __all__ = ["methods"]
 
 
-def methods() -> None:
-    """List the editing methods, and the models that each works on."""
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One of them, with all its settings. [a list of all]")] = None,
+) -> None:
+    """List the editing methods: what each changes, what it takes, and where it was published."""
     from overpaint.methods import METHODS
 
-    made = table("methods", "name", "works on", "what it does")
-    made.columns[1].justify = made.columns[2].justify = "left"
+    if name is not None:
+        if name not in METHODS:
+            raise OverpaintError(f"no method is called {name!r}; there are {', '.join(METHODS)}")
+        _one(METHODS[name])
+        return
+    made = table("methods", "name", "what it does", "edits", "cost", "paper")
+    made.box, made.show_lines = box.SIMPLE_HEAD, True
+    for column in made.columns:
+        column.justify = "left"
+    made.columns[0].no_wrap = True
+    made.columns[0].overflow = "ignore"
     for method in METHODS.values():
-        made.add_row(plain(method.name), plain(", ".join(method.families)), plain(method.summary))
+        made.add_row(plain(method.name, "bold"), *map(plain, (method.summary, method.edits, method.cost, method.paper)))
+    out().print(made)
+
+
+def _one(method: Method) -> None:
+    made = table(method.name, "", "")
+    made.show_header = False
+    made.columns[1].justify = "left"
+    settings = [field.alias or key for key, field in method.config.model_fields.items()]
+    for label, text in (
+        ("what it does", method.summary),
+        ("can", ", ".join(sorted(method.actions))),
+        ("edits", method.edits),
+        ("cost", method.cost),
+        ("paper", method.paper),
+        ("works on", ", ".join(method.families)),
+        ("settings", ", ".join(settings)),
+    ):
+        made.add_row(plain(label), plain(text))
     out().print(made)

@@ -12,8 +12,13 @@ from overpaint.errors import OverpaintError
 if TYPE_CHECKING:
     from overpaint.backbone.stable_diffusion import StableDiffusion
     from overpaint.bench.graders.emoji import ConceptGrader
+    from overpaint.methods import Counter
+    from overpaint.plan import Plan
+    from overpaint.progress import Progress
 
-__all__ = ["device_for", "grader_for", "open_backbone"]
+__all__ = ["device_for", "grader_for", "open_backbone", "share_counter"]
+
+_log = logging.getLogger(__name__)
 
 
 def device_for(wanted: str | None) -> str:
@@ -56,6 +61,19 @@ def grader_for(backbone: StableDiffusion) -> ConceptGrader | None:
     if backbone.family != "emoji" or (height * side, width * side) != (64, 64) or not GRADER_FILE.is_file():
         return None
     return ConceptGrader.load(backbone.device)
+
+
+def share_counter(backbone: StableDiffusion, plan: Plan, progress: Progress | None = None) -> Counter | None:
+    """Who counts what debiased concepts are drawn as; None if nothing is debiased, or nobody knows the pictures."""
+    from overpaint.bench.shares import ShareCounter, countable
+
+    if all(edit.over is None for edit in plan.edits):
+        return None
+    grader = grader_for(backbone)
+    if grader is None or not countable(grader, plan.edits):
+        _log.warning("shares are not counted, as no grader knows the pictures: they are as wanted in the mixture alone")
+        return None
+    return ShareCounter(backbone, grader, plan.edits, seed=plan.seed, progress=progress)
 
 
 def _quiet() -> None:

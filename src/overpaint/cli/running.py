@@ -72,6 +72,7 @@ def _patch(
     work: RunFolder, backbone: StableDiffusion, plan: Plan, captions: list[str] | None, progress: Progress
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
+    from overpaint.cli.models import share_counter
     from overpaint.guards import load_change
     from overpaint.methods import fit
     from overpaint.runs.bank import MemoryBank
@@ -84,7 +85,8 @@ def _patch(
     start = time.monotonic()
     cache = cache_folder()
     store = work.bank if cache is None else SharingStore(work.bank, MemoryBank(cache))
-    patch = fit(backbone, plan, store=store, captions=captions, progress=progress)
+    counter = share_counter(backbone, plan, progress)
+    patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
     _log.info("fitted in %.1f s", time.monotonic() - start)
     work.save_patch(patch)
     return patch

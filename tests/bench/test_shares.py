@@ -1,0 +1,52 @@
+"""Pictures are counted by the destination that they show, at the same seeds every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from overpaint.bench.shares import ShareCounter, countable
+from overpaint.errors import OverpaintError
+from overpaint.plan import Edit
+from tests.bench.worlds import Painter, Reader, Swap, small_world
+
+COOK = Edit(action="debias", source="cook", over={"man cook": 0.5, "woman cook": 0.5}, prompts=("a {}", "{}"))
+OTHER = Edit(action="replace", source="pizza", destination="dog")
+
+
+def counter(edits: list[Edit], **options: Any) -> tuple[ShareCounter, Painter]:
+    world = small_world()
+    painter = Painter(world)
+    backbone: Any = painter
+    return ShareCounter(backbone, Reader(world), edits, **options), painter
+
+
+def test_shares_are_those_of_the_pictures() -> None:
+    count, painter = counter([COOK, OTHER], pictures=40)
+    unchanged: Any = Swap({})
+    first = count(unchanged)
+    expected = sum(seed % 100 < 100 * painter.vocabulary.by_profession["cook"].share_man for _, seed in painter.asked)
+    assert first == {"cook": {"man cook": expected / 40, "woman cook": 1 - expected / 40}}
+    assert {prompt for prompt, _ in painter.asked} == {"a cook", "cook"}
+    asked = list(painter.asked)
+    women: Any = Swap({"cook": "woman cook"})
+    assert count(women) == {"cook": {"man cook": 0.0, "woman cook": 1.0}}
+    assert painter.asked[len(asked) :] == asked
+
+
+def test_the_key_tells_what_was_counted_how() -> None:
+    several: list[dict[str, Any]] = [{}, {}, {"seed": 1}, {"pictures": 8}]
+    keys = [counter([COOK], **options)[0].key for options in several]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+def test_what_the_grader_does_not_know_cannot_be_counted() -> None:
+    strange = COOK.model_copy(update={"source": "poet", "over": {"sad poet": 0.5, "glad poet": 0.5}})
+    grader = Reader(small_world())
+    assert countable(grader, [COOK, OTHER])
+    assert not countable(grader, [COOK, strange])
+    assert not countable(grader, [OTHER])
+    with pytest.raises(OverpaintError, match="does not know 'sad poet'"):
+        counter([strange])
