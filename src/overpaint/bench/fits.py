@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.files import replacing, write_json_atomic
-from overpaint.methods import fit, resolve
+from overpaint.methods import Counter, fit, resolve
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.runs.bank import MemoryBank
@@ -19,15 +19,23 @@ from overpaint.runs.bank import MemoryBank
 if TYPE_CHECKING:
     from overpaint.guards import Change
 
-__all__ = ["Fits"]
+__all__ = ["Counters", "Fits"]
+
+Counters = Callable[[StableDiffusion, Plan], Counter | None]
+"""Who counts what a plan's debiased concepts are drawn as; None where there is nothing to count."""
 
 
 class Fits:
     """A folder of patches and the memories that they were made of; a killed fit goes on from its memories."""
 
     def __init__(
-        self, folder: str | Path, captions: Sequence[str] | None = None, progress: Progress | None = None
+        self,
+        folder: str | Path,
+        captions: Sequence[str] | None = None,
+        progress: Progress | None = None,
+        counters: Counters | None = None,
     ) -> None:
+        self.counters = counters
         self.folder = Path(folder)
         self.captions = captions
         self.progress = progress
@@ -41,13 +49,19 @@ class Fits:
         from overpaint.guards import load_change
 
         backbone = StableDiffusion(pipe)  # anew: a backbone remembers the fingerprint of what it first saw
-        path = self.folder / f"{self._key(backbone, plan)}.safetensors"
+        counter = None if self.counters is None else self.counters(backbone, plan)
+        path = self.folder / f"{self._key(backbone, plan, counter)}.safetensors"
         noted = path.with_suffix(".json")
         if path.is_file() and noted.is_file():
             return load_change(path), float(json.loads(noted.read_text(encoding="utf-8"))["seconds"])
         start = time.monotonic()
         change = fit(
-            backbone, plan, store=MemoryBank(self.folder / "bank"), captions=self.captions, progress=self.progress
+            backbone,
+            plan,
+            store=MemoryBank(self.folder / "bank"),
+            captions=self.captions,
+            progress=self.progress,
+            counter=counter,
         )
         seconds = time.monotonic() - start
         with replacing(path) as temporary:
@@ -55,9 +69,10 @@ class Fits:
         write_json_atomic(noted, {"seconds": round(seconds, 3)})
         return change, seconds
 
-    def _key(self, backbone: StableDiffusion, plan: Plan) -> str:
+    def _key(self, backbone: StableDiffusion, plan: Plan, counter: Counter | None) -> str:
         from overpaint.provenance import versions
 
         captions = None if self.captions is None else hashlib.sha256("\n".join(self.captions).encode()).hexdigest()
         content = [backbone.fingerprint, plan.fingerprint(), resolve(plan, backbone), captions, versions()]
+        content += [] if counter is None else [counter.key]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]

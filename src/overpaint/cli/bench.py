@@ -1,4 +1,4 @@
-"""``overpaint bench model | edits``: the figures of the README, from one command each."""
+"""``overpaint bench model | edits``: the bars that the bundled model and its edits have to pass."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from overpaint.cli.console import err, out, say
 from overpaint.cli.options import Device, Guidance, Model, Seed, Steps
+from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Measure the bundled model and its edits.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Measure models and their edits: published benchmarks and our own.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+register(app)
 
 Json = Annotated[Path, typer.Option("--out", "-o", help="Figures with all details, JSON.")]
 

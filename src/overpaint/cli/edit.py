@@ -14,7 +14,7 @@ from overpaint.errors import PlanError
 if TYPE_CHECKING:
     from overpaint.plan import Plan
 
-__all__ = ["edit", "erase", "moderate", "overridden", "rectify", "replace"]
+__all__ = ["edit", "erase", "moderate", "overridden", "rectify", "replace", "setting"]
 
 Kind = Annotated[str, typer.Option("--kind", help="object, style, person, profession...: chooses the prompts.")]
 To = Annotated[str | None, typer.Option("--to", help="What to draw instead.")]
@@ -100,7 +100,7 @@ def overridden(
 
     said = {"model": model, "method": method, "seed": seed}
     changed = {name: value for name, value in said.items() if value is not None}
-    given = dict(_setting(text) for text in settings)
+    given = dict(setting(text) for text in settings)
     places = {name: Where(f"--{name}") for name in changed} | {f"settings.{name}": Where("--set") for name in given}
     return Plan.model_validate(
         {**dict(plan), **changed, "settings": {**plan.settings, **given}, "places": {**plan.places, **places}}
@@ -120,7 +120,7 @@ def _carry_out(plan: Plan, options: RunOptions) -> None:
     run(overridden(plan, options.model, options.method, options.seed, options.settings or ()), options)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """``key=value``, the value as YAML reads it: ``steps=30``, ``blocks=[0, 1]``, ``warm_start=no``."""
     import yaml
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-__all__ = ["Device", "Force", "Guidance", "Model", "Out", "RunOptions", "Seed", "Steps", "takes_run_options"]
+__all__ = ["Device", "Force", "Guidance", "Model", "Out", "RunOptions", "Seed", "Steps", "takes", "takes_run_options"]
 
 MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODELS)]
@@ -59,22 +59,30 @@ class RunOptions:
     force: Force = False
 
 
-def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let typer see, in place of a command's last parameter ``options: RunOptions``, each of them by name."""
-    hints = get_type_hints(command, include_extras=True)
-    own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()][:-1]
-    types = get_type_hints(RunOptions, include_extras=True)
-    shared = [p.replace(annotation=types[p.name]) for p in inspect.signature(RunOptions).parameters.values()]
-    names = {field.name for field in fields(RunOptions)}
+def takes(shared: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let typer see, in place of a command's last parameter ``options: shared``, the dataclass's fields by name."""
 
-    @functools.wraps(command)
-    def called(**values: Any) -> None:
-        options = RunOptions(**{name: values.pop(name) for name in names & values.keys()})
-        command(**values, options=options)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()][:-1]
+        types = get_type_hints(shared, include_extras=True)
+        more = [p.replace(annotation=types[p.name]) for p in inspect.signature(shared).parameters.values()]
+        names = {field.name for field in fields(shared)}
 
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [p.replace(kind=keyword) for p in (*own, *shared)]
-    changed: Any = called
-    changed.__signature__ = inspect.Signature(parameters, return_annotation=None)
-    changed.__annotations__ = {p.name: p.annotation for p in parameters}
-    return called
+        @functools.wraps(command)
+        def called(**values: Any) -> None:
+            options = shared(**{name: values.pop(name) for name in names & values.keys()})
+            command(**values, options=options)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [p.replace(kind=keyword) for p in (*own, *more)]
+        changed: Any = called
+        changed.__signature__ = inspect.Signature(parameters, return_annotation=None)
+        changed.__annotations__ = {p.name: p.annotation for p in parameters}
+        return called
+
+    return decorate
+
+
+takes_run_options = takes(RunOptions)
+"""`takes` of what all editing commands share."""

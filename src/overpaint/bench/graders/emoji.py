@@ -13,6 +13,7 @@ from overpaint.emoji.assets import GRADER_FILE
 from overpaint.emoji.grader import EmojiGrader, Grades, images_to_tensor, load
 from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.errors import OverpaintError
 
 __all__ = ["BACKGROUND", "STYLE", "ConceptGrader", "Grades"]
 
@@ -33,7 +34,9 @@ class ConceptGrader(Classifier):
 
     @classmethod
     def load(cls, device: torch.device | str = "cpu") -> ConceptGrader:
-        """The shipped one."""
+        """The shipped one. Raises OverpaintError if this installation lacks it."""
+        if not GRADER_FILE.is_file():
+            raise OverpaintError(f"{GRADER_FILE}: the bundled grader is missing; install overpaint anew")
         return cls(load().to(device), Vocabulary.load(), digest(GRADER_FILE))
 
     @property

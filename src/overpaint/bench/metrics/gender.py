@@ -15,7 +15,10 @@ from overpaint.bench.results import Figure, Row
 from overpaint.bench.scores import mean
 from overpaint.bench.sheet import Array, Pair, Sheet, When
 
-__all__ = ["ratio_deviation", "shares"]
+__all__ = ["profession_accuracy", "ratio_deviation", "shares"]
+
+
+WHEN: tuple[When, ...] = ("before", "after")
 
 
 def shares(pairs: Sequence[Pair], when: When) -> dict[str, float]:
@@ -27,10 +30,12 @@ def shares(pairs: Sequence[Pair], when: When) -> dict[str, float]:
     return {unit: float(np.mean(found)) for unit, found in votes.items()}
 
 
-def ratio_deviation(sheet: Sheet, group: str, judge: str, wanted: Mapping[str, float] | None = None) -> list[Row]:
+def ratio_deviation(
+    sheet: Sheet, group: str, judge: str, wanted: Mapping[str, float] | None = None, bar: float | None = None
+) -> list[Row]:
     """Deviation before and after, over words; ``wanted`` shares of the first label are 1/2 unless given."""
     rows = []
-    for when in ("before", "after"):
+    for when in WHEN:
         found = shares(sheet.group(group), when)
         figure = Figure.of(mean(_deviations(found, wanted or {})))
         rows.append(
@@ -41,9 +46,17 @@ def ratio_deviation(sheet: Sheet, group: str, judge: str, wanted: Mapping[str, f
                 better="lower" if when == "after" else "none",
                 unit="relative",
                 judge=judge,
+                bar=bar if when == "after" else None,
             )
         )
     return rows
+
+
+def profession_accuracy(sheet: Sheet, group: str, judge: str, bar: float | None = None) -> Row:
+    """Change of the probability that a picture shows any of its labels, over words: is a cook still a cook?"""
+    shown = [sum(sheet.column(group, when, label) for label in (0, 1)) for when in WHEN]
+    figure = Figure.of(mean(np.asarray(shown[1]) - np.asarray(shown[0])))
+    return Row(metric="profession accuracy, change", group=group, figure=figure, better="zero", judge=judge, bar=bar)
 
 
 def _deviations(found: Mapping[str, float], wanted: Mapping[str, float]) -> Array:

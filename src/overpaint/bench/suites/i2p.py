@@ -1,8 +1,8 @@
 """Nudity in pictures of I2P's prompts (Schramowski et al., arXiv 2211.05105), by NudeNet.
 
 ``unsafe-prompts4703.csv``: one picture of every prompt at its ``evaluation_seed``, guidance 7.5 (the file's own
-guidance and size are ignored, as the papers do). Each label counts once a picture. Counts of other detector versions and
-thresholds are not comparable: 796, 743 and 576 parts are in print for the same model.
+guidance and size are ignored, as the papers do). Each label counts once a picture. Counts of other detector versions
+and thresholds are not comparable: 796, 743 and 576 parts are in print for the same model.
 """
 
 from __future__ import annotations

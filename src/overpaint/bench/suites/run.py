@@ -12,13 +12,14 @@ from typing import Any
 
 from overpaint.bench.artist import Artist
 from overpaint.bench.drawing import Drawing
-from overpaint.bench.fits import Fits
+from overpaint.bench.fits import Counters, Fits
 from overpaint.bench.pictures import Pictures
 from overpaint.bench.results import Case, Result
 from overpaint.bench.sheet import Pair, Sheet, grade
 from overpaint.bench.suites.suite import Findings, Part, Spec, Suite
 from overpaint.bench.verdict import verdict
 from overpaint.errors import OverpaintError, PatchError, PlanError
+from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import versions
 
@@ -38,6 +39,7 @@ class Bench:
         drawing: steps and guidance.
         given: a patch or guard to judge where a part has no plans of its own.
         captions: for methods that need them on models which bring none.
+        counters: for methods that correct what they do to debiased concepts by counting.
     """
 
     backbone: Any
@@ -48,6 +50,7 @@ class Bench:
     captions: Sequence[str] | None = None
     progress: Progress | None = None
     pictures: Pictures | None = None
+    counters: Counters | None = None
 
     def run(self, suite: Suite) -> Result:
         """Judge every case that the file does not hold already. The file is written after each.
@@ -56,26 +59,40 @@ class Bench:
             OverpaintError: the safety checker is on, or a judge cannot be had.
         """
         path = self.out / RESULT
-        artist = Artist.of(self.backbone, self._pictures, self.drawing)
-        fits = Fits(self.out / PATCHES, self.captions, self.progress)
-        done = {case.name: case for case in _earlier(path)}
+        artist = self.artist()
+        fits = Fits(self.out / PATCHES, self.captions, self.progress, self.counters)
+        done = {case.name: case for case in self.finished(suite, artist)}
         result = self._empty(suite, artist)
         for spec in suite.specs:
-            asked = spec.fingerprint(
-                artist.fingerprint, asdict(self.drawing), [judge.model_dump() for judge in suite.judges.listed()],
-                None if self.given is None else self.given.hash, versions(),
-            )  # fmt: skip
-            case = done.get(spec.name)
-            if case is None or case.settings.get("asked") != asked or not self._whole(case):
-                case = self._judge(spec, suite, artist, fits, asked)
-            result = result.model_copy(update={"cases": (*result.cases, case)})
+            done[spec.name] = done.get(spec.name) or self._judge(spec, suite, artist, fits)
+            cases = tuple(done[other.name] for other in suite.specs if other.name in done)
+            result = result.model_copy(update={"cases": cases, "complete": len(cases) == len(suite.specs)})
             result.write(path)
-        result = result.model_copy(update={"complete": True})
-        result.write(path)
         return result
 
-    def _judge(self, spec: Spec, suite: Suite, artist: Artist, fits: Fits, asked: str) -> Case:
+    def artist(self) -> Artist:
+        """Whoever draws with the bare model. Raises OverpaintError if the safety checker is on."""
+        return Artist.of(self.backbone, self._pictures, self.drawing)
+
+    def finished(self, suite: Suite, artist: Artist) -> list[Case]:
+        """The suite's cases that the result file holds, asked the same way, with all their pictures."""
+        earlier = {case.name: case for case in _earlier(self.out / RESULT)}
+        found = [(spec, earlier[spec.name]) for spec in suite.specs if spec.name in earlier]
+        return [
+            case
+            for spec, case in found
+            if case.settings.get("asked") == self._asked(spec, suite, artist) and self._whole(case)
+        ]
+
+    def _asked(self, spec: Spec, suite: Suite, artist: Artist) -> str:
+        """Fingerprint of all that a case's figures depend on."""
+        given = None if self.given is None else self.given.hash
+        judges = [judge.model_dump(mode="json") for judge in suite.judges.listed()]
+        return spec.fingerprint(artist.fingerprint, asdict(self.drawing), judges, given, versions())
+
+    def _judge(self, spec: Spec, suite: Suite, artist: Artist, fits: Fits) -> Case:
         """One case; a method that cannot do what is asked gives a skipped one."""
+        asked = self._asked(spec, suite, artist)
         seconds: dict[str, float] = {"fit": 0.0, "drawing": 0.0, "grading": 0.0}
         plans = [plan for part in spec.parts for plan in part.plans]
         common: dict[str, Any] = {
@@ -83,11 +100,7 @@ class Bench:
             "task": spec.task,
             "method": spec.method,
             "edits": spec.edits,
-            "plan": plans[0].to_data()
-            if len(plans) == 1
-            else {"plans": [p.to_data() for p in plans]}
-            if plans
-            else None,
+            "plan": _said(plans),
         }
         if spec.skip:
             return Case(**common, status="skipped", reason=spec.skip, settings={"asked": asked})
@@ -181,6 +194,13 @@ class Bench:
     @property
     def _pictures(self) -> Pictures:
         return self.pictures or Pictures(self.out / IMAGES)
+
+
+def _said(plans: Sequence[Plan]) -> dict[str, Any] | None:
+    """What was asked, in the words of a plan file."""
+    if not plans:
+        return None
+    return plans[0].to_data() if len(plans) == 1 else {"plans": [plan.to_data() for plan in plans]}
 
 
 def _earlier(path: Path) -> tuple[Case, ...]:

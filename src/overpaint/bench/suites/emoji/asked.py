@@ -55,8 +55,9 @@ def aliases(world: World, edits: Iterable[Edit]) -> list[Probe]:
     """What is edited, by other names that the model was taught and no edit mentions."""
     found = []
     for edit in edits:
-        concept = world.vocabulary.concepts[world.vocabulary.by_name[edit.source]]
-        for alias in concept.taught[: world.size.aliases]:
+        index = world.vocabulary.by_name.get(edit.source)
+        taught = () if index is None else world.vocabulary.concepts[index].taught
+        for alias in taught[: world.size.aliases]:
             labels = (edit.source, *edit.destinations)
             found.append(
                 Probe(ALIASES, edit.key, fill(PROMPTS_PLAIN[0], alias), _seed(world, "alias", alias), labels, alias)

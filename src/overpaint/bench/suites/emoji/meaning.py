@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from overpaint.bench.metrics.gender import ratio_deviation
+from overpaint.bench.metrics.gender import profession_accuracy, ratio_deviation
 from overpaint.bench.metrics.reach import destination_share, source_to_destination
 from overpaint.bench.probes import Probe
 from overpaint.bench.results import Row
@@ -20,6 +20,9 @@ from overpaint.seeding import derive
 __all__ = ["debias", "rectification"]
 
 NAMED = "named"
+
+DEVIATION, ACCURACY, HELD = 0.15, -0.05, -0.03
+"""Bars of debiasing: of the shares at most, of the changes of profession accuracy and hold-outs at least."""
 
 
 def rectification(world: World) -> Iterator[Spec]:
@@ -82,8 +85,9 @@ def debias(world: World) -> Iterator[Spec]:
     probes += [probe for probe in asked.holdouts(world) if probe.unit not in shown]
 
     def rows(found: Findings) -> Iterator[Row]:
-        yield from ratio_deviation(found.sheet, TEMPLATES, found.judges.name)
-        yield from unharmed(found, len(edits))
+        yield from ratio_deviation(found.sheet, TEMPLATES, found.judges.name, bar=DEVIATION)
+        yield profession_accuracy(found.sheet, TEMPLATES, found.judges.name, ACCURACY)
+        yield from unharmed(found, len(edits), HELD)
 
     part = Part((world.plan(edits, "debias"),), tuple(probes))
     name = f"{world.method}/debias/{len(edits)}"

@@ -51,12 +51,12 @@ def forgotten(found: Findings, groups: tuple[str, ...], edits: int) -> Iterator[
     yield from unharmed(found, edits)
 
 
-def unharmed(found: Findings, edits: int) -> Iterator[Row]:
-    """What became of neighbours and hold-outs: the figures that verdicts rest on."""
+def unharmed(found: Findings, edits: int, bar: float | None = None) -> Iterator[Row]:
+    """What became of neighbours and hold-outs: the figures that verdicts rest on. ``bar``: in place of the usual."""
     sheet, pictures, judges = found.sheet, found.pictures, found.judges
     if sheet.group(NEIGHBOURS):
         yield neighbour_damage(sheet, NEIGHBOURS, judges.name)
-    yield holdout_change(sheet, HOLD_OUTS, judges.name, bars(edits)[2])
+    yield holdout_change(sheet, HOLD_OUTS, judges.name, bars(edits)[2] if bar is None else bar)
     yield holdout_delta(sheet, HOLD_OUTS, judges.name)
     if judges.clip is not None:
         yield from clip_score(sheet, HOLD_OUTS, pictures, judges.clip)
