@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from overpaint.report import write_comparison, write_report
-from tests.report.worlds import SCRIPT, TEMPLATE, case, suite
+from tests.report.worlds import SCRIPT, TEMPLATE, case, colour, suite
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -76,13 +76,31 @@ def test_names_are_shown_and_not_carried_out(browser: Any, page: Path) -> None:
     assert said == []
 
 
-def test_emoji_are_shown_at_exactly_twice_their_size_with_hard_pixels(browser: Any, page: Path) -> None:
-    for width in (PHONE, DESKTOP):
-        tab, _ = opened(browser, page, width)
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_emoji_are_shown_at_exactly_twice_their_size_with_hard_pixels(
+    browser: Any, page: Path, comparison: Path, width: int
+) -> None:
+    for path in (page, comparison):
+        tab, _ = opened(browser, path, width)
         sizes = tab.evaluate(
             "[...document.images].map(i => [i.getBoundingClientRect().width, getComputedStyle(i).imageRendering])"
         )
         assert {tuple(size) for size in sizes} == {(128, "pixelated")}
+
+
+@pytest.mark.parametrize(("width", "shown"), [(PHONE, (112, 164)), (DESKTOP, (256, 256))])
+def test_large_pictures_are_shown_large_and_in_pairs(
+    browser: Any, tmp_path: Path, width: int, shown: tuple[int, int]
+) -> None:
+    whole = case(tmp_path)
+    drawn = {"before": colour(tmp_path, 9, 9, 512), "after": colour(tmp_path, 8, 8, 512)}
+    items = tuple(item.model_copy(update=drawn) for item in whole.items)
+    tab, _ = opened(browser, write_report(suite(tmp_path, whole.model_copy(update={"items": items})))[0], width)
+    boxes = tab.evaluate(
+        "[...document.images].map(i => [i.getBoundingClientRect().width, i.getBoundingClientRect().top])"
+    )
+    assert all(shown[0] <= box[0] <= shown[1] for box in boxes)
+    assert all(one[1] == other[1] for one, other in zip(boxes[::2], boxes[1::2], strict=True))
 
 
 def test_broken_is_the_largest_word_on_the_page(browser: Any, page: Path) -> None:

@@ -30,6 +30,15 @@ def test_runs_of_one_method_are_told_apart_by_folder(tmp_path: Path) -> None:
     assert len({id(shot.before) for gallery in block.galleries for shot in gallery.shots}) > 1
 
 
+def test_own_runs_stand_side_by_side_whatever_they_asked_for(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("first", "second")]
+    for edits, folder in zip((2, 5), folders, strict=True):
+        suite(folder, case(folder, edits=edits).model_copy(update={"task": "edit"}))
+    (block,) = card(*folders).blocks
+    assert block.title == "2 and 5 edits"
+    assert len(block.columns) == 2
+
+
 def test_each_column_shows_its_own_pictures_of_the_same_prompt_and_seed(tmp_path: Path) -> None:
     one, other = suite(tmp_path / "one"), tmp_path / "other"
     changed = case(other, "uce")

@@ -56,6 +56,7 @@ def test_a_run_becomes_one_case(tmp_path: Path) -> None:
     assert [(item.unit, item.scores["P(tiger)"].after) for item in case.items] == [("tiger", 0.1)]
     assert Plan.parse(case.plan or {}) == PLAN
     assert result.complete
+    assert result.title == "Replace pizza with guitar"
     assert result.provenance["model_fingerprint"] == "f" * 64
 
 

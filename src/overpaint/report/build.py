@@ -15,6 +15,7 @@ from overpaint.report.evidence import Evidence
 from overpaint.report.gallery import SHOTS, galleries
 from overpaint.report.limits import LIMITS
 from overpaint.report.metrics import ASKED_OF_ALL, GROUPS, HEADLINES, HOLD_OUTS, headline
+from overpaint.report.run_result import EDIT
 from overpaint.report.verdict import judge
 
 __all__ = ["build"]
@@ -28,7 +29,7 @@ def build(evidence: Sequence[Evidence]) -> Card:
     names = list(dict.fromkeys(name for name, _, _ in cases))
     blocks: dict[tuple[str, int], list[Named]] = {}
     for one in sorted(cases, key=lambda one: names.index(one[0])):
-        blocks.setdefault((one[1].task, one[1].edits), []).append(one)
+        blocks.setdefault(_place(one[1]), []).append(one)
     shots = SHOTS if len(blocks) == 1 else SHOTS // 2
     made = tuple(_block(found, shots) for _, found in sorted(blocks.items(), key=lambda block: _order(block[0], cases)))
     title, lead = _title(evidence, made)
@@ -46,7 +47,7 @@ def build(evidence: Sequence[Evidence]) -> Card:
 def _named(evidence: Sequence[Evidence]) -> Iterator[Named]:
     """Every case under a name that no other of its task and number of edits has: the method, else with the run's."""
     methods = [(one, case, case.method or "patch") for one in evidence for case in one.result.cases]
-    places = [(case.task, case.edits, method) for _, case, method in methods]
+    places = [(*_place(case), method) for _, case, method in methods]
     for (one, case, method), place in zip(methods, places, strict=True):
         if places.count(place) == 1:
             yield method, case, one
@@ -54,6 +55,11 @@ def _named(evidence: Sequence[Evidence]) -> Iterator[Named]:
             yield f"{method} ({one.name})", case, one
         else:
             yield case.name, case, one
+
+
+def _place(case: Case) -> tuple[str, int]:
+    """What stands side by side: the same task and number of edits; a person's own runs, whatever they asked for."""
+    return case.task, 0 if case.task == EDIT else case.edits
 
 
 def _order(block: tuple[str, int], cases: Sequence[Named]) -> tuple[int, int]:
@@ -76,9 +82,11 @@ def _block(found: Sequence[Named], shots: int) -> Block:
 
     measured = [column.case.rows for column in columns]
     wanted = [(title, [headline(rows, metrics) for rows in measured]) for title, metrics in HEADLINES]
+    counts = sorted({case.edits for _, case, _ in found})
+    count = f"{_listed([str(count) for count in counts])} edit{'s' * (counts != [1])}"
     return Block(
         f"{first.task}-{first.edits}".replace(" ", "-"),
-        f"{first.task}, {first.edits} edit{'s' * (first.edits != 1)}",
+        count if first.task == EDIT else f"{first.task}, {count}",
         tuple(columns),
         tuple(
             Line(tuple(None if row is None else row.model_copy(update={"metric": title}) for row in rows))

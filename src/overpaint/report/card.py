@@ -104,6 +104,12 @@ class Gallery:
     text: str
     shots: tuple[Shot, ...]
 
+    @property
+    def width(self) -> int:
+        """Of its widest picture, in CSS pixels."""
+        pictures = [picture for shot in self.shots for picture in (shot.before, *shot.after) if picture is not None]
+        return max((picture.width for picture in pictures), default=128)
+
 
 @dataclass(frozen=True)
 class Strip:

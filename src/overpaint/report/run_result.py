@@ -12,12 +12,15 @@ from typing import Any
 from overpaint.bench.results import Better, Case, Figure, Item, Judge, Result, Row, Shift
 from overpaint.bench.verdict import verdict
 from overpaint.errors import RunError
+from overpaint.plan import Plan
+from overpaint.plan.words import asked
 from overpaint.report.metrics import HOLD_OUTS
 from overpaint.runs import RunFolder
 
-__all__ = ["RESULT", "result_of_run", "run_result"]
+__all__ = ["EDIT", "RESULT", "result_of_run", "run_result"]
 
-RESULT = "result.json"
+RESULT, EDIT = "result.json", "edit"
+"""The name of the file, and the task of a person's own run."""
 NO_SEED = 0
 NAMES = {"relative change of P(true)": "hold-out change"}
 """Figures that suites call otherwise."""
@@ -58,8 +61,8 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = (), judge: Judge | None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunError(f"{run.path / 'metrics.json'} is damaged; delete it and run again to measure anew") from error
     case = Case(
-        name=f"{record['method']}/edit/{len(plan.edits)}",
-        task="edit",
+        name=f"{record['method']}/{EDIT}/{len(plan.edits)}",
+        task=EDIT,
         method=record["method"],
         edits=len(plan.edits),
         status="failed" if record["status"] == "failed" else "measured",
@@ -73,14 +76,19 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = (), judge: Judge | None
     )
     known = ("model", "model_fingerprint", "seed", "versions", "started", "finished", "status")
     return Result(
-        suite="edit",
-        title=run.path.resolve().name,
+        suite=EDIT,
+        title=_title(plan),
         complete=run.finished,
         settings=metrics["settings"],
         provenance={name: record[name] for name in known if name in record},
         judges=() if judge is None else (judge,),
         cases=(case,),
     )
+
+
+def _title(plan: Plan) -> str:
+    first, more = asked(plan.edits[0]), len(plan.edits) - 1
+    return first[0].upper() + first[1:] + (f", and {more} more" if more else "")
 
 
 def _rows(metrics: Mapping[str, Any], judge: str) -> Iterator[Row]:
