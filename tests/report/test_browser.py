@@ -18,12 +18,14 @@ BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
 
 PHONE, DESKTOP = 360, 1280
+PATIENCE = 120_000
+"""Milliseconds: a busy machine is no defect of the page."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"], timeout=PATIENCE)
         yield started
         started.close()
 
@@ -45,6 +47,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(browser: Any, path: Path, width: int = DESKTOP, scheme: str = "light") -> tuple[Any, list[str]]:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context.set_default_timeout(PATIENCE)
     tab, said = context.new_page(), []
     for event, text in (("console", lambda m: m.text), ("pageerror", str), ("requestfailed", lambda r: r.url)):
         tab.on(event, lambda what, text=text: said.append(text(what)))
