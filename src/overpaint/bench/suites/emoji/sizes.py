@@ -1,4 +1,4 @@
-"""Every method at growing numbers of edits, for one table of all: replacements, or erasures by those that only erase."""
+"""Every method at growing numbers of edits, for one table: replacements, or erasures by those that only erase."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+"""Moderate whole categories of the bundled model: are they gone by member and by category word, and what stays?
+
+    python benchmarks/moderate.py
+    python benchmarks/moderate.py --method emcid --method esd-u --quick
+
+Every category is moderated by a patch of its own. A stopped benchmark goes on with the same command.
+"""
+
+from __future__ import annotations
+
+from emoji_methods import arguments, judged, opened, told
+
+from overpaint.bench.suites.emoji.erasing import moderation
+from overpaint.methods import METHODS
+
+COLUMNS = (
+    ("P(member) left, member named", "P(source) left", "members"),
+    ("P(any member) left, category named", "P(source) left", "category word"),
+    ("neighbours, relative change", "neighbour damage", "neighbours"),
+    ("hold-outs, relative change", "hold-out change", "hold-outs"),
+)
+
+
+def main() -> None:
+    parser = arguments(__doc__, "runs/bench/moderate")
+    options = parser.parse_args()
+    found = opened(options, parser)
+    methods = options.method or [name for name, method in METHODS.items() if "moderate" in method.actions]
+    specs = [spec for method in methods for spec in moderation(found.world(method))]
+    result = judged(found, "moderate", specs)
+    told("Whole categories, each by a patch of its own", result, COLUMNS, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The benchmarks that compare methods, on a painter that draws what pretended methods make of it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overpaint.bench.suites.emoji.world import Size
+from overpaint.errors import PlanError
+from overpaint.plan import Plan
+from tests.bench.worlds import Painter, Reader, Swap, small_world
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+VOCABULARY = small_world()
+SMALL = Size(
+    replacements=(1, 8), singles=2, drawn=4, free_form=1, aliases=1, neighbours=0, holdouts=10, holdout_templates=1,
+    single_holdouts=5, pictures=2, categories=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What was fitted, with a perfect method in the place of all."""
+    seen: list[str] = []
+
+    class Fits:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def fit(self, pipe: Any, plan: Plan) -> tuple[Swap, float]:
+            seen.append(f"{plan.method} {len(plan.edits)}")
+            if plan.method == "negative" and len(plan.edits) > 2:
+                raise PlanError("too long for the window; shorten it")
+            first = VOCABULARY.concepts[0].name
+            names = [name for edit in plan.edits for name in edit.edited]
+            goals = [next(iter(edit.destinations), first) for edit in plan.edits for _ in edit.edited]
+            return Swap(dict(zip(names, goals, strict=True))), 30.0
+
+    painter: Any = Painter(VOCABULARY)
+    painter.text = None
+    scores = tmp_path / "scores.json"
+    scores.write_text(json.dumps({"concepts": {concept.name: 0.9 for concept in VOCABULARY.concepts}}))
+    monkeypatch.syspath_prepend(str(FOLDER))
+    common = importlib.import_module("emoji_methods")
+    monkeypatch.setattr(common, "open_backbone", lambda *_: painter)
+    monkeypatch.setattr(common, "grader_for", lambda _: Reader(VOCABULARY))
+    monkeypatch.setattr(common, "QUICK", SMALL)
+    monkeypatch.setattr("overpaint.bench.suites.run.Fits", Fits)
+    return seen
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, *words: str) -> str:
+    scores = str(folder / "scores.json")
+    said = [f"{name}.py", "--quick", "--out", str(folder / name), "--scores", scores, *words]
+    monkeypatch.setattr(sys, "argv", said)
+    importlib.import_module(name).main()
+    return (folder / name / "table.md").read_text()
+
+
+def test_every_method_has_its_rows_and_nothing_is_done_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fitted: list[str]
+) -> None:
+    words = ["--edits", "1", "--edits", "8", "--edits", "9"]
+    for method in ("uce", "negative"):
+        words += ["--method", method]
+    table = run(monkeypatch, tmp_path, "all_methods", *words, "--budget", "100")
+    rows = [line for line in table.splitlines() if line.startswith(("| uce", "| negative"))]
+    assert [row.split(" | ")[1] for row in rows] == [
+        *(f"{n} replacements" for n in (1, 8, 9)), *(f"{n} erasures" for n in (1, 8, 9))
+    ]  # fmt: skip
+    assert "skipped: about 240 s, by 30 s for each edit" in rows[1]
+    assert "1.000" in rows[0]
+    assert fitted == ["uce 1"] * 2 + ["negative 1"] * 2
+    assert run(monkeypatch, tmp_path, "all_methods", *words, "--budget", "100") == table
+    assert len(fitted) == 4
+    refused = run(monkeypatch, tmp_path, "all_methods", *words)
+    assert "skipped: too long for the window" in refused
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "says"), [("professions", "uce", "after"), ("moderate", "esd-x", "category named")]
+)
+def test_debiasing_and_moderation_are_told_by_method(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fitted: list[str], name: str, method: str, says: str
+) -> None:
+    table = run(monkeypatch, tmp_path, name, "--method", method)
+    assert says in table
+    assert f"| {method} | " in table
+    assert " ✓" in table or " ✗" in table
+    assert fitted
