@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from overpaint.bench.results import Case, Figure, Item, Judge, Published, Result, Row, Shift
+from overpaint.bench.results import Case, Figure, Item, Judge, Published, Result, Row, Shift, Verdict
 from overpaint.bench.scores import mean
 
+VERDICTS: tuple[tuple[int, Verdict], ...] = ((10, "holds"), (100, "broken"))
 BEFORE, AFTER = "0" * 64, "1" * 64
 FIGURE = Published(
     method="EMCID", value=0.566, edits=10, source="EMCID, project page, large-scale plot", reading="figure"
@@ -60,7 +61,7 @@ def example() -> Result:
             rows=rows,
             items=items,
         )
-        for edits, verdict in ((10, "holds"), (100, "broken"))
+        for edits, verdict in VERDICTS
     ]
     skipped = Case(
         name="uce/rectification/10",

@@ -207,6 +207,7 @@ def _carry_out(suite: Suite, backbone: StableDiffusion, options: SuiteOptions, c
     from overpaint.bench.suites.cost import cost
     from overpaint.bench.suites.run import RESULT, Bench
     from overpaint.cli.console import err, out, say
+    from overpaint.cli.models import share_counter
     from overpaint.cli.results import cases, costs
     from overpaint.cli.running import read_captions
     from overpaint.progress import RichProgress
@@ -220,6 +221,7 @@ def _carry_out(suite: Suite, backbone: StableDiffusion, options: SuiteOptions, c
         given=change,
         captions=None if options.captions is None else read_captions(options.captions),
         progress=RichProgress(err()),
+        counters=share_counter,
     )
     if options.dry_run:
         out().print(costs(cost(bench, suite)))

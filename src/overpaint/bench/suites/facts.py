@@ -17,7 +17,7 @@ from overpaint.bench.suites.protocol import Asked, compared
 from overpaint.bench.suites.suite import Findings, Judges, Part, Spec, Suite
 from overpaint.plan import Edit
 
-__all__ = ["EFFICACY", "GENERALITY", "ORACLE", "SPECIFICITY", "Fact", "facts_suite"]
+__all__ = ["EFFICACY", "GENERALITY", "ORACLE", "SEEDS", "SPECIFICITY", "Fact", "facts_suite"]
 
 EFFICACY, GENERALITY, SPECIFICITY, ORACLE = "efficacy", "generality", "specificity", "oracle"
 SEEDS = (0, 1, 2, 3)
@@ -59,7 +59,7 @@ class Fact:
 
 
 def facts_suite(
-    name: str, title: str, facts: Sequence[Fact], asked: Asked, judges: Judges, seeds: Sequence[int] = SEEDS
+    name: str, title: str, facts: Sequence[Fact], asked: Asked, judges: Judges, seeds: Sequence[int]
 ) -> Suite:
     """One case: every fact by a patch of its own, at every seed; a given patch is judged on all facts at once."""
     parts = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -72,6 +73,10 @@ def judges_named(named: Named, device: str = "cpu", classes: Mapping[str, int] |
         "inception": lambda: INCEPTION,
         EMOJI: lambda: GraderFeatures.of(ConceptGrader.load(device).network),
     }
+    if named.features != NONE and find_spec("torchmetrics") is None:
+        raise OverpaintError(
+            "FID and KID need torchmetrics; pip install 'overpaint[bench]', or leave them out: --features none"
+        )
     return Judges(
         grader=None if named.grader == NONE else grader_named(named.grader, device, classes),
         clip=None if named.clip == NONE else encoder_named(named.clip, device),

@@ -5,9 +5,10 @@ Columns Prompt, Oracle, Old, New, Positive1..5 with _old and _new, Negative1..5 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from overpaint.bench.suites.facts import Fact, facts_suite
+from overpaint.bench.suites.facts import SEEDS, Fact, facts_suite
 from overpaint.bench.suites.protocol import Asked
 from overpaint.bench.suites.suite import Judges, Suite
 from overpaint.bench.suites.tables import read_csv
@@ -41,6 +42,6 @@ def read_facts(path: Path, limit: int | None = None) -> list[Fact]:
     ]
 
 
-def road_suite(asked: Asked, judges: Judges) -> Suite:
+def road_suite(asked: Asked, judges: Judges, seeds: Sequence[int] = SEEDS) -> Suite:
     """The suite of a RoAD file. Raises OverpaintError if it is not the authors'."""
-    return facts_suite("road", "RoAD: roles and appearances", read_facts(asked.data, asked.limit), asked, judges)
+    return facts_suite("road", "RoAD: roles and appearances", read_facts(asked.data, asked.limit), asked, judges, seeds)

@@ -5,9 +5,10 @@ Columns old, new, positive1..5 with gt1..5 (the same with the new assumption sai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from overpaint.bench.suites.facts import Fact, facts_suite
+from overpaint.bench.suites.facts import SEEDS, Fact, facts_suite
 from overpaint.bench.suites.protocol import Asked
 from overpaint.bench.suites.suite import Judges, Suite
 from overpaint.bench.suites.tables import read_csv
@@ -34,6 +35,8 @@ def read_facts(path: Path, limit: int | None = None) -> list[Fact]:
     ]
 
 
-def timed_suite(asked: Asked, judges: Judges) -> Suite:
+def timed_suite(asked: Asked, judges: Judges, seeds: Sequence[int] = SEEDS) -> Suite:
     """The suite of a TIMED file. Raises OverpaintError if it is not the authors'."""
-    return facts_suite("timed", "TIMED: implicit assumptions", read_facts(asked.data, asked.limit), asked, judges)
+    return facts_suite(
+        "timed", "TIMED: implicit assumptions", read_facts(asked.data, asked.limit), asked, judges, seeds
+    )
