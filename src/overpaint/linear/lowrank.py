@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from overpaint.linear.precision import exact
+
 __all__ = ["Factors", "compress", "join"]
 
 
@@ -46,7 +48,7 @@ def compress(factors: Factors, tolerance: float = 1e-12, rank: int | None = None
     ``tolerance`` times the largest are dropped, and all beyond the first ``rank``. Both factors get the root of the
     singular values, as LoRA files expect. Computed in float64, returned in the dtype given; a zero matrix has rank 0.
     """
-    up, down = factors.up.double(), factors.down.double()
+    up, down = exact(factors.up), exact(factors.down)
     left, left_core = torch.linalg.qr(up)
     right, right_core = torch.linalg.qr(down.mT)
     u, s, vh = torch.linalg.svd(left_core @ right_core.mT, full_matrices=False)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from overpaint.linear.precision import exact_device
+
 __all__ = ["SecondMoment"]
 
 
@@ -29,7 +31,8 @@ class SecondMoment:
     @classmethod
     def empty(cls, width: int, device: torch.device | str | None = None) -> SecondMoment:
         """Of no keys of ``width`` numbers."""
-        return cls(torch.zeros(width, width, dtype=torch.float64, device=device), 0.0)
+        where = None if device is None else exact_device(device)
+        return cls(torch.zeros(width, width, dtype=torch.float64, device=where), 0.0)
 
     @classmethod
     def of(cls, keys: Tensor) -> SecondMoment:
@@ -40,10 +43,10 @@ class SecondMoment:
         """
         k = keys.detach()
         k = k if k.dtype in (torch.float32, torch.float64) else k.float()
-        total = torch.zeros(k.shape[1], k.shape[1], dtype=torch.float64, device=k.device)
+        moment = cls.empty(k.shape[1], k.device)
         for part in k.split(CHUNK):
-            total += part.mT @ part
-        return cls(total, float(len(k)))
+            moment.total.add_((part.mT @ part).to(moment.total.device))
+        return cls(moment.total, float(len(k)))
 
     def __add__(self, other: SecondMoment) -> SecondMoment:
         """Of the keys of both; associative and commutative up to rounding."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from overpaint.linear.lowrank import Factors
+from overpaint.linear.precision import exact
 
 __all__ = ["rotation"]
 
@@ -28,8 +29,8 @@ def rotation(vectors: Tensor, targets: Tensor, weight: float, kept: Tensor | Non
     """
     if weight <= 0:
         raise ValueError(f"the weight of staying must be positive, not {weight}")
-    a, b = vectors.double(), targets.double()
-    p = torch.zeros_like(a[:, :0]) if kept is None else kept.double()
+    a, b = exact(vectors), exact(targets)
+    p = torch.zeros_like(a[:, :0]) if kept is None else exact(kept)
     basis = torch.linalg.qr(torch.cat([a, b, p], dim=1)).Q
     a, b, p = (basis.mT @ x for x in (a, b, p))
     eye = torch.eye(basis.shape[1], dtype=basis.dtype, device=basis.device)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from overpaint.linear.lowrank import Factors
+from overpaint.linear.precision import exact
 
 __all__ = ["JITTER", "Penalty", "alpha_weight", "penalty", "ridge_update"]
 
@@ -56,7 +57,7 @@ def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
     Raises:
         ValueError: it is not nearly positive semi-definite; no second moment of anything.
     """
-    c = moment.double()
+    c = exact(moment)
     c = (c + c.mT) / 2
     mean, eye = c.diagonal().mean(), torch.eye(len(c), dtype=c.dtype, device=c.device)
     while True:
@@ -102,16 +103,16 @@ def ridge_update(
     """
     if weight <= 0:
         raise ValueError(f"the weight of the preserved keys must be positive, not {weight}")
-    k, r = keys.double(), residual.double()
+    k, r = exact(keys), exact(residual)
     if within is not None:
-        b = within.double()
+        b = exact(within)
         whole = moment.moment if isinstance(moment, Penalty) else moment
-        inside = None if whole is None else b.mT @ whole.double() @ b
-        kept = None if protected is None else b.mT @ protected.double()
+        inside = None if whole is None else b.mT @ exact(whole) @ b
+        kept = None if protected is None else b.mT @ exact(protected)
         return Factors(r, ridge_update(b.mT @ k, r, inside, weight, kept).down @ b.mT)
     c = moment if isinstance(moment, Penalty) or moment is None else penalty(moment)
     n = k.shape[1]
-    every = k if protected is None else torch.cat([k, protected.double()], dim=1)
+    every = k if protected is None else torch.cat([k, exact(protected)], dim=1)
     if every.shape[1] < len(every):
         # D = R [w I + K^T C^-1 K]^-1 (C^-1 K)^T over all keys; protected ones have zero residuals and drop out of R
         p = every if c is None else c.solve(every)

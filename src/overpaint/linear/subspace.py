@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from overpaint.linear.precision import exact
+
 __all__ = ["complement", "null_space"]
 
 TOLERANCE = 1e-10
@@ -18,13 +20,13 @@ def complement(vectors: Tensor, inside: Tensor | None = None) -> Tensor:
         vectors: may be linearly dependent.
         inside: orthonormal basis (d, s): only of what lies in its span.
     """
-    v = vectors.double() if inside is None else inside.double().mT @ vectors.double()
+    v = exact(vectors) if inside is None else exact(inside).mT @ exact(vectors)
     u, s, _ = torch.linalg.svd(v, full_matrices=True)
     # relative to the vectors themselves: what is left of them inside may be rounding alone
-    scale = torch.linalg.vector_norm(vectors.double(), dim=0).max() if vectors.shape[1] else vectors.new_zeros(())
+    scale = torch.linalg.vector_norm(exact(vectors), dim=0).max() if vectors.shape[1] else vectors.new_zeros(())
     rank = int((s > TOLERANCE * scale).sum())
     basis = u[:, rank:]
-    return basis if inside is None else inside.double() @ basis
+    return basis if inside is None else exact(inside) @ basis
 
 
 def null_space(moment: Tensor, threshold: float) -> Tensor:
@@ -34,6 +36,6 @@ def null_space(moment: Tensor, threshold: float) -> Tensor:
         moment: second moment (d, d) of the vectors.
         threshold: eigenvalues below it count as zero (SPEED, arXiv 2503.07392: singular values of ``E[r r^T]``).
     """
-    m = moment.double()
+    m = exact(moment)
     values, directions = torch.linalg.eigh((m + m.mT) / 2)
     return directions[:, values < threshold]

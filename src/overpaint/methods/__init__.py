@@ -8,9 +8,9 @@ from typing import Any
 from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Remembered
-from overpaint.methods.emcid.memory import MemoryStore, TransientStore
 from overpaint.methods.method import Method
 from overpaint.methods.registry import METHODS, configure, method_of, resolve
+from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress, Silent

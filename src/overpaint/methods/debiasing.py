@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 
-from overpaint.methods.emcid.memory import MemoryStore, digest
+from overpaint.methods.store import MemoryStore, digest
 from overpaint.patch import Patch
 
 __all__ = ["Counter", "Debiased", "Remembered", "Shares", "deviation", "near_enough"]

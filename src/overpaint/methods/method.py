@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Debiased
-from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from overpaint.errors import PatchError
+from overpaint.linear.precision import exact
 from overpaint.patch.delta import Delta
 
 __all__ = ["Applied", "base_of", "put"]
@@ -64,12 +65,12 @@ def put(
             parameter = parameters[name]
             place = (parameter.data_ptr(), parameter.numel())
             if place in chosen:
-                base = _exact(bases[name])
+                base = exact(bases[name].detach())
                 if not torch.equal(deltas[chosen[place]].of(base), delta.of(base)):
                     raise PatchError(f"patch on {name}: is one tensor with {chosen[place]} here, changed differently")
                 continue
             chosen[place] = name
-            _add(parameter, delta.of(_exact(bases[name])), name, applied)
+            _add(parameter, delta.of(exact(bases[name].detach())), name, applied)
     except BaseException:
         applied.remove()
         raise
@@ -85,15 +86,10 @@ def base_of(parameter: nn.Parameter) -> Tensor:
 
 
 def _add(parameter: nn.Parameter, change: Tensor, name: str, applied: Applied) -> None:
-    new = (_exact(parameter).double() + change.reshape(parameter.shape)).to(parameter.dtype)
+    new = (exact(parameter.detach()) + change.reshape(parameter.shape)).to(parameter.dtype)
     applied._originals[name] = (parameter, parameter.detach().clone())
     _stack(parameter).append(applied)
     _write(parameter, new)
-
-
-def _exact(tensor: Tensor) -> Tensor:
-    """Where it can be computed with in float64: not every accelerator has that."""
-    return tensor.detach() if tensor.device.type in ("cpu", "cuda") else tensor.detach().cpu()
 
 
 @torch.no_grad()

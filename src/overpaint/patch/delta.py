@@ -13,6 +13,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from overpaint.linear.precision import exact
+
 __all__ = ["Delta", "Dense", "LowRank", "Mapped", "Plain", "add"]
 
 
@@ -153,7 +155,7 @@ class Mapped:
 
     def of(self, base: Tensor) -> Tensor:
         """The change (out, in), float64, of a matrix whose value without it is ``base``, on the base's device."""
-        change = self.map.after(base.detach().double())
+        change = self.map.after(exact(base.detach()))
         return change if self.rest is None else change + self.rest.of(base)
 
     def fits(self, shape: Sequence[int]) -> bool:
@@ -169,7 +171,8 @@ class Mapped:
         """The same change of one parameter without a map, as low-rank as the map is: what a LoRA file can hold."""
         if isinstance(self.map, Dense) or isinstance(self.rest, Dense):
             return Dense(self.of(base))
-        low = LowRank(base.detach().double() @ self.map.up.to(base.device).double(), self.map.down)
+        left = exact(base.detach())
+        low = LowRank(left @ self.map.up.to(left), self.map.down)
         return low if self.rest is None else _add(low, self.rest)
 
 

@@ -14,7 +14,7 @@ from overpaint.errors import PlanError
 from overpaint.methods import fit
 from overpaint.methods.ablation.ablations import ablations_of
 from overpaint.methods.ablation.embedding import own_tokens
-from overpaint.methods.emcid.memory import TransientStore
+from overpaint.methods.store import TransientStore
 from overpaint.patch import LowRank, Patch
 from overpaint.plan import Plan
 from tests.methods.tiny import tiny_backbone

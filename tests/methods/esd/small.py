@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.methods.emcid.memory import MemoryStore, TransientStore
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of
 from overpaint.methods.esd.fit import fit
+from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Silent

@@ -7,7 +7,8 @@ import torch
 
 from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.selection import select
-from overpaint.methods.esd.student import DenseStudent, frozen
+from overpaint.methods.esd.student import DenseStudent
+from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from tests.methods.esd.small import predicted
 from tests.methods.tiny import tiny_backbone

@@ -21,11 +21,12 @@ from overpaint.files import replacing
 __all__ = ["accuracy", "train"]
 
 SEED = 404
+STYLE_WEIGHT = 1.0
 
 
 def train(work: Path, steps: int, device: torch.device) -> EmojiGrader:
     """Train (or go on training) the grader and save it in fp16 to ``<work>/shipping``."""
-    model, seen = learn_to_name(work, "grader", steps, SEED, WIDTHS, device)
+    model, seen = learn_to_name(work, "grader", steps, SEED, WIDTHS, STYLE_WEIGHT, device)
     model.cpu()
     halved = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
     with replacing(work / "shipping" / GRADER_FILE.name) as temporary:

@@ -30,12 +30,13 @@ __all__ = ["embed_all", "load", "train"]
 
 log = logging.getLogger(__name__)
 SEED = 505
+STYLE_WEIGHT = 0.2
 FILE = "image_tower.safetensors"
 
 
 def train(work: Path, steps: int, device: torch.device) -> ImageTower:
     """Train (or go on training) the tower, save it as it will ship (in half precision) and embed all pictures."""
-    model, seen = learn_to_name(work, "images", steps, SEED, WIDTHS, device)
+    model, seen = learn_to_name(work, "images", steps, SEED, WIDTHS, STYLE_WEIGHT, device)
     state = {k: v.half() if v.is_floating_point() else v for k, v in model.tower.state_dict().items()}
     with replacing(work / FILE) as temporary:
         save_file({k: v.contiguous() for k, v in state.items()}, temporary)

@@ -47,12 +47,19 @@ def augment(images: Tensor, random: StepRandom) -> Tensor:
 
 
 def learn_to_name(
-    work: Path, name: str, steps: int, seed: int, widths: tuple[int, int, int, int], device: torch.device
+    work: Path,
+    name: str,
+    steps: int,
+    seed: int,
+    widths: tuple[int, int, int, int],
+    style_weight: float,
+    device: torch.device,
 ) -> tuple[EmojiGrader, int]:
     """Train (or go on training) a classifier of these channels; returns it and how many pictures it has seen.
 
     Args:
         name: of the checkpoint in ``work``.
+        style_weight: of the style's loss beside the concept's.
     """
     torch.manual_seed(seed)
     pictures = Pictures.load(work)
@@ -70,9 +77,10 @@ def learn_to_name(
             torch.from_numpy(labels.astype(np.int64)).to(device)
             for labels in (pictures.concept[index], pictures.style[index], background)
         )
-        aside = F.cross_entropy(style, drawn) + F.cross_entropy(colour, behind)
+        aside = style_weight * F.cross_entropy(style, drawn) + 0.2 * F.cross_entropy(colour, behind)
         right = (concept.argmax(1) == truth).float().mean().item()
-        return F.cross_entropy(concept, truth) + 0.2 * aside, {"top1": right}
+        right_style = (style.argmax(1) == drawn).float().mean().item()
+        return F.cross_entropy(concept, truth) + aside, {"top1": right, "style": right_style}
 
     stage = Stage(name, model, optimizer, loss, steps, BATCH, lambda s: one_cycle(s, steps), seed)
     run(stage, work)

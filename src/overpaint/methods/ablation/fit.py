@@ -14,10 +14,11 @@ from overpaint.methods.ablation.ablations import Ablation, ablations_of
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.ablation.embedding import EmbeddingStudent, own_tokens
 from overpaint.methods.ablation.training import Pictures, Read, Training
-from overpaint.methods.emcid.memory import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.selection import select
-from overpaint.methods.esd.student import DenseStudent, Student, frozen
+from overpaint.methods.esd.student import DenseStudent, Student
+from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

@@ -16,7 +16,7 @@ from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.debiasing import Debiased, Shares, deviation
-from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

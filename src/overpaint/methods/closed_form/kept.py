@@ -16,7 +16,7 @@ from overpaint.methods.closed_form.aims import preserved_templates
 from overpaint.methods.closed_form.config import EMPTY_PROMPT, MapConfig
 from overpaint.methods.closed_form.pairs import condensed
 from overpaint.methods.closed_form.states import final_states
-from overpaint.methods.emcid.memory import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 

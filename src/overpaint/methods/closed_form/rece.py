@@ -17,12 +17,12 @@ from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.linear.lowrank import Factors
+from overpaint.linear.precision import exact
 from overpaint.methods.closed_form.config import ReceConfig
 from overpaint.methods.closed_form.pairs import Pairs
-from overpaint.methods.closed_form.states import exact
 from overpaint.methods.closed_form.text_map import compose, matrices_of, patch_of, text_map
 from overpaint.methods.closed_form.uce import problem
-from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

@@ -28,7 +28,7 @@ from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.rece import gram
 from overpaint.methods.closed_form.states import final_states
 from overpaint.methods.closed_form.text_map import matrices_of, patch_of, written
-from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Delta, Mapped, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

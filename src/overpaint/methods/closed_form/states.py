@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
+from overpaint.linear.precision import exact
 
-__all__ = ["exact", "final_states"]
+__all__ = ["final_states"]
 
 
 @torch.no_grad()
@@ -23,8 +24,3 @@ def final_states(text: TextEncoder, prompts: Sequence[str], length: int | None =
         ids = text.tokenize(prompts[first : first + chunk])[:, :length]
         found.append(exact(text.finish(text.run(text.embed(ids), 0, len(text.blocks)))))
     return torch.cat(found)
-
-
-def exact(tensor: Tensor) -> Tensor:
-    """In float64, on its own device where that has it, else on the CPU."""
-    return (tensor if tensor.device.type in ("cpu", "cuda") else tensor.cpu()).double()

@@ -15,7 +15,7 @@ from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.closed_form.kept import Kept, kept_of
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.text_map import patch_of, text_map
-from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

@@ -10,7 +10,7 @@ from overpaint.methods.debiasing import Counter, Debiased, deviation, near_enoug
 from overpaint.methods.emcid.balance import walk
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.fit import fit
-from overpaint.methods.emcid.memory import MemoryStore
+from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 

@@ -15,21 +15,13 @@ from overpaint.linear.ridge import alpha_weight, penalty
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import locate
-from overpaint.methods.emcid.memory import (
-    VERSION,
-    Concept,
-    Memory,
-    MemoryStore,
-    composition,
-    digest,
-    memory_key,
-    tokenizer_fingerprint,
-)
+from overpaint.methods.emcid.memory import VERSION, Concept, Memory, composition, memory_key
 from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
 from overpaint.methods.emcid.stage_one import stage_one
 from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
 from overpaint.methods.emcid.tasks import Task, batches, tasks_of, templates_of
+from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.patch import Delta, Dense, LowRank, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
+from overpaint.linear.precision import exact
 
 __all__ = ["Prompts", "aligned_tail", "average", "locate"]
 
@@ -64,8 +65,9 @@ def locate(text: TextEncoder, concepts: Sequence[tuple[Sequence[str], str]]) -> 
 
 def average(values: Tensor, owner: Tensor, concepts: int) -> Tensor:
     """Mean over each concept's prompts: (p, d) to (concepts, d), float64."""
-    total = torch.zeros(concepts, values.shape[1], dtype=torch.float64, device=values.device)
-    total.index_add_(0, owner, values.double())
+    every = exact(values)
+    owner = owner.to(every.device)
+    total = every.new_zeros(concepts, every.shape[1]).index_add_(0, owner, every)
     return total / torch.bincount(owner, minlength=concepts)[:, None]
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.errors import PlanError
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept
+from overpaint.methods.pictures import read_pictures
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
@@ -77,14 +76,7 @@ def latents_of(
 
 def _given(backbone: StableDiffusion, concept: Concept) -> Latents:
     """Posterior of the plan's pictures; every prompt may meet every one of them."""
-    pictures = []
-    for path in concept.images:
-        try:
-            with Image.open(path) as image:
-                pictures.append(image.convert("RGB"))
-        except OSError as error:
-            raise PlanError(f"{path}: is no readable picture of {concept.source!r} ({error}); replace it") from error
-    mean, std = backbone.encode_images(pictures)
+    mean, std = backbone.encode_images(read_pictures(concept.images, concept.source))
     shape = (len(concept.prompts), *mean.shape)
     return Latents(mean.expand(shape), std.expand(shape))
 

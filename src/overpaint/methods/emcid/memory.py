@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.store import digest
 
-__all__ = ["VERSION", "Concept", "Memory", "MemoryStore", "TransientStore", "digest", "memory_key"]
+__all__ = ["VERSION", "Concept", "Memory", "composition", "memory_key"]
 
 VERSION = 1
 """Raised whenever the same settings would give other memories."""
@@ -81,40 +81,6 @@ class Memory:
         return cls(tensors["v0"], tensors["delta"], tensors["loss"])
 
 
-class MemoryStore(Protocol):
-    """Where memories and second moments are kept, by content key. Methods never see files."""
-
-    def get(self, key: str) -> dict[str, Tensor] | None:
-        """What was put under the key, or None."""
-        ...
-
-    def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
-        """Keep tensors, wholly or not at all; ``meta`` is for people."""
-        ...
-
-
-class TransientStore:
-    """A store that lives as long as the program."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, dict[str, Tensor]] = {}
-        self.meta: dict[str, dict[str, str]] = {}
-
-    def get(self, key: str) -> dict[str, Tensor] | None:
-        """See `MemoryStore`."""
-        return self.entries.get(key)
-
-    def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
-        """See `MemoryStore`."""
-        self.entries[key], self.meta[key] = dict(tensors), dict(meta)
-
-
-def digest(content: Any) -> str:
-    """sha256 of JSON-like content, 64 hexadecimal digits."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, tokenizer: str) -> str:
     """Name of a concept's memory: a hash over all it depends on, so a stale one is never taken.
 
@@ -141,16 +107,6 @@ def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, to
         content["seed"] = concept.seed
         content["images"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in concept.images]
     return digest(content)
-
-
-def tokenizer_fingerprint(tokenizer: Any) -> str:
-    """Hash of a tokenizer's pieces, merges and rules, without the padding it happens to be set to."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        rules = json.loads(backend.to_str())
-        return digest({k: v for k, v in rules.items() if k not in ("padding", "truncation")})
-    merges = [list(pair) for pair in getattr(tokenizer, "bpe_ranks", {})]
-    return digest({"vocabulary": tokenizer.get_vocab(), "merges": merges})
 
 
 def composition(keys: list[str]) -> Tensor:

@@ -7,10 +7,10 @@ A batch therefore gives what its concepts would give one by one, up to rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.methods.emcid.config import EmcidConfig
@@ -18,6 +18,7 @@ from overpaint.methods.emcid.context import Context
 from overpaint.methods.emcid.latents import Draw, Noise, latents_of
 from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.targets import Target, target_of
+from overpaint.methods.training.frozen import frozen
 from overpaint.progress import Progress, Silent
 
 __all__ = ["Adam", "clamp_rows", "stage_one"]
@@ -60,7 +61,7 @@ def stage_one(
         noises = _with_targets(backbone, source, target, len(context.owner), config)
     with ExitStack() as stack:
         for module in (backbone.text.model, backbone.unet):
-            stack.enter_context(_frozen(module))
+            stack.enter_context(frozen(module))
         delta, loss = _optimise(backbone, context, start, noises, config, advance)
     return _memories(context.v0, delta, loss)
 
@@ -174,19 +175,6 @@ def in_precision(backbone: StableDiffusion, precision: str) -> AbstractContextMa
     if precision == "float32":
         return nullcontext()
     return torch.autocast(backbone.device.type, dtype=getattr(torch, precision))
-
-
-@contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """Parameters without gradients: no graph is built below the first layer that depends on what is learned."""
-    wanted = [p for p in module.parameters() if p.requires_grad]
-    for parameter in wanted:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in wanted:
-            parameter.requires_grad_(True)
 
 
 def _memories(v0: Tensor, delta: Tensor, loss: Tensor) -> list[Memory]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.lowrank import Factors
+from overpaint.linear.precision import exact
 from overpaint.linear.ridge import Penalty, ridge_update
 from overpaint.methods.emcid.keys import Prompts, average
 
@@ -76,7 +77,7 @@ def stage_two(
     edited = [_Part(text, prompts.ids[rows], prompts.last[rows], blocks[0]) for rows in _by_length(prompts.last, chunk)]
     order = torch.cat(_by_length(prompts.last, chunk))
     keeping = _Kept.start(text, kept, blocks[0], chunk)
-    z = values.double()
+    z = exact(values)
     changes: dict[int, Factors] = {}
     for i, block in enumerate(blocks):
         seen = [part.look(text, block, blocks[-1] + 1, residual) for part in edited]
@@ -110,7 +111,7 @@ class _Part:
     def go_on(self, text: TextEncoder, block: int, change: Factors, onward: int) -> None:
         """Through the block with its fc2 weight changed, up to the input of block ``onward``."""
         out, keys, _ = text.block_with_mlp(self.states, block)
-        out = out + (keys @ change.down.mT.to(keys.dtype)) @ change.up.mT.to(keys.dtype)
+        out = out + (keys @ change.down.mT.to(keys)) @ change.up.mT.to(keys)
         self.states = text.run(out, block + 1, onward)
 
 
@@ -131,8 +132,8 @@ class _Kept:
     def keys(self, text: TextEncoder, block: int) -> Tensor:
         """Keys (key_width, m) scaled by the roots of their weights."""
         keys = torch.cat([text.mlp_input(part.states, block) for part in self.parts])
-        found = keys[self.kept.row, self.kept.position].double()
-        return (found * self.kept.weight.double().sqrt()[:, None]).mT
+        found = exact(keys[self.kept.row, self.kept.position])
+        return (found * exact(self.kept.weight).sqrt()[:, None]).mT
 
 
 def _by_length(last: Tensor, size: int) -> list[Tensor]:

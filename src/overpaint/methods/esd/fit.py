@@ -9,7 +9,6 @@ from dataclasses import asdict
 import torch
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.methods.emcid.memory import MemoryStore
 from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of
@@ -18,9 +17,11 @@ from overpaint.methods.esd.pool import Pool, erasing, join, keeping
 from overpaint.methods.esd.selection import Slot, select
 from overpaint.methods.esd.sources import Cached, Published, Source
 from overpaint.methods.esd.state import Ledger
-from overpaint.methods.esd.student import DenseStudent, Student, frozen
+from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.esd.training import Training
 from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
+from overpaint.methods.store import MemoryStore
+from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress

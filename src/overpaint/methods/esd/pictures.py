@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from overpaint.backbone.sampling import generators
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.errors import PlanError
+from overpaint.methods.pictures import read_pictures
 
 __all__ = ["noised"]
 
@@ -26,13 +25,7 @@ def noised(
     Raises:
         PlanError: a picture cannot be read.
     """
-    pictures = []
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                pictures.append(image.convert("RGB"))
-        except OSError as error:
-            raise PlanError(f"{path}: is no readable picture of {source!r} ({error}); replace it") from error
+    pictures = read_pictures(paths, source)
     mean, std = (part.cpu() for part in backbone.encode_images(pictures))
     x, times = [], []
     for source_of_noise in generators(seeds):

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.methods.emcid.memory import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.pool import Pool
+from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 
 __all__ = ["VERSION", "Ledger"]
 

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from overpaint.methods.esd.selection import Slot
 from overpaint.patch import Delta, Dense
 
-__all__ = ["DenseStudent", "Student", "frozen"]
+__all__ = ["DenseStudent", "Student"]
 
 
 class Student(Protocol):
@@ -70,16 +70,3 @@ class DenseStudent:
         if scale != 1.0:
             value = torch.lerp(original.float(), value, scale)
         return value.to(original.dtype)
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Parameters without gradients, so that no graph is built but for what is trained."""
-    wanted = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in wanted:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in wanted:
-            parameter.requires_grad_(True)

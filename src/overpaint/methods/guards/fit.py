@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError, PlanError
 from overpaint.guards import Guard, NegativePrompt, Rule, SafeGuidance
-from overpaint.methods.emcid.memory import MemoryStore
 from overpaint.methods.guards.config import NegativeConfig, SafeConfig
+from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import Provenance

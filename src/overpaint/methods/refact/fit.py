@@ -15,10 +15,11 @@ from overpaint.linear.ridge import penalty
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.fit import moments_of
 from overpaint.methods.emcid.keys import locate
-from overpaint.methods.emcid.memory import Concept, MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.stage_two import stage_two
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import learn
+from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.patch import Dense, LowRank, Patch
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS

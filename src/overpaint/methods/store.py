@@ -1,0 +1,55 @@
+"""Where methods keep what was dear to compute, by names that say all it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Protocol
+
+from torch import Tensor
+
+__all__ = ["MemoryStore", "TransientStore", "digest", "tokenizer_fingerprint"]
+
+
+class MemoryStore(Protocol):
+    """Where memories and second moments are kept, by content key. Methods never see files."""
+
+    def get(self, key: str) -> dict[str, Tensor] | None:
+        """What was put under the key, or None."""
+        ...
+
+    def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
+        """Keep tensors, wholly or not at all; ``meta`` is for people."""
+        ...
+
+
+class TransientStore:
+    """A store that lives as long as the program."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, dict[str, Tensor]] = {}
+        self.meta: dict[str, dict[str, str]] = {}
+
+    def get(self, key: str) -> dict[str, Tensor] | None:
+        """See `MemoryStore`."""
+        return self.entries.get(key)
+
+    def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
+        """See `MemoryStore`."""
+        self.entries[key], self.meta[key] = dict(tensors), dict(meta)
+
+
+def digest(content: Any) -> str:
+    """sha256 of JSON-like content, 64 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """Hash of a tokenizer's pieces, merges and rules, without the padding it happens to be set to."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        rules = json.loads(backend.to_str())
+        return digest({k: v for k, v in rules.items() if k not in ("padding", "truncation")})
+    merges = [list(pair) for pair in getattr(tokenizer, "bpe_ranks", {})]
+    return digest({"vocabulary": tokenizer.get_vocab(), "merges": merges})
