@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from overpaint.bench.graders.grader import Grader
+from overpaint.bench.graders.hub import from_hub
 from overpaint.errors import OverpaintError
 
 __all__ = ["BIG_G", "LARGE", "ClipEncoder", "EmojiClipEncoder", "OpenClip", "TransformersClip", "ZeroShot"]
@@ -87,18 +88,10 @@ class TransformersClip(ClipEncoder):
         """Raises OverpaintError if the model cannot be loaded."""
         from transformers import AutoProcessor, CLIPModel
 
-        try:
-            self._processor = AutoProcessor.from_pretrained(model)
-            network: Any = CLIPModel.from_pretrained(model, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            raise OverpaintError(
-                f"CLIP {model}: cannot be loaded ({str(error).splitlines()[0]}); name a folder or a hub id that is"
-                " reachable"
-            ) from error
-        self._network = network.to(device).eval().requires_grad_(False)
+        self._processor, self._network, settings = from_hub(AutoProcessor, CLIPModel, model, device, "CLIP")
         self.name = model
         self.scale = float(self._network.logit_scale.exp())
-        super().__init__({"weights": model, "revision": getattr(network.config, "_commit_hash", None)})
+        super().__init__(settings)
 
     @torch.no_grad()
     def embed_images(self, images: Sequence[Image.Image]) -> Tensor:

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from overpaint.bench.graders.grader import Classifier, digest
+from overpaint.bench.graders.hub import from_hub
 from overpaint.errors import OverpaintError
 
 __all__ = ["VIT", "EfficientNetLite", "ImageNetClassifier", "TransformersClassifier", "number"]
@@ -64,19 +65,13 @@ class TransformersClassifier(ImageNetClassifier):
         """Raises OverpaintError if the model cannot be loaded."""
         from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-        try:
-            self._processor = AutoImageProcessor.from_pretrained(model)
-            network: Any = AutoModelForImageClassification.from_pretrained(model, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            raise OverpaintError(
-                f"grader {model}: cannot be loaded ({str(error).splitlines()[0]}); name a folder or a hub id that is"
-                " reachable"
-            ) from error
-        self._network = network.to(device).eval().requires_grad_(False)
+        self._processor, self._network, settings = from_hub(
+            AutoImageProcessor, AutoModelForImageClassification, model, device, "grader"
+        )
         self.name = model
-        labels = network.config.id2label
+        labels = self._network.config.id2label
         synonyms = [_names(labels[index]) for index in range(len(labels))]
-        super().__init__(synonyms, {"weights": model, "revision": getattr(network.config, "_commit_hash", None)})
+        super().__init__(synonyms, settings)
 
     @torch.no_grad()
     def probabilities(self, images: Sequence[Image.Image]) -> Tensor:

@@ -5,7 +5,7 @@ Half of the times are drawn from the noisy end, since elsewhere the noisy pictur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +72,7 @@ class Batches(Dataset[Batch]):
     latents: np.ndarray
     seed: int
     size: int
+    alphas: Tensor = field(default_factory=lambda: noise_schedule().alphas_cumprod)
 
     @classmethod
     def load(cls, work: Path, seed: int, size: int, device: torch.device) -> Batches:
@@ -94,7 +95,7 @@ class Batches(Dataset[Batch]):
         early, late = 2000 * even, NOISY_FROM + (1000 - NOISY_FROM) * (2 * even - 1)
         times = torch.from_numpy(np.where(even < 0.5, early, late).astype(np.int64))
         noise = torch.randn(clean.shape, generator=random.torch)
-        alpha = noise_schedule().alphas_cumprod[times].view(-1, 1, 1, 1)
+        alpha = self.alphas[times].view(-1, 1, 1, 1)
         ids = self.tokenizer(
             texts, padding="max_length", max_length=pieces.WINDOW, truncation=True, return_tensors="pt"
         ).input_ids

@@ -17,6 +17,7 @@ from overpaint.emoji.assets import CLIP_FILE, GRADER_FILE, MODEL, TRAINING_FILE
 from overpaint.emoji.recipe import autoencoder, text_tower
 from overpaint.emoji.recipe import tokenizer as pieces
 from overpaint.emoji.recipe.batches import noise_schedule
+from overpaint.emoji.recipe.halving import halved
 from overpaint.emoji.recipe.widen import widen
 
 __all__ = ["export", "pipeline"]
@@ -44,8 +45,7 @@ def export(work: Path, model: Path = MODEL) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     pipeline(work).save_pretrained(fresh, safe_serialization=True)
     for file in fresh.rglob("*.safetensors"):
-        halved = {k: v.half() if v.is_floating_point() else v for k, v in load_file(file).items()}
-        save_file(halved, file, metadata={"format": "pt"})
+        save_file(halved(load_file(file)), file, metadata={"format": "pt"})
     config = fresh / "text_encoder" / "config.json"
     types = {"dtype": "float32", "torch_dtype": "float32"}
     config.write_text(json.dumps(json.loads(config.read_text()) | types, indent=2))

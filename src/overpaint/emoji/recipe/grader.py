@@ -14,6 +14,7 @@ from overpaint.emoji.grader import WIDTHS, EmojiGrader
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe import figures
 from overpaint.emoji.recipe.autoencoder import to_tensor
+from overpaint.emoji.recipe.halving import halved
 from overpaint.emoji.recipe.naming import learn_to_name
 from overpaint.emoji.recipe.render import Pictures, composite
 from overpaint.files import replacing
@@ -28,9 +29,8 @@ def train(work: Path, steps: int, device: torch.device) -> EmojiGrader:
     """Train (or go on training) the grader and save it in fp16 to ``<work>/shipping``."""
     model, seen = learn_to_name(work, "grader", steps, SEED, WIDTHS, STYLE_WEIGHT, device)
     model.cpu()
-    halved = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
     with replacing(work / "shipping" / GRADER_FILE.name) as temporary:
-        save_file(halved, temporary)
+        save_file(halved(model.state_dict()), temporary)
     figures.record(work, "grader", {"pictures": seen, "top1_of_clean_pictures": accuracy(model, Pictures.load(work))})
     return model
 

@@ -22,6 +22,7 @@ from overpaint.emoji.image_tower import WIDTHS, ImageTower
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe import figures
 from overpaint.emoji.recipe.autoencoder import to_tensor
+from overpaint.emoji.recipe.halving import halved
 from overpaint.emoji.recipe.naming import learn_to_name
 from overpaint.emoji.recipe.render import Pictures, composite
 from overpaint.files import replacing
@@ -37,9 +38,8 @@ FILE = "image_tower.safetensors"
 def train(work: Path, steps: int, device: torch.device) -> ImageTower:
     """Train (or go on training) the tower, save it as it will ship (in half precision) and embed all pictures."""
     model, seen = learn_to_name(work, "images", steps, SEED, WIDTHS, STYLE_WEIGHT, device)
-    state = {k: v.half() if v.is_floating_point() else v for k, v in model.tower.state_dict().items()}
     with replacing(work / FILE) as temporary:
-        save_file({k: v.contiguous() for k, v in state.items()}, temporary)
+        save_file(halved(model.tower.state_dict()), temporary)
     found = _own_concept_is_nearest(torch.from_numpy(embed_all(work, device)[0]).float(), Pictures.load(work))
     figures.record(work, "images", {"pictures": seen, "top1_by_other_styles": found})
     return load(work)

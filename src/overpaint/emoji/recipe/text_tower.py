@@ -27,6 +27,7 @@ from overpaint.emoji.clip import EmojiClip
 from overpaint.emoji.palette import BACKGROUND_WORDS, BACKGROUNDS, STYLE_WORDS
 from overpaint.emoji.recipe import image_side
 from overpaint.emoji.recipe import tokenizer as pieces
+from overpaint.emoji.recipe.halving import halved
 from overpaint.emoji.recipe.hiding import hiding_masks, stray_places
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
@@ -161,8 +162,7 @@ def _one_picture_each(rng: np.random.Generator, pictures: Pictures, concepts: np
 def save(work: Path, model: EmojiClip) -> None:
     """Write the text tower, rounded as it will ship so that the denoiser learns with that one, and the image side."""
     model.text.half().float().save_pretrained(work / "text_encoder")
-    state = {k: v.contiguous() for k, v in model.state_dict().items() if not k.startswith("text.")}
-    side = {k: v.half() if v.dtype == torch.float32 else v for k, v in state.items()}
+    side = halved({k: v for k, v in model.state_dict().items() if not k.startswith("text.")})
     (work / "shipping").mkdir(exist_ok=True)
     save_file(side, work / "shipping" / CLIP_FILE.name)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.checks import preserve_problems, unknown_factors
 from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.closed_form.shares import text_shares
 from overpaint.methods.closed_form.tokens import destination_of
@@ -65,14 +66,8 @@ def aims_of(text: TextEncoder, plan: Plan, config: MapConfig) -> list[Aim]:
             problems += error.problems
         except BackboneError as error:
             problems.append(f"{edit.at}: {error}")
-    for index, name in enumerate(plan.preserve):
-        try:
-            for template in preserved_templates(plan, config):
-                text.locate(template, name)
-        except BackboneError as error:
-            problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
-    unknown = sorted(set(config.factors) - {e.source for e in plan.edits if e.action == "debias"})
-    problems += [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
+    problems += preserve_problems(text, plan, preserved_templates(plan, config))
+    problems += unknown_factors(plan, config.factors)
     if problems:
         raise PlanError(*problems)
     return aims

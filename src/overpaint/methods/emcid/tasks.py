@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.checks import preserve_problems, unknown_factors
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept, Objective
@@ -50,14 +51,8 @@ def tasks_of(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[Task]:
             problems.append(f"{edit.at}: {error}")
         else:
             tasks += found
-    for index, name in enumerate(plan.preserve):
-        try:
-            for template in templates_of(plan):
-                text.locate(template, name)
-        except BackboneError as error:
-            problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
-    unknown = sorted(set(config.factors) - {e.source for e in plan.edits if e.action == "debias"})
-    problems += [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
+    problems += preserve_problems(text, plan, templates_of(plan))
+    problems += unknown_factors(plan, config.factors)
     if problems:
         raise PlanError(*problems)
     return tasks

@@ -1,0 +1,29 @@
+"""What methods check of a plan beside its edits, before any work starts: one line per problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError
+from overpaint.plan import Plan
+
+__all__ = ["preserve_problems", "unknown_factors"]
+
+
+def preserve_problems(text: TextEncoder, plan: Plan, templates: Sequence[str]) -> list[str]:
+    """Preserved names that do not fit the text window in one of the templates."""
+    problems = []
+    for index, name in enumerate(plan.preserve):
+        try:
+            for template in templates:
+                text.locate(template, name)
+        except BackboneError as error:
+            problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
+    return problems
+
+
+def unknown_factors(plan: Plan, factors: Iterable[str]) -> list[str]:
+    """Names in ``settings.factors`` that the plan does not debias."""
+    unknown = sorted(set(factors) - {e.source for e in plan.edits if e.action == "debias"})
+    return [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
