@@ -11,19 +11,21 @@ The longest stage: it may be stopped, resumed, and started again from shipped we
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import CLIPTextModel
 
 from overpaint.emoji.recipe import figures, text_tower
 from overpaint.emoji.recipe.batches import Batch, Batches, noise_schedule
+from overpaint.emoji.recipe.half_pass import half_pass, has_fast_halves
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 
@@ -51,10 +53,10 @@ def build() -> UNet2DConditionModel:
     )
 
 
-def errors(model: UNet2DConditionModel, batch: Batch, states: Tensor) -> Tensor:
+def errors(model: Callable[..., UNet2DConditionOutput], batch: Batch, states: Tensor) -> Tensor:
     """Mean squared error of the noise predicted for text states ``(n, 24, 256)``, ``(n,)``."""
     noisy = batch.noisy.to(memory_format=torch.channels_last)
-    return (model(noisy, batch.times, states).sample - batch.noise).square().mean(dim=(1, 2, 3))
+    return (model(noisy, batch.times, states).sample.float() - batch.noise).square().mean(dim=(1, 2, 3))
 
 
 @torch.no_grad()
@@ -94,7 +96,9 @@ def train(
         # The fused attention kernel is slower there than plain products on so few positions.
         model.set_attn_processor(AttnProcessor())
     model.to(device, memory_format=torch.channels_last)
-    optimizer = HybridMuon(model, lr=rate, plain=("conv_in", "conv_out", "time_embedding"))
+    fast = has_fast_halves(device)
+    forward = half_pass(model) if fast else model
+    optimizer = HybridMuon(model, lr=rate, plain=("conv_in", "conv_out", "time_embedding"), halves=fast)
     alphas = noise_schedule().alphas_cumprod.to(device)
     ahead: Iterator[Batch] | None = None
 
@@ -103,9 +107,9 @@ def train(
         if ahead is None:
             ahead = iter(DataLoader(batches, batch_size=None, sampler=range(step, steps), num_workers=workers))
         here = next(ahead).to(device)
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
             states = tower(here.ids)[0]
-        error = errors(model, here, states)
+        error = errors(forward, here, states)
         snr = alphas[here.times] / (1 - alphas[here.times])
         # In the picture's own units the late half's error is that of the clean latents, of variance one.
         late = (error / snr)[batch // 2 :].mean().item()

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from overpaint.emoji.grader import EmojiGrader
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe.autoencoder import to_tensor
+from overpaint.emoji.recipe.half_pass import half_pass, has_fast_halves
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 from overpaint.emoji.recipe.render import Pictures, composite
@@ -65,14 +66,18 @@ def learn_to_name(
     pictures = Pictures.load(work)
     model = EmojiGrader(len(Vocabulary.load()), widths).to(device, memory_format=torch.channels_last)
     colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
-    optimizer = HybridMuon(model, lr=3e-3, plain=("stem", "concept", "style", "background"), weight_decay=0.05)
+    fast = has_fast_halves(device)
+    forward = half_pass(model) if fast else model
+    heads_and_stem = ("stem", "concept", "style", "background")
+    optimizer = HybridMuon(model, lr=3e-3, plain=heads_and_stem, weight_decay=0.05, halves=fast)
 
     def loss(step: int, random: StepRandom) -> tuple[Tensor, dict[str, float]]:
         rng = random.numpy
         index = rng.integers(len(pictures), size=BATCH)
         background = np.where(rng.random(BATCH) < 0.4, 0, rng.integers(len(colours), size=BATCH))
         images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), random)
-        concept, style, colour = model(images.to(device, memory_format=torch.channels_last))
+        images = images.to(device, memory_format=torch.channels_last)
+        concept, style, colour = (logits.float() for logits in forward(images))
         truth, drawn, behind = (
             torch.from_numpy(labels.astype(np.int64)).to(device)
             for labels in (pictures.concept[index], pictures.style[index], background)

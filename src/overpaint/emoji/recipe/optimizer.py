@@ -45,6 +45,7 @@ class HybridMuon(torch.optim.Optimizer):
         model: its parameters are sorted into the two kinds by shape and by ``plain``.
         lr: shared learning rate; Muon's update is scaled to the root mean square of AdamW's.
         plain: name parts whose matrices are left to AdamW (embeddings, input and output layers).
+        halves: orthogonalise in bfloat16, which the iteration bears.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class HybridMuon(torch.optim.Optimizer):
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
+        halves: bool = False,
     ) -> None:
         plain = tuple(plain)
+        self.dtype = torch.bfloat16 if halves else torch.float32
         hidden: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
@@ -86,7 +89,7 @@ class HybridMuon(torch.optim.Optimizer):
             update = gradient.lerp(state["momentum"], group["momentum"]).flatten(1)
             by_shape[(update.shape[0], update.shape[1])].append((parameter, update))
         for (rows, columns), pairs in by_shape.items():
-            updates = orthogonalise(torch.stack([update for _, update in pairs]))
+            updates = orthogonalise(torch.stack([update for _, update in pairs]).to(self.dtype)).float()
             scale = 0.2 * max(rows, columns) ** 0.5
             for (parameter, _), update in zip(pairs, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
