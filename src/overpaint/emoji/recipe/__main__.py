@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
     parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
-    parser.add_argument("--grader-steps", type=int, default=700)
+    parser.add_argument("--grader-steps", type=int, default=2000)
     parser.add_argument("--go-on", action="store_true", help="train on from the shipped weights, on a machine without")
     parser.add_argument("--device", type=torch.device, default=best_device(), help="cpu, cuda, mps ...")
     options = parser.parse_args()

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from overpaint.emoji.grader import EmojiGrader
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe.autoencoder import to_tensor
-from overpaint.emoji.recipe.half_pass import half_pass, has_fast_halves
+from overpaint.emoji.recipe.half_pass import has_fast_halves
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 from overpaint.emoji.recipe.render import Pictures, composite
@@ -67,7 +67,6 @@ def learn_to_name(
     model = EmojiGrader(len(Vocabulary.load()), widths).to(device, memory_format=torch.channels_last)
     colours = np.array(list(BACKGROUNDS.values()), dtype=np.uint8)
     fast = has_fast_halves(device)
-    forward = half_pass(model) if fast else model
     heads_and_stem = ("stem", "concept", "style", "background")
     optimizer = HybridMuon(model, lr=3e-3, plain=heads_and_stem, weight_decay=0.05, halves=fast)
 
@@ -77,7 +76,8 @@ def learn_to_name(
         background = np.where(rng.random(BATCH) < 0.4, 0, rng.integers(len(colours), size=BATCH))
         images = augment(to_tensor(composite(pictures.rgba[index], colours[background])), random)
         images = images.to(device, memory_format=torch.channels_last)
-        concept, style, colour = (logits.float() for logits in forward(images))
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+            concept, style, colour = (logits.float() for logits in model(images))
         truth, drawn, behind = (
             torch.from_numpy(labels.astype(np.int64)).to(device)
             for labels in (pictures.concept[index], pictures.style[index], background)
