@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from overpaint.methods import fit
     from overpaint.patch import Patch
     from overpaint.plan import Edit, Plan
+    from overpaint.runs import Bank
 
-__all__ = ["Edit", "Guard", "OverpaintError", "Patch", "Plan", "backbone_of", "fit", "load"]
+__all__ = ["Bank", "Edit", "Guard", "OverpaintError", "Patch", "Plan", "backbone_of", "fit", "load"]
 
 _HOMES = {
+    "Bank": "overpaint.runs",
     "Edit": "overpaint.plan",
     "Guard": "overpaint.guards",
     "OverpaintError": "overpaint.errors",

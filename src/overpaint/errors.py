@@ -6,7 +6,7 @@ and nothing else; every other exception is a defect of the library and keeps its
 
 from __future__ import annotations
 
-__all__ = ["BackboneError", "OverpaintError", "PatchError", "PlanError", "RunError"]
+__all__ = ["BackboneError", "OverpaintError", "PatchError", "PlanError", "RunError", "out_of_memory"]
 
 
 class OverpaintError(Exception):
@@ -39,3 +39,13 @@ class PatchError(OverpaintError):
 
 class RunError(OverpaintError):
     """A run folder is in use, damaged, or belongs to another plan or model."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had too little memory.
+
+    Known by name and words, so that torch is not imported for it: only its GPU allocator has an error of its own.
+    """
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words))

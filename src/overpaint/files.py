@@ -20,15 +20,17 @@ TEMPORARY = ".overpaint-"
 
 
 @contextmanager
-def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
+def replacing(path: str | Path, *, durable: bool = True, over: bool = True) -> Iterator[Path]:
     """Give a temporary name (same folder, same suffix) to write to; it becomes ``path`` if nothing is raised.
+
+    With ``over=False`` a file that is there by then stays, however many processes write at once: the first one wins.
 
     At every moment ``path`` holds the old bytes or the new ones, through a power cut too if ``durable`` (which waits
     for the disk; leave it out for many small files that are checked when read). The folder is made if missing, a
     symbolic link is followed rather than replaced, and the permissions of an old file are kept.
 
     Raises:
-        OSError: as ``open`` would raise; nothing is left behind.
+        OSError: as ``open`` would raise, with the name of ``path`` even if the disk is full; nothing is left behind.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,11 +40,16 @@ def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-        if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        temporary.replace(target)
-    except BaseException:
+        if over:
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            temporary.replace(target)
+        else:
+            _claim(temporary, target)
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(target)  # a full disk names no file, and the temporary name says nothing
         raise
     if durable:
         _sync_folder(target.parent)
@@ -79,6 +86,19 @@ def safe_name(text: str, length: int = 40) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:length].strip("-")
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return f"{slug}-{digest}" if slug else digest
+
+
+def _claim(temporary: Path, target: Path) -> None:
+    """Give ``temporary`` the name ``target`` unless that is taken; either way the temporary name goes."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links: a rename that nearly always comes first or not at all
+        if not target.exists():
+            temporary.replace(target)
+            return
+    temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_killed_run_ends_with_the_same_patch(holds: int) -> None:
 
 
 def test_known_memories_are_not_learned_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    import overpaint.methods.emcid.fit as module
+    import overpaint.methods.emcid.learn as module
 
     backbone, store = tiny_backbone(), TransientStore()
     learned: list[str] = []

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,48 @@ def test_what_was_got_does_not_change_with_the_file(tmp_path: Path) -> None:
         file.seek(-4000, os.SEEK_END)
         file.write(b"\xff" * 4000)
     assert torch.equal(got["value"], torch.zeros(1000))
+
+
+def test_of_many_that_are_kept_at_once_the_first_stays(tmp_path: Path) -> None:
+    values = [torch.full((50,), float(i)) for i in range(16)]
+    bank = MemoryBank(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda value: MemoryBank(tmp_path).keep("a", {"value": value}), values))
+    assert len({float(tensors["value"][0]) for tensors in kept}) == 1
+    assert same(bank.get("a"), kept[0])
+    assert len(os.listdir(tmp_path)) == 1
+    bank.path_of("a").write_bytes(b"damaged")
+    assert same(bank.keep("a", {"value": values[3]}), {"value": values[3]})
+    assert same(bank.get("a"), {"value": values[3]})
+
+
+def test_merging_takes_what_is_new_and_whole(tmp_path: Path) -> None:
+    ours, theirs = MemoryBank(tmp_path / "ours"), MemoryBank(tmp_path / "theirs")
+    ours.put("a", {"value": torch.zeros(2)})
+    for key in ("a", "b", "torn"):
+        theirs.put(key, TENSORS, {"source": key})
+    path = theirs.path_of("torn")
+    path.write_bytes(path.read_bytes()[:-3])
+    assert ours.merge(theirs) == 1
+    assert dict(ours.records()) == {"a": {}, "b": {"source": "b"}}
+    assert same(ours.get("a"), {"value": torch.zeros(2)})
+    assert same(ours.get("b"), TENSORS)
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = MemoryBank(tmp_path)
+    bank.put("a", TENSORS)
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        for key in ("a", "b"):
+            with pytest.raises(OSError, match="No space left") as caught:
+                bank.put(key, {"value": torch.ones(3)})
+            assert caught.value.filename == str(bank.path_of(key))
+    assert os.listdir(tmp_path) == [bank.path_of("a").name]
+    assert same(bank.get("a"), TENSORS)

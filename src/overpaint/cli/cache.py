@@ -53,3 +53,9 @@ class SharingStore:
             except OSError as error:
                 _log.warning("the cache %s cannot be written (%s)", self.cache.folder, error.strerror)
         self.bank.put(key, tensors, meta)
+
+    def keep(
+        self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """See `MemoryBank.keep`: what is about a concept stays in the bank."""
+        return self.bank.keep(key, tensors, meta)

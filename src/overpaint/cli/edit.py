@@ -117,7 +117,7 @@ def _one(entry: Mapping[str, object], preserve: list[str] | None, options: RunOp
 def _carry_out(plan: Plan, options: RunOptions) -> None:
     from overpaint.cli.running import run
 
-    run(overridden(plan, options.model, options.method, options.seed, options.settings or ()), options)
+    run(overridden(plan, options.model, options.method, options.seed, options.settings or ()), options, options.bank)
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from typing import Any
 
@@ -9,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from overpaint.cli.console import err, say
-from overpaint.errors import OverpaintError
+from overpaint.errors import OverpaintError, out_of_memory
 
 __all__ = ["Commands", "explained"]
 
@@ -21,10 +22,12 @@ def explained(error: BaseException) -> list[str] | None:
     """The lines for an error that a user can mend; None for a defect, which keeps its traceback."""
     if isinstance(error, OverpaintError):
         return str(error).splitlines()
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, known by name so that torch is not imported for it
+    if out_of_memory(error):
         return ["the device has not enough memory; use --device cpu, or a smaller batch (--set batch=1)"]
     if isinstance(error, OSError) and error.filename is not None and not isinstance(error, BrokenPipeError):
         return [f"{error.filename}: {error.strerror or type(error).__name__}; check the path, its rights and the disk"]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return [f"cannot write: {error.strerror}; make room, and give the same command again to go on"]
     return None
 
 

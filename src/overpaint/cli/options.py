@@ -11,7 +11,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-__all__ = ["Device", "Force", "Guidance", "Model", "Out", "RunOptions", "Seed", "Steps", "takes", "takes_run_options"]
+__all__ = [
+    *("Device", "Force", "Guidance", "Model", "Out", "RunOptions", "Seed", "Steps", "WorkOptions"),
+    *("takes", "takes_run_options"),
+]
 
 MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODELS)]
@@ -26,21 +29,10 @@ Force = Annotated[bool, typer.Option("--force", help="Put aside what is there al
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How an edit is carried out, the same for all editing commands."""
+class WorkOptions:
+    """How a plan is carried out, whatever it asks for."""
 
     out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: plan, patch, pictures and figures.")]
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help=f"{MODELS} [the plan's or emoji]"),
-    ] = None
-    method: Annotated[str | None, typer.Option("--method", help="A name that `overpaint methods` lists.")] = None
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the method; repeat for more.")
-    ] = None
-    seed: Annotated[
-        int | None, typer.Option("--seed", "-s", min=0, help="What all randomness derives from. [plan's or 0]")
-    ] = None
     captions: Annotated[
         Path | None,
         typer.Option("--captions", help="Text file of captions, one per line, whose meaning other models must keep."),
@@ -54,9 +46,29 @@ class RunOptions:
         ),
     ] = None
     reuse: Annotated[
-        list[Path] | None, typer.Option("--reuse", help="Another run whose memories may serve; repeat for more.")
+        list[Path] | None, typer.Option("--reuse", help="A run or bank whose memories may serve; repeat for more.")
     ] = None
     force: Force = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(WorkOptions):
+    """The same for all editing commands: how, and in place of the plan's words."""
+
+    bank: Annotated[
+        Path | None, typer.Option("--bank", help="A bank that keeps the memories, shared by several runs.")
+    ] = None
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help=f"{MODELS} [the plan's or emoji]"),
+    ] = None
+    method: Annotated[str | None, typer.Option("--method", help="A name that `overpaint methods` lists.")] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the method; repeat for more.")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", "-s", min=0, help="What all randomness derives from. [plan's or 0]")
+    ] = None
 
 
 def takes(shared: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

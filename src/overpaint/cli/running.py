@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overpaint.cli.console import err, out, say
-from overpaint.cli.options import RunOptions
+from overpaint.cli.options import WorkOptions
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ __all__ = ["read_captions", "run"]
 _log = logging.getLogger(__name__)
 
 
-def run(plan: Plan, options: RunOptions) -> None:
-    """Carry out ``plan`` and print a table of what came of it."""
+def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
+    """Carry out ``plan`` and print a table of what came of it; memories are kept in the run or in a shared ``bank``."""
     captions = None if options.captions is None else read_captions(options.captions)
 
     from overpaint.cli.models import open_backbone
@@ -42,14 +42,14 @@ def run(plan: Plan, options: RunOptions) -> None:
     provenance = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
     progress = RichProgress(err())
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
-        patch = _patch(work, backbone, plan, captions, progress)
+        patch = _patch(work, backbone, plan, captions, progress, bank)
         wanted = _wanted(options.evaluate, backbone)
         if wanted:
             _look(work, backbone, patch, plan, progress)
         if not work.finished:
             work.finish(patch=patch.hash)
         _report(work, backbone, patch, plan, progress, pictures=wanted)
-        _tell(work, plan)
+        _tell(work, plan, patch)
 
 
 def read_captions(path: Path) -> list[str]:
@@ -69,13 +69,19 @@ def read_captions(path: Path) -> list[str]:
 
 
 def _patch(
-    work: RunFolder, backbone: StableDiffusion, plan: Plan, captions: list[str] | None, progress: Progress
+    work: RunFolder,
+    backbone: StableDiffusion,
+    plan: Plan,
+    captions: list[str] | None,
+    progress: Progress,
+    bank: Path | None,
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
     from overpaint.cli.models import share_counter
     from overpaint.guards import load_change
     from overpaint.methods import fit
     from overpaint.runs.bank import MemoryBank
+    from overpaint.runs.record import BANK
 
     if work.finished:
         say(f"{work.path} is finished; nothing to do", "dim", err())
@@ -84,7 +90,8 @@ def _patch(
         say(f"going on with the run in {work.path}", "dim", err())
     start = time.monotonic()
     cache = cache_folder()
-    store = work.bank if cache is None else SharingStore(work.bank, MemoryBank(cache))
+    memories = work.bank if bank is None else MemoryBank(bank / BANK)
+    store = memories if cache is None else SharingStore(memories, MemoryBank(cache))
     counter = share_counter(backbone, plan, progress)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
     _log.info("fitted in %.1f s", time.monotonic() - start)
@@ -146,11 +153,13 @@ def _report(
     write_report(work.path)
 
 
-def _tell(work: RunFolder, plan: Plan) -> None:
+def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
     from overpaint.cli.tables import summary
     from overpaint.report.write import PAGE
 
     out().print(summary(plan, work.metrics))
+    for name in patch.provenance.get("diverged", ()):
+        say(f"left out: {name!r}, whose value has diverged; give it other settings", "yellow", err())
     say(f"patch    {work.patch_path}")
     if work.picture_path.is_file():
         say(f"picture  {work.picture_path}")

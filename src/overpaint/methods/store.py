@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-__all__ = ["MemoryStore", "TransientStore", "digest", "tokenizer_fingerprint"]
+from overpaint.backbone.stable_diffusion import StableDiffusion
+
+__all__ = ["MemoryStore", "TransientStore", "digest", "scheduler_fingerprint", "tokenizer_fingerprint"]
 
 
 class MemoryStore(Protocol):
@@ -20,6 +22,10 @@ class MemoryStore(Protocol):
 
     def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
         """Keep tensors, wholly or not at all; ``meta`` is for people."""
+        ...
+
+    def keep(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> dict[str, Tensor]:
+        """As `put` unless the key has tensors already, from another process perhaps; returns those that it has now."""
         ...
 
 
@@ -38,6 +44,12 @@ class TransientStore:
         """See `MemoryStore`."""
         self.entries[key], self.meta[key] = dict(tensors), dict(meta)
 
+    def keep(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> dict[str, Tensor]:
+        """See `MemoryStore`."""
+        if key not in self.entries:
+            self.put(key, tensors, meta)
+        return self.entries[key]
+
 
 def digest(content: Any) -> str:
     """sha256 of JSON-like content, 64 hexadecimal digits."""
@@ -53,3 +65,8 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
         return digest({k: v for k, v in rules.items() if k not in ("padding", "truncation")})
     merges = [list(pair) for pair in getattr(tokenizer, "bpe_ranks", {})]
     return digest({"vocabulary": tokenizer.get_vocab(), "merges": merges})
+
+
+def scheduler_fingerprint(backbone: StableDiffusion) -> str:
+    """Hash of how a pipeline adds noise and takes it away: schedule, kind of prediction, sampler."""
+    return digest({k: v for k, v in backbone.pipe.scheduler.config.items() if not k.startswith("_")})

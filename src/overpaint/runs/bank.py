@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from overpaint.files import replacing
 
@@ -29,6 +29,8 @@ class MemoryBank:
     Arguments:
         folder: where memories are written; made with the first one.
         reuse: other banks, only read. What is found there is copied, so that this bank stays complete by itself.
+
+    Any number of processes and machines may share a folder: files appear whole, and nobody waits for anybody.
     """
 
     def __init__(self, folder: str | Path, reuse: Sequence[str | Path] = ()) -> None:
@@ -48,11 +50,39 @@ class MemoryBank:
         return None
 
     def put(self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None = None) -> None:
-        """Store copies of ``tensors`` (any device) under ``key``; ``meta`` is text for people, no part of the key."""
-        copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        words = {"key": key, "digest": _digest(copies), "meta": json.dumps(dict(meta or {}))}
-        with replacing(self.path_of(key), durable=False) as temporary:  # the digest tells a file that a power cut tore
-            save_file(copies, temporary, metadata=words)
+        """Store copies of ``tensors`` (any device) under ``key``; ``meta`` is text for people, no part of the key.
+
+        Raises:
+            OSError: the disk is full or cannot be written; what was there stays.
+        """
+        self._write(key, tensors, meta, over=True)
+
+    def keep(
+        self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """As `put`, unless ``key`` has a memory already; returns the one that is stored.
+
+        However many processes do this at once, all are given the same tensors. OSError as `put`.
+        """
+        found = self.get(key)
+        if found is None:
+            self._write(key, tensors, meta, over=self.path_of(key).exists())  # what is there is damaged
+            found = self.get(key)
+        return dict(tensors) if found is None else found
+
+    def merge(self, other: MemoryBank) -> int:
+        """Take over what ``other`` has and this one has not, as it is; returns how many. OSError as `put`.
+
+        Damaged files are left out, with a warning in the log.
+        """
+        taken = 0
+        for key in list(other.keys()):
+            known = self._read(self.path_of(key), key)
+            found = other._read(other.path_of(key), key) if known is None else None
+            if found is not None:
+                self.keep(key, *found)
+                taken += 1
+        return taken
 
     def meta(self, key: str) -> dict[str, str] | None:
         """The text stored beside a memory, or None if there is no such memory or it is damaged."""
@@ -61,18 +91,32 @@ class MemoryBank:
 
     def keys(self) -> Iterator[str]:
         """Keys of the memories in this folder, in no meaningful order; headers only, the tensors are not read."""
+        return (key for key, _ in self.records())
+
+    def records(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Every key with the text stored beside it; as `keys`, headers only."""
         for path in sorted(self.folder.glob("*.safetensors")):
             try:
                 with safe_open(path, framework="pt") as file:
-                    key = (file.metadata() or {}).get("key")
-            except (SafetensorError, OSError):
-                key = None
-            if key is not None and self.path_of(key) == path:
-                yield key
+                    words = file.metadata() or {}
+                key, meta = words["key"], dict(json.loads(words["meta"]))
+            except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+                continue
+            if self.path_of(key) == path:
+                yield key, meta
 
     def path_of(self, key: str) -> Path:
         """The file for ``key``, there or not. Never named by a concept: names are untrusted and may be private."""
         return self.folder / f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.safetensors"
+
+    def _write(
+        self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None, *, over: bool
+    ) -> None:
+        copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        words = {"key": key, "digest": _digest(copies), "meta": json.dumps(dict(meta or {}))}
+        # Not durable: the digest tells a file that a power cut tore.
+        with replacing(self.path_of(key), durable=False, over=over) as temporary:
+            temporary.write_bytes(save(copies, metadata=words))
 
     def _read(self, path: Path, key: str) -> tuple[dict[str, torch.Tensor], dict[str, str]] | None:
         try:

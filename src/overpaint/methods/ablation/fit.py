@@ -17,7 +17,7 @@ from overpaint.methods.ablation.training import Pictures, Read, Training
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.selection import select
 from overpaint.methods.esd.student import DenseStudent, Student
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
 from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -156,7 +156,7 @@ def _keys(
         "version": VERSION,
         "model": backbone.fingerprint,
         "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
-        "scheduler": digest({k: v for k, v in backbone.pipe.scheduler.config.items() if not k.startswith("_")}),
+        "scheduler": scheduler_fingerprint(backbone),
         **{name: settings[name] for name in ("image_steps", "guidance")},
     }
     asked = [[one.source, one.anchor, list(one.templates), one.seed] for one in ablations]

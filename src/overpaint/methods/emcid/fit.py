@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import torch
@@ -9,18 +10,18 @@ from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.backbone.text import TextEncoder
-from overpaint.errors import PlanError
+from overpaint.errors import OverpaintError, PlanError
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.ridge import alpha_weight, penalty
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import locate
-from overpaint.methods.emcid.memory import VERSION, Concept, Memory, composition, memory_key
+from overpaint.methods.emcid.learn import learn
+from overpaint.methods.emcid.memory import VERSION, Concept, Memory
 from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
-from overpaint.methods.emcid.stage_one import stage_one
 from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
-from overpaint.methods.emcid.tasks import Task, batches, tasks_of, templates_of
+from overpaint.methods.emcid.tasks import Task, tasks_of, templates_of
 from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.patch import Delta, Dense, LowRank, Patch
 from overpaint.plan import Plan
@@ -28,10 +29,9 @@ from overpaint.progress import Progress
 from overpaint.provenance import Provenance
 from overpaint.trace import causal_trace, choose_blocks
 
-__all__ = ["BATCH", "fit", "learn", "moments_of", "preserved"]
+__all__ = ["fit", "moments_of", "preserved"]
 
-BATCH = 8
-"""Concepts optimised together where settings do not say."""
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -45,9 +45,11 @@ def fit(
 ) -> Patch:
     """The patch of a plan. What is found in ``store`` is not computed again; everything new is put there.
 
+    Edits whose values diverge are left out, and named in the log and in the patch's provenance (``diverged``).
+
     Raises:
         PlanError: the plan does not fit the model; before any work starts.
-        OverpaintError: no captions for a model that brings none.
+        OverpaintError: no captions for a model that brings none, or every edit has diverged.
     """
     text = backbone.text
     tasks = tasks_of(text, plan, config)
@@ -55,6 +57,7 @@ def fit(
     texts = captions_for(backbone, config.captions, captions)
     concepts = list(dict.fromkeys(c for task in tasks for c in task.concepts))
     memories = dict(zip(concepts, learn(backbone, concepts, config, blocks[-1], store, progress), strict=True))
+    tasks, diverged = _sound(plan, tasks, memories)
     prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks])
     values = torch.stack([_value(task, memories) for task in tasks]).to(text.device)
     moments = moments_of(backbone, texts, blocks, config.padding > 0, store, progress)
@@ -73,43 +76,10 @@ def fit(
         )
     deltas = {text.fc2_name(block): _delta(change) for block, change in changes.items()}
     settings = config.model_copy(update={"blocks": tuple(blocks)}).model_dump(mode="json", by_alias=True)
-    return Patch.made_on(backbone.pipe, deltas, _provenance(backbone, plan, settings, texts))
-
-
-def learn(
-    backbone: StableDiffusion,
-    concepts: Sequence[Concept],
-    config: EmcidConfig,
-    block: int,
-    store: MemoryStore,
-    progress: Progress,
-) -> list[Memory]:
-    """Memories of all concepts, from the store or learned now and put there after each batch.
-
-    A batch that was cut off while its memories were being stored is learned again as a whole, since results depend on
-    the batch's composition in the last bits: a resumed run ends with the bits of an unbroken one. Concepts that
-    join later are learned without those that are known.
-    """
-    model, tokenizer = backbone.fingerprint, tokenizer_fingerprint(backbone.text.tokenizer)
-    keys = [memory_key(c, config, block, model, tokenizer) for c in concepts]
-    found = [store.get(key) for key in keys]
-    groups = []
-    for members in batches(backbone.text, concepts, config.conditioning, config.batch or BATCH):
-        missing = [i for i in members if found[i] is None]
-        if missing:
-            groups.append((_interrupted(members, missing, keys, found), set(missing)))
-    if groups:
-        steps = 1 if config.values == "copy" else config.steps
-        total = sum(len(group) for group, _ in groups) * steps
-        with progress.task(f"Stage I, {config.values}", total=total, unit="step") as advance:
-            for group, missing_now in groups:
-                learned = stage_one(backbone, [concepts[i] for i in group], config, block, progress, advance)
-                mark = composition([keys[i] for i in group])
-                for i, memory in zip(group, learned, strict=True):
-                    found[i] = {**memory.tensors(), "batch": mark}
-                    if i in missing_now:
-                        store.put(keys[i], found[i] or {}, _meta(concepts[i], memory))
-    return [Memory.of(tensors) for tensors in found if tensors is not None]
+    provenance = _provenance(backbone, plan, settings, texts)
+    if diverged:
+        provenance["diverged"] = diverged
+    return Patch.made_on(backbone.pipe, deltas, provenance)
 
 
 def moments_of(
@@ -173,22 +143,25 @@ def preserved(text: TextEncoder, plan: Plan, config: EmcidConfig) -> Kept | None
     return Kept(text.tokenize(rows), row, position, weight)
 
 
-def _interrupted(
-    members: list[int], missing: list[int], keys: list[str], found: list[dict[str, Tensor] | None]
-) -> list[int]:
-    """The missing ones, together with known ones if these were learned with exactly them."""
-    for i in members:
-        mark = (found[i] or {}).get("batch")
-        if mark is None:
-            continue
-        together = [j for j in members if j in missing or _marked(found[j], mark)]
-        if torch.equal(composition([keys[j] for j in together]), mark):
-            return together
-    return missing
+def _sound(plan: Plan, tasks: Sequence[Task], memories: dict[Concept, Memory]) -> tuple[list[Task], list[str]]:
+    """The tasks whose values are finite, and the sources of the others, which the log tells.
 
-
-def _marked(tensors: dict[str, Tensor] | None, mark: Tensor) -> bool:
-    return tensors is not None and "batch" in tensors and torch.equal(tensors["batch"], mark)
+    Raises:
+        OverpaintError: none is left.
+    """
+    sound, diverged = [], []
+    for task in tasks:
+        if all(memories[concept].finite for concept in task.concepts):
+            sound.append(task)
+        else:
+            diverged.append(task.source)
+            _log.warning("%s: the value of %r has diverged, the edit is left out", task.edit.at, task.source)
+    if not sound:
+        raise OverpaintError(
+            f"{plan.at('edits')}: every value has diverged ({', '.join(map(repr, diverged[:3]))}...); take a lower"
+            " rate or fewer steps, or check the model"
+        )
+    return sound, diverged
 
 
 def _value(task: Task, memories: dict[Concept, Memory]) -> Tensor:
@@ -210,17 +183,6 @@ def _blocks(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[int]:
 def _delta(change: Factors) -> Delta:
     """Low-rank where that is smaller."""
     return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
-
-
-def _meta(concept: Concept, memory: Memory) -> dict[str, str]:
-    noise, text, _ = memory.loss.tolist()
-    return {
-        "source": concept.source,
-        "destination": concept.destination or "",
-        "objective": concept.objective,
-        "noise loss": f"{noise:.6g}",
-        "text loss": f"{text:.6g}",
-    }
 
 
 def _provenance(

@@ -71,6 +71,11 @@ class Memory:
         """z (width,), the state that Stage II is to produce."""
         return self.v0 + self.delta
 
+    @property
+    def finite(self) -> bool:
+        """Whether the value can be used; an optimisation may diverge."""
+        return bool(self.value.isfinite().all()) and not bool(self.loss.isinf().any())
+
     def tensors(self) -> dict[str, Tensor]:
         """For a store."""
         return {"v0": self.v0, "delta": self.delta, "loss": self.loss}
@@ -81,10 +86,10 @@ class Memory:
         return cls(tensors["v0"], tensors["delta"], tensors["loss"])
 
 
-def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, tokenizer: str) -> str:
+def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, tokenizer: str, schedule: str) -> str:
     """Name of a concept's memory: a hash over all it depends on, so a stale one is never taken.
 
-    ``model`` and ``tokenizer`` are fingerprints, ``block`` is the one after which values act.
+    ``model``, ``tokenizer`` and ``schedule`` are fingerprints, ``block`` is the one after which values act.
     """
     settings = TEXT_SETTINGS
     if config.values != "copy":
@@ -105,10 +110,11 @@ def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, to
     }
     if config.values == "noise":  # the others have no randomness and see no pictures
         content["seed"] = concept.seed
+        content["schedule"] = schedule
         content["images"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in concept.images]
     return digest(content)
 
 
 def composition(keys: list[str]) -> Tensor:
-    """Names of a batch's memories as eight bytes, kept with each: see `overpaint.methods.emcid.fit`."""
+    """Names of a batch's memories as eight bytes, kept with each: see `overpaint.methods.emcid.learn`."""
     return torch.tensor(list(hashlib.sha256("".join(sorted(keys)).encode()).digest()[:8]), dtype=torch.uint8)

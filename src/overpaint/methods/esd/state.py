@@ -18,7 +18,7 @@ from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.pool import Pool
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
 
 __all__ = ["VERSION", "Ledger"]
 
@@ -53,7 +53,7 @@ class Ledger:
             "version": VERSION,
             "model": backbone.fingerprint,
             "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
-            "scheduler": digest({k: v for k, v in backbone.pipe.scheduler.config.items() if not k.startswith("_")}),
+            "scheduler": scheduler_fingerprint(backbone),
         }
         asked = [_asked(erasure) for erasure in erasures]
         chosen = {name: settings[name] for name in DRAWING}

@@ -1,0 +1,171 @@
+"""Stage I over a store: what is missing is learned batch by batch and kept at once, what is known never again.
+
+A memory of an optimised value depends on the batch that it was learned in, in its last bits. So batches follow from
+the plan alone, and one that was cut off while its memories were being stored is learned again as a whole: a resumed
+run ends with the bits of an unbroken one. Several processes may share a store. Each takes the batches in an order of
+its own and looks again before each whether another has done it; of two that do the same, the first one's memory stays
+for both.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import out_of_memory
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.memory import Concept, Memory, composition, memory_key
+from overpaint.methods.emcid.stage_one import stage_one
+from overpaint.methods.emcid.tasks import batches
+from overpaint.methods.store import MemoryStore, scheduler_fingerprint, tokenizer_fingerprint
+from overpaint.progress import Progress
+
+__all__ = ["BATCH", "Learning", "halving", "learn"]
+
+BATCH = 8
+"""Concepts optimised together where settings do not say."""
+
+_log = logging.getLogger(__name__)
+
+
+def learn(
+    backbone: StableDiffusion,
+    concepts: Sequence[Concept],
+    config: EmcidConfig,
+    block: int,
+    store: MemoryStore,
+    progress: Progress,
+) -> list[Memory]:
+    """Memories of all concepts, from the store or learned now and put there after each batch.
+
+    A batch for which there is not enough memory is halved, and all that come after it. What has diverged is kept too,
+    so that it is not tried again; see `Memory.finite`.
+    """
+    work = Learning(backbone, concepts, config, block, store)
+    todo = [members for members in work.batches if work.missing(members)]
+    random.Random().shuffle(todo)
+    if todo:
+        total = sum(len(work.missing(members)) for members in todo) * work.steps
+        with progress.task(f"Stage I, {config.values}", total=total, unit="step") as advance:
+
+            def stage(group: list[int]) -> list[Memory]:
+                return stage_one(backbone, [concepts[i] for i in group], config, block, progress, advance)
+
+            for group, memories in halving((work.missing(members) for members in todo), stage):
+                work.keep(group, memories)
+    return work.memories
+
+
+class Learning:
+    """Which concepts are learned together, and what is known of them.
+
+    Attributes:
+        batches: indices of concepts.
+        steps: of progress that one concept takes.
+    """
+
+    def __init__(
+        self,
+        backbone: StableDiffusion,
+        concepts: Sequence[Concept],
+        config: EmcidConfig,
+        block: int,
+        store: MemoryStore,
+    ) -> None:
+        model, tokenizer = backbone.fingerprint, tokenizer_fingerprint(backbone.text.tokenizer)
+        schedule = scheduler_fingerprint(backbone)
+        self.batches = list(batches(backbone.text, concepts, config.conditioning, config.batch or BATCH))
+        self.steps = 1 if config.values == "copy" else config.steps
+        self._concepts = concepts
+        self._store = store
+        self._keys = [memory_key(c, config, block, model, tokenizer, schedule) for c in concepts]
+        self._found: dict[int, dict[str, Tensor]] = {}
+
+    @property
+    def memories(self) -> list[Memory]:
+        """One for each concept, all of which are known by now."""
+        return [Memory.of(self._found[i]) for i in range(len(self._concepts))]
+
+    def missing(self, members: Sequence[int]) -> list[int]:
+        """Concepts of a batch to be learned now, in one batch: none, or the missing ones.
+
+        The missing ones of a batch that was cut off are joined by those that were stored, with which they were
+        learned.
+        """
+        for i in members:
+            if i not in self._found and (tensors := self._store.get(self._keys[i])) is not None:
+                self._found[i] = tensors
+        missing = [i for i in members if i not in self._found]
+        if not missing:
+            return []
+        for i in members:
+            mark = self._found.get(i, {}).get("batch")
+            if mark is None:
+                continue
+            together = [j for j in members if j in missing or self._learned_in(j, mark)]
+            if torch.equal(composition([self._keys[j] for j in together]), mark):
+                return together
+        return missing
+
+    def keep(self, group: Sequence[int], memories: Sequence[Memory]) -> None:
+        """Store what was learned in one batch. What the store has already stays as it is."""
+        mark = composition([self._keys[i] for i in group])
+        for i, memory in zip(group, memories, strict=True):
+            if i not in self._found:
+                tensors = {**memory.tensors(), "batch": mark}
+                self._found[i] = self._store.keep(self._keys[i], tensors, _meta(self._concepts[i], memory))
+                if not memory.finite:
+                    _log.warning("%r has diverged", self._concepts[i].source)
+
+    def _learned_in(self, index: int, mark: Tensor) -> bool:
+        batch = self._found.get(index, {}).get("batch")
+        return batch is not None and torch.equal(batch, mark)
+
+
+def halving(
+    groups: Iterator[list[int]], work: Callable[[list[int]], list[Memory]]
+) -> Iterator[tuple[list[int], list[Memory]]]:
+    """Groups with what ``work`` makes of them, in smaller parts from the first one on that does not fit into memory.
+
+    Empty groups are left out. What does not fit one by one raises as it does.
+    """
+    limit: int | None = None
+    for group in groups:
+        parts = [group[i : i + (limit or len(group))] for i in range(0, len(group), limit or len(group) or 1)]
+        while parts:
+            part = parts.pop(0)
+            made = _tried(part, work)
+            if made is not None:
+                yield part, made
+                continue
+            limit = (len(part) + 1) // 2
+            _log.warning("not enough memory for %d concepts at once, going on with %d", len(part), limit)
+            parts[:0] = [part[:limit], part[limit:]]
+
+
+def _tried(part: list[int], work: Callable[[list[int]], list[Memory]]) -> list[Memory] | None:
+    """What ``work`` makes, or None if memory did not suffice; by then all that it held is free again."""
+    try:
+        return work(part)
+    except Exception as error:
+        if len(part) == 1 or not out_of_memory(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
+
+
+def _meta(concept: Concept, memory: Memory) -> dict[str, str]:
+    noise, text, _ = memory.loss.tolist()
+    return {
+        "source": concept.source,
+        "destination": concept.destination or "",
+        "objective": concept.objective,
+        "noise loss": f"{noise:.6g}",
+        "text loss": f"{text:.6g}",
+    }

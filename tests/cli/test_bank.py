@@ -1,0 +1,85 @@
+"""Banks on the command line: what is withdrawn is as if it had never been asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from overpaint.patch import Patch
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> Path:
+    (tmp_path / "one.csv").write_text("source,destination\ndog,hen\n")
+    (tmp_path / "two.csv").write_text("source,destination\npizza,cat\n")
+    (tmp_path / "other.csv").write_text("source,destination\npizza,kitchen\n")
+    return tmp_path
+
+
+def terms(model: Path) -> tuple[object, ...]:
+    return ("--model", model, "--method", "emcid-copy", "--set", "captions=40", "--seed", 3)
+
+
+def test_add_withdraw_replace_list_merge_and_fit(run: Run, model: Path, plans: Path) -> None:
+    def patch(bank: str, out: str) -> str:
+        run("bank", "fit", plans / bank, "--out", plans / out, "--no-evaluate")
+        return Patch.load(plans / out / "patch.safetensors").hash
+
+    assert "1 added, 1 in force" in run("bank", "add", plans / "a", plans / "one.csv", *terms(model)).stdout
+    only = patch("a", "only")
+    assert "1 added, 2 in force" in run("bank", "add", plans / "a", plans / "two.csv").stdout
+    both = patch("a", "both")
+    shown = run("bank", "list", plans / "a").stdout
+    assert "replace dog with hen" in shown
+    assert shown.count(" 1 ") >= 2  # a memory each
+    assert "1 withdrawn, 1 in force" in run("bank", "withdraw", plans / "a", "pizza").stdout
+    assert patch("a", "again") == only != both
+    # a second machine
+    run("bank", "add", plans / "b", plans / "two.csv", *terms(model))
+    patch("b", "second")
+    assert "1 edits and 1 memories are new" in run("bank", "merge", plans / "b", plans / "a").stdout
+    assert patch("b", "merged") == both
+    assert "1 replaced" in run("bank", "replace", plans / "b", plans / "other.csv").stdout
+    assert patch("b", "replaced") not in (both, only)
+    # memories are in the bank, not in the runs
+    assert not (plans / "merged" / "bank").exists()
+    assert len(list((plans / "b" / "bank").iterdir())) == 3
+    assert json.loads((plans / "b" / "bank.json").read_text())["settings"]["batch"] == 1
+
+
+def test_runs_share_the_memories_of_a_bank(run: Run, model: Path, plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--bank", plans / "shared", "--no-evaluate", *terms(model))
+    run("edit", plans / "one.csv", "--out", plans / "first", *words)
+
+    def fail(*args: object) -> None:
+        raise AssertionError("learned twice")
+
+    monkeypatch.setattr("overpaint.methods.emcid.learn.stage_one", fail)
+    run("edit", plans / "one.csv", "--out", plans / "second", *words)
+    one, two = (Patch.load(plans / name / "patch.safetensors").hash for name in ("first", "second"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("list", "nowhere"), "no bank in nowhere"),
+        (("add", "new", "one.csv", "--method", "emsid"), "did you mean 'emcid'"),
+        (("add", "policy", "two.csv", "--seed", "4"), "a bank of seed 3, not 4"),
+        (("withdraw", "policy", "cat"), "no edit of it"),
+        (("replace", "policy", "two.csv"), "add it"),
+        (("merge", "policy", "nowhere"), "no run in nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(
+    run: Run, model: Path, plans: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(plans)
+    run("bank", "add", "policy", "one.csv", *terms(model))
+    result = run("bank", *words, code=2)
+    assert message in result.stderr
+    assert result.stderr.count("error:") == 1
+    assert not (plans / "new").exists()
