@@ -28,6 +28,8 @@ def explained(error: BaseException) -> list[str] | None:
         return [f"{error.filename}: {error.strerror or type(error).__name__}; check the path, its rights and the disk"]
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return [f"cannot write: {error.strerror}; make room, and give the same command again to go on"]
+    if type(error).__name__ == "SafetensorError":  # of other libraries that write or read models
+        return [f"{error}; check the file and the room on the disk"]
     return None
 
 

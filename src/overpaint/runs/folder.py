@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -220,7 +221,8 @@ class RunFolder:
             if error is not None and self._lock is not None and not self.finished:
                 failed = isinstance(error, Exception)
                 _log.error("%s", "failed" if failed else "stopped", exc_info=error if failed else None)
-                self._note(status="failed" if failed else "stopped")
+                with suppress(OSError):  # a full disk: "running" is resumed as well
+                    self._note(status="failed" if failed else "stopped")
         finally:
             self.close()
 
@@ -239,13 +241,20 @@ class RunFolder:
             raise ValueError("this run folder is open for reading; use RunFolder.create to write")
 
 
+class _Handler(logging.FileHandler):
+    """A log for which there is no room stops nothing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: the work itself will meet the full disk, and say so."""
+
+
 class _LogFile:
     """Sends what the library logs, from INFO up, to a file as well."""
 
     def __init__(self, path: Path) -> None:
         self._logger = logging.getLogger("overpaint")
         self._level = self._logger.level
-        self._handler = logging.FileHandler(path, encoding="utf-8")
+        self._handler = _Handler(path, encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
         self._logger.addHandler(self._handler)
         if self._logger.getEffectiveLevel() > logging.INFO:
@@ -255,4 +264,5 @@ class _LogFile:
         """Leave the logger as it was."""
         self._logger.removeHandler(self._handler)
         self._logger.setLevel(self._level)
-        self._handler.close()
+        with suppress(OSError):
+            self._handler.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 from overpaint.errors import RunError
@@ -39,8 +40,9 @@ class FolderLock:
             finally:
                 if self._handle is None:
                     os.close(handle)
-        os.ftruncate(self._handle, 0)
-        os.write(self._handle, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
+        with suppress(OSError):  # a full disk: who holds the lock is only told
+            os.ftruncate(self._handle, 0)
+            os.write(self._handle, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
 
     def release(self) -> None:
         """Let others write; a second call does nothing."""
