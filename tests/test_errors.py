@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pickle
 
-from overpaint.errors import BackboneError, OverpaintError, PatchError, PlanError, RunError
+from overpaint.errors import BackboneError, OverpaintError, PatchError, PlanError, RunError, out_of_memory
 
 
 def test_one_base_catches_all() -> None:
@@ -13,3 +13,10 @@ def test_a_plan_error_says_every_problem_on_a_line_and_survives_pickling() -> No
     error = pickle.loads(pickle.dumps(PlanError("plan.yaml:3: a", "plan.yaml:9: b")))
     assert str(error) == "plan.yaml:3: a\nplan.yaml:9: b"
     assert error.problems == ("plan.yaml:3: a", "plan.yaml:9: b")
+
+
+def test_too_little_memory_is_known_whoever_says_it() -> None:
+    gpu = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")
+    others = ("MPS backend out of memory", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+    assert all(out_of_memory(error) for error in (gpu, MemoryError(), *map(RuntimeError, others)))
+    assert not any(out_of_memory(error) for error in (RuntimeError("shapes differ"), ValueError("out of memory")))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import typer
+from safetensors import SafetensorError
 from typer.testing import CliRunner, Result
 
 from overpaint.cli.app import app
@@ -84,5 +86,9 @@ def test_what_a_user_can_mend_is_explained() -> None:
     ]
     memory = type("OutOfMemoryError", (RuntimeError,), {})()
     assert "memory" in (explained(memory) or [""])[0]
+    assert "memory" in (explained(RuntimeError("DefaultCPUAllocator: can't allocate memory")) or [""])[0]
+    assert "make room" in (explained(OSError(errno.ENOSPC, "No space left on device")) or [""])[0]
+    assert "disk" in (explained(SafetensorError("I/O error: No space left on device")) or [""])[0]
+    assert explained(OSError("something else")) is None
     assert explained(ValueError("x")) is None
     assert explained(BrokenPipeError(32, "Broken pipe")) is None

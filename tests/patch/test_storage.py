@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from overpaint.errors import PatchError
-from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
+from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch, container
 from overpaint.patch.fingerprint import fingerprint
 
 NAMES = ("unet.a.weight", "text_encoder.b.weight", "vae.c.bias")
@@ -58,7 +58,8 @@ def test_empty_patch(tmp_path: Path) -> None:
 
 
 def written(path: Path, tensors: dict[str, Any], document: Any, key: str = "overpaint") -> Path:
-    save_file(tensors, path, {key: document if isinstance(document, str) else json.dumps(document)})
+    text = container.described(tensors, document) if isinstance(document, dict) else json.dumps(document)
+    save_file(tensors, path, {key: document if isinstance(document, str) else text})
     return path
 
 

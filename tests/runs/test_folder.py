@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -335,3 +336,33 @@ def test_a_plan_that_was_damaged_is_said(tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text("edits: [")
     with pytest.raises(RunError, match="the run's plan cannot be read"):
         _ = RunFolder.open(tmp_path).plan
+
+
+def test_a_disk_that_is_full_in_mid_run_is_the_only_thing_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the log nor the note of how it ended gets in the way of the error, and the run goes on later."""
+
+    def full(*words: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def work() -> None:
+        with RunFolder.create(tmp_path, PLAN, provenance()) as run:
+            run.bank.put("a", {"value": torch.ones(1)})
+            monkeypatch.setattr("overpaint.runs.folder.write_json_atomic", full)
+            monkeypatch.setattr(logging.FileHandler, "flush", full)
+            logging.getLogger("overpaint.somewhere").info("never written")
+            run.save_patch(Full())
+
+    class Full:
+        save = staticmethod(full)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        work()
+    assert caught.value.filename == str(tmp_path / "patch.safetensors")
+    assert "Traceback" not in capfd.readouterr().err
+    monkeypatch.undo()
+    assert status(tmp_path) == "running"
+    with RunFolder.create(tmp_path, PLAN, provenance()) as run:
+        assert run.resumed
+        assert list(run.bank.keys()) == ["a"]

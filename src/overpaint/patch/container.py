@@ -1,11 +1,13 @@
 """The file that patches and guards are kept in: safetensors, with one JSON document in its metadata.
 
 Nothing in it can run code. The document stands under the single key ``overpaint``: several would be written in random
-order.
+order. It holds a digest of itself and the tensors, so that a file in which a single bit has changed is refused instead
+of changing a model in another way than it was made to.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,18 +19,25 @@ from torch import Tensor
 
 from overpaint.errors import PatchError
 from overpaint.files import write_bytes_atomic
+from overpaint.tensors import digest_of
 
-__all__ = ["VERSION", "read", "write"]
+__all__ = ["VERSION", "described", "read", "write"]
 
 KEY = "overpaint"
+DIGEST = "digest"
 VERSION = 1
 """Of the file format; a reader refuses every other."""
 
 
 def write(path: str | Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Path:
     """Write tensors and what describes them, whole or not at all; equal contents give equal bytes."""
-    text = json.dumps({"version": VERSION, **document}, sort_keys=True)
+    text = described(tensors, {"version": VERSION, **document})
     return write_bytes_atomic(path, to_bytes(dict(tensors), {KEY: text}))
+
+
+def described(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> str:
+    """The document as it is written, with the digest."""
+    return json.dumps({**document, DIGEST: _digest(tensors, document)}, sort_keys=True)
 
 
 def read(path: str | Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -41,10 +50,19 @@ def read(path: str | Path, *, tensors: bool = True) -> tuple[dict[str, Any], dic
     try:
         with safe_open(str(path), framework="pt") as file:
             document = _document(file.metadata())
-            names = list(file.keys()) if tensors else []
-            return document, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise PatchError(f"is damaged or no safetensors file ({error})") from None
+            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise PatchError(f"is damaged or no safetensors file ({reason})") from None
+    digest = document.pop(DIGEST, None)
+    if tensors and digest != _digest(found, document):
+        raise PatchError("is damaged: it is not what was written; make or fetch it again")
+    return document, found
+
+
+def _digest(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> str:
+    content = json.dumps([document, digest_of(tensors)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _document(metadata: dict[str, str] | None) -> dict[str, Any]:
@@ -52,7 +70,7 @@ def _document(metadata: dict[str, str] | None) -> dict[str, Any]:
         raise PatchError("is a safetensors file but no patch of Overpaint")
     try:
         document = json.loads((metadata or {})[KEY])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PatchError("is damaged: its description is no JSON") from None
     version = document.get("version") if isinstance(document, dict) else None
     if version != VERSION:

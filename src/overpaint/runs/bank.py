@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from overpaint.files import replacing
+from overpaint.tensors import digest_of
 
 __all__ = ["MemoryBank"]
 
@@ -113,7 +114,7 @@ class MemoryBank:
         self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None, *, over: bool
     ) -> None:
         copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        words = {"key": key, "digest": _digest(copies), "meta": json.dumps(dict(meta or {}))}
+        words = {"key": key, "digest": digest_of(copies), "meta": json.dumps(dict(meta or {}))}
         # Not durable: the digest tells a file that a power cut tore.
         with replacing(self.path_of(key), durable=False, over=over) as temporary:
             temporary.write_bytes(save(copies, metadata=words))
@@ -124,20 +125,11 @@ class MemoryBank:
                 words = file.metadata() or {}
                 # Copies: a mapped tensor would change or fault with the file under it.
                 tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
-            if words["key"] != key or words["digest"] != _digest(tensors):
+            if words["key"] != key or words["digest"] != digest_of(tensors):
                 raise ValueError("the content is not what was written")
             return tensors, json.loads(words["meta"])
         except FileNotFoundError:
             return None
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
             _log.warning("%s is damaged (%s) and will be computed again", path, error)
             return None
-
-
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
