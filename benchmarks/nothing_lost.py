@@ -2,8 +2,9 @@
 
 On a random model of a few channels, EMCID with noise values:
 
-* kills: a run in a process of its own gets SIGKILL at a moment drawn uniformly over the length of an unbroken run;
-  the same request goes on with what is in the folder. Counted: resumes that end with the hash of the unbroken run.
+* kills: a run in a process of its own gets SIGKILL; the same request goes on with what is in the folder. The moment is
+  drawn by progress, whatever else the machine does: so many memories on disk, uniform from none to all, and then a
+  uniform part of the time that a batch takes. Counted: resumes that end with the hash of the unbroken run.
 * company: several processes share one bank folder, one of them is killed; how many concepts were learned by more than
   one, and whether all that ended have the hash of a single process.
 * full disk: a run on a tmpfs of half the size it takes; the message, the memories that were there then and are
@@ -42,6 +43,7 @@ from overpaint.runs.bank import MemoryBank
 
 CAPTIONS = ["photo of a dog", "a cat in a kitchen", "pizza", "hens", "a photo of the kitchen", "dog and cat"]
 SETTINGS = {"blocks": [0, 1], "lambda": 0.01, "steps": 1, "image_steps": 1, "image_guidance": 1.0, "draws": 1}
+BATCH = 25
 FORK = multiprocessing.get_context("fork")  # a killed child costs no second import of torch
 
 
@@ -55,7 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)  # before any work: a forked child has none of its parent's threads
     backbone = StableDiffusion(tiny_sd(window=20, layers=2, width=16, heads=2))
-    batched, alone = plan_of(options.concepts, 25), plan_of(options.concepts, 1)
+    batched, alone = plan_of(options.concepts, BATCH), plan_of(options.concepts, 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = time.monotonic()
@@ -92,16 +94,22 @@ def killed(
 ) -> list[dict[str, Any]]:
     rows = []
     for number in range(count):
-        path, moment = folder / f"killed-{number}", source.uniform(0, length)
+        path, memories = folder / f"killed-{number}", source.randrange(len(plan.edits) + 1)
         child = in_a_child(lambda path=path: run(backbone, plan, path))
-        child.join(moment)
+        while child.is_alive() and stored(path) < memories:
+            time.sleep(length / 1000)
+        child.join(source.uniform(0, length * BATCH / len(plan.edits)))
         child.kill()
         child.join()
-        done = len(list(MemoryBank(path / "bank").keys()))
+        done = stored(path)
         in_a_child(lambda path=path: run(backbone, plan, path)).join()
-        rows.append({"moment": moment, "memories": done, "equal": patch_hash(path) == wanted})
-        print(f"kill {number + 1}: after {moment:.2f} s, {done} memories, equal: {rows[-1]['equal']}", flush=True)
+        rows.append({"memories": done, "equal": patch_hash(path) == wanted})
+        print(f"kill {number + 1}: {done} memories were there, equal: {rows[-1]['equal']}", flush=True)
     return rows
+
+
+def stored(run: Path) -> int:
+    return len(list((run / "bank").glob("*.safetensors")))
 
 
 def summary(rows: list[dict[str, Any]], concepts: int) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from overpaint.cli.console import err, say
-from overpaint.cli.options import Device, Guidance, Out, Seed, Steps
+from overpaint.cli.options import Device, Guidance, Out, Ray, Seed, Steps
 from overpaint.errors import OverpaintError
 
 __all__ = ["generate", "seeds_of"]
@@ -34,6 +34,7 @@ def generate(
     steps: Steps = 20,
     guidance: Guidance = None,
     device: Device = None,
+    ray: Ray = None,
 ) -> None:
     """Draw prompts and save the pictures as one grid."""
     columns = seeds_of(seeds) if seeds is not None else [seed]
@@ -56,7 +57,12 @@ def generate(
     drawn = {}
     for kind in kinds:
         with applied(backbone.pipe, patches if kind else [], scale):
-            drawn[kind] = backbone.images(asked, wanted, steps, guidance, progress=progress)
+            if ray is None:
+                drawn[kind] = backbone.images(asked, wanted, steps, guidance, progress=progress)
+            else:
+                from overpaint.scale import images_on_ray
+
+                drawn[kind] = images_on_ray(backbone, asked, wanted, steps, guidance, address=ray, progress=progress)
     rows, names = [], []
     for number, prompt in enumerate(prompts):
         for kind in kinds:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 __all__ = [
-    *("Device", "Force", "Guidance", "Model", "Out", "RunOptions", "Seed", "Steps", "WorkOptions"),
+    *("Device", "Force", "Guidance", "Model", "Out", "Ray", "RunOptions", "Seed", "Steps", "WorkOptions"),
     *("takes", "takes_run_options"),
 ]
 
@@ -24,6 +24,9 @@ Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="What all randomn
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Sampling steps of a picture.")]
 Guidance = Annotated[
     float | None, typer.Option("--guidance", min=0.0, help="Guidance scale; the model's own by default.")
+]
+Ray = Annotated[
+    str | None, typer.Option("--ray", metavar="ADDRESS", help="Work on this Ray cluster; local: one on this machine.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Put aside what is there already.")]
 
@@ -48,6 +51,7 @@ class WorkOptions:
     reuse: Annotated[
         list[Path] | None, typer.Option("--reuse", help="A run or bank whose memories may serve; repeat for more.")
     ] = None
+    ray: Ray = None
     force: Force = False
 
 

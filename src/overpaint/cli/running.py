@@ -42,7 +42,7 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     provenance = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
     progress = RichProgress(err())
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
-        patch = _patch(work, backbone, plan, captions, progress, bank)
+        patch = _patch(work, backbone, plan, captions, progress, bank, options.ray)
         wanted = _wanted(options.evaluate, backbone)
         if wanted:
             _look(work, backbone, patch, plan, progress)
@@ -75,6 +75,7 @@ def _patch(
     captions: list[str] | None,
     progress: Progress,
     bank: Path | None,
+    ray: str | None,
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
     from overpaint.cli.models import share_counter
@@ -92,6 +93,10 @@ def _patch(
     cache = cache_folder()
     memories = work.bank if bank is None else MemoryBank(bank / BANK)
     store = memories if cache is None else SharingStore(memories, MemoryBank(cache))
+    if ray is not None:
+        from overpaint.scale import learn_on_ray
+
+        learn_on_ray(backbone, plan, store=store, address=ray, progress=progress)
     counter = share_counter(backbone, plan, progress)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
     _log.info("fitted in %.1f s", time.monotonic() - start)

@@ -29,7 +29,7 @@ from overpaint.progress import Progress
 from overpaint.provenance import Provenance
 from overpaint.trace import causal_trace, choose_blocks
 
-__all__ = ["fit", "moments_of", "preserved"]
+__all__ = ["concepts_of", "fit", "moments_of", "preserved"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def fit(
     tasks = tasks_of(text, plan, config)
     blocks = _blocks(text, plan, config)
     texts = captions_for(backbone, config.captions, captions)
-    concepts = list(dict.fromkeys(c for task in tasks for c in task.concepts))
+    concepts = _concepts(tasks)
     memories = dict(zip(concepts, learn(backbone, concepts, config, blocks[-1], store, progress), strict=True))
     tasks, diverged = _sound(plan, tasks, memories)
     prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks])
@@ -80,6 +80,11 @@ def fit(
     if diverged:
         provenance["diverged"] = diverged
     return Patch.made_on(backbone.pipe, deltas, provenance)
+
+
+def concepts_of(backbone: StableDiffusion, plan: Plan, config: EmcidConfig) -> tuple[list[Concept], int]:
+    """The values that a plan needs and the block after which they act. PlanError as `fit`."""
+    return _concepts(tasks_of(backbone.text, plan, config)), _blocks(backbone.text, plan, config)[-1]
 
 
 def moments_of(
@@ -164,6 +169,10 @@ def _sound(plan: Plan, tasks: Sequence[Task], memories: dict[Concept, Memory]) -
             " rate or fewer steps, or check the model"
         )
     return sound, diverged
+
+
+def _concepts(tasks: Sequence[Task]) -> list[Concept]:
+    return list(dict.fromkeys(concept for task in tasks for concept in task.concepts))
 
 
 def _value(task: Task, memories: dict[Concept, Memory]) -> Tensor:
