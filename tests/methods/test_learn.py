@@ -151,7 +151,18 @@ CHANGED: dict[str, Any] = {
     **{"image_source": "destination", "images_per_prompt": 2, "image_steps": 3, "image_guidance": 1.0},
     **{"round_trip": True, "v0": "first"},
 }
-STAGE_TWO = {"residual", "lambda_", "alpha", "captions", "padding", "protect", "preserve", "factors", "batch"}
+STAGE_TWO = {
+    "residual",
+    "lambda_",
+    "alpha",
+    "captions",
+    "balance",
+    "padding",
+    "protect",
+    "preserve",
+    "factors",
+    "batch",
+}
 IN_CONCEPTS = {"blocks", "values", "erase"}
 
 
@@ -176,7 +187,16 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
         key(config.model_copy(update={"values": "copy"})),
     ]
     assert len({key(), *others}) == len(others) + 1
-    same = {"residual": "mlp", "lambda_": 5.0, "alpha": 0.7, "captions": 7, "padding": 0.0, "protect": 0.0, "batch": 5}
+    same = {
+        "residual": "mlp",
+        "lambda_": 5.0,
+        "alpha": 0.7,
+        "captions": 7,
+        "balance": 0.1,
+        "padding": 0.0,
+        "protect": 0.0,
+        "batch": 5,
+    }
     assert {key(config.model_copy(update={name: value})) for name, value in same.items()} == {key()}
 
 
