@@ -92,8 +92,8 @@ class Crew:
         working: dict[Any, tuple[Any, int | None]] = {}
         while waiting or working:
             while waiting and idle:
-                worker, number = idle.pop(), waiting.pop(0)
-                working[getattr(worker, task).remote(*calls[number].words)] = (worker, number)
+                free, first = idle.pop(), waiting.pop(0)
+                working[getattr(free, task).remote(*calls[first].words)] = (free, first)
             # With somebody at work there is all the time in the world: a batch may take hours.
             done, _ = ray.wait([*working, *self._starting], timeout=None if working else self._patience)
             if not done:
