@@ -18,7 +18,7 @@ def keys_of(text: TextEncoder, caption: str, block: int) -> tuple[Tensor, Tensor
     text.encode([caption])
     handle.remove()
     end = int(text.end_positions(text.tokenize([caption]))[0])
-    return seen[-1][: end + 1], seen[-1][end + 1 :]  # a tower's first use runs it once more, to learn its call
+    return seen[0][: end + 1], seen[0][end + 1 :]
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 64])
