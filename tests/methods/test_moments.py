@@ -66,23 +66,3 @@ def test_packing_loses_nothing(padding: bool) -> None:
 def test_no_captions_are_refused() -> None:
     with pytest.raises(ValueError, match="caption"):
         key_moments(tiny_text(), [], [0])
-
-
-def test_balance_makes_a_token_count_less_the_more_often_it_occurs() -> None:
-    text, power = tiny_text(), 0.5
-    rows = [(caption, keys_of(text, caption, 1)) for caption in CAPTIONS]
-    ids = [text.tokenize([caption])[0, : len(own)] for caption, (own, _) in rows]
-    count = torch.bincount(torch.cat(ids)).double()
-    weight = count[torch.cat(ids)] ** -power
-    scale = len(weight) / weight.sum()
-    own = torch.cat([own for _, (own, _) in rows]).double()
-    behind = torch.cat([behind for _, (_, behind) in rows]).double()
-    moments = key_moments(text, CAPTIONS * EVERY, [1], balance=power)[1]
-    more = EVERY  # the same captions so often: weights keep their mean of 1
-    torch.testing.assert_close(
-        moments.caption.total, more * scale * own.mT @ (weight[:, None] * own), rtol=1e-4, atol=1e-5
-    )
-    assert moments.caption.count == pytest.approx(EVERY * len(own))
-    torch.testing.assert_close(
-        moments.padding.total, more * scale * len(behind) ** -power * behind.mT @ behind, rtol=1e-4, atol=1e-5
-    )

@@ -35,20 +35,18 @@ class SecondMoment:
         return cls(torch.zeros(width, width, dtype=torch.float64, device=where), 0.0)
 
     @classmethod
-    def of(cls, keys: Tensor, weights: Tensor | None = None) -> SecondMoment:
-        """Of keys (n, in), of any float type, each counted ``weights`` (n,) times, once if not given.
+    def of(cls, keys: Tensor) -> SecondMoment:
+        """Of keys (n, in), of any float type.
 
         Products of some two thousand keys are summed in float32 at least, these sums in float64: twice as fast as
         float64 throughout, and the error (some 1e-7 of the mean of the diagonal) stays below any regularisation.
         """
         k = keys.detach()
         k = k if k.dtype in (torch.float32, torch.float64) else k.float()
-        if weights is not None:
-            k = k * weights.to(k).sqrt()[:, None]
         moment = cls.empty(k.shape[1], k.device)
         for part in k.split(CHUNK):
             moment.total.add_((part.mT @ part).to(moment.total.device))
-        return cls(moment.total, float(len(k) if weights is None else weights.sum()))
+        return cls(moment.total, float(len(k)))
 
     def __add__(self, other: SecondMoment) -> SecondMoment:
         """Of the keys of both; associative and commutative up to rounding."""

@@ -48,8 +48,6 @@ class EmcidConfig(BaseModel):
 
     What must stay:
         captions: how many of the bundled captions the second moments are taken of.
-        balance: how much less a frequent token counts there than a rare one (0: not at all, as published; see
-            `overpaint.methods.emcid.moments`).
         padding: how much a padding token counts there against a caption's (0: leave it out).
         protect: weight of each token of the empty prompt (what guidance subtracts), preserve: of each token of the
             plan's preserve list; an edit counts 1.
@@ -87,7 +85,6 @@ class EmcidConfig(BaseModel):
     round_trip: bool = False
 
     captions: int = Field(3000, ge=1)
-    balance: float = Field(0.5, ge=0, le=1)
     padding: float = Field(1.0, ge=0)
     protect: float = Field(1.0, ge=0)
     preserve: float = Field(1.0, ge=0)
@@ -126,7 +123,6 @@ AS_RELEASED: Mapping[str, Any] = MappingProxyType(
         "image_steps": 50,
         "image_guidance": 7.5,
         "round_trip": True,
-        "balance": 0.0,
         "padding": 0.0,
         "protect": 0.0,
         "preserve": 0.0,

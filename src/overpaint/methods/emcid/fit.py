@@ -60,7 +60,7 @@ def fit(
     tasks, diverged = _sound(plan, tasks, memories)
     prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks])
     values = torch.stack([_value(task, memories) for task in tasks]).to(text.device)
-    moments = moments_of(backbone, texts, blocks, config.padding > 0, store, progress, config.balance)
+    moments = moments_of(backbone, texts, blocks, config.padding > 0, store, progress)
     kept = preserved(text, plan, config)
     with progress.task("Stage II", total=len(blocks), unit="block") as advance:
         changes = stage_two(
@@ -94,7 +94,6 @@ def moments_of(
     padding: bool,
     store: MemoryStore,
     progress: Progress,
-    balance: float = 0.0,
 ) -> Callable[[int], KeyMoments]:
     """Second moments by block, from the store or gathered now, in one pass for all that are missing.
 
@@ -107,13 +106,12 @@ def moments_of(
         "tokenizer": tokenizer_fingerprint(text.tokenizer),
         "captions": digest(list(captions)),
         "padding": padding,
-        "balance": balance,
     }
     keys = {block: digest({**content, "moments of block": block}) for block in blocks}
     missing = [block for block in blocks if store.get(keys[block]) is None]
     if missing:
         with progress.task("second moments", total=len(captions), unit="caption") as advance:
-            gathered = key_moments(text, captions, missing, padding, advance=advance, balance=balance)
+            gathered = key_moments(text, captions, missing, padding, advance=advance)
         for block, moments in gathered.items():
             meta = {"what": f"second moment of the keys of block {block}", "captions": str(len(captions))}
             store.put(keys[block], pack(moments), meta)

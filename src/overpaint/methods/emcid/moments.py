@@ -3,9 +3,6 @@
 The published statistic takes the tokens of a caption, begin and end included. The denoiser reads the padding too,
 unmasked, so ours counts it as well. Both are gathered apart, in one pass for all blocks. Padding tokens are many and
 nearly alike: those of every fourth caption are taken, and count four times.
-
-In running text "a" and "of" make up most of the mean, the names of concepts next to nothing, though these are what
-edits must not disturb. `balance` counts a token less the more often it occurs.
 """
 
 from __future__ import annotations
@@ -45,12 +42,8 @@ def key_moments(
     padding: bool = True,
     chunk: int = 256,
     advance: Callable[..., None] | None = None,
-    balance: float = 0.0,
 ) -> dict[int, KeyMoments]:
     """Second moments of the keys of ``blocks`` over captions, in one pass through the encoder.
-
-    A token that occurs c times in the captions is weighted by ``c ** -balance`` (0: as published; 1: all kinds of
-    tokens count the same), times what makes the mean weight 1. Padding is one kind of token.
 
     Where no padding is wanted prompts are cut to their longest neighbour, which is much faster in a window of 77 and
     gives the same sums: attention is causal, no caption token reads padding.
@@ -60,37 +53,26 @@ def key_moments(
     blocks = sorted(blocks)
     empty = SecondMoment.empty(text.key_width, text.device)
     caption, behind = {b: empty for b in blocks}, {b: empty for b in blocks}
-    every = text.tokenize(captions)
-    of_ids, of_padding = _weights(every, text.end_positions(every), balance)
     order = sorted(range(len(captions)), key=lambda i: (len(captions[i]), captions[i]))
     padded, cut = (order[::EVERY], [i for k, i in enumerate(order) if k % EVERY]) if padding else ([], order)
     parts = [(True, padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
     parts += [(False, cut[i : i + chunk]) for i in range(0, len(cut), chunk)]
     for whole, rows in parts:
-        ids = every[rows]
+        ids = text.tokenize([captions[i] for i in rows])
         ends = text.end_positions(ids).to(ids.device)
         length = ids.shape[1] if whole else int(ends.max()) + 1
         inside = torch.arange(length, device=ids.device) <= ends[:, None]
         states = text.run(text.embed(ids[:, :length]), 0, blocks[0])
         for i, block in enumerate(blocks):
             states, keys, _ = text.block_with_mlp(states, block)
-            caption[block] += SecondMoment.of(keys[inside], of_ids[ids[:, :length][inside]])
+            caption[block] += SecondMoment.of(keys[inside])
             if whole:
-                behind[block] += SecondMoment.of(keys[~inside]) * (of_padding * len(order) / len(padded))
+                behind[block] += SecondMoment.of(keys[~inside]) * len(order) * (1 / len(padded))
             if block != blocks[-1]:
                 states = text.run(states, block + 1, blocks[i + 1])
         if advance is not None:
             advance(len(ids))
     return {b: KeyMoments(caption[b], behind[b]) for b in blocks}
-
-
-def _weights(ids: Tensor, ends: Tensor, balance: float) -> tuple[Tensor, float]:
-    """Weights of token ids (highest id + 1,), float64, and of padding, for captions (n, window) that end at (n,)."""
-    inside = torch.arange(ids.shape[1], device=ids.device) <= ends.to(ids.device)[:, None]
-    counts = torch.bincount(ids[inside]).double()
-    weights = torch.where(counts > 0, counts.clamp(min=1) ** -balance, 0.0)
-    scale = float(counts.sum() / (counts * weights).sum())
-    return weights * scale, float((~inside).sum().clamp(min=1)) ** -balance * scale
 
 
 def pack(moments: KeyMoments) -> dict[str, Tensor]:
