@@ -99,12 +99,12 @@ class Judge:
         prompts = [
             p for e in self.erasures for phrase in e.phrases for c in (False, True) for p in e.prompts(phrase, c)
         ]
-        self.way = WayLeft(backbone, Texts(backbone.text, prompts), self.erasures, config)
-        states, empty = backbone.text.encode(list(holdouts)), backbone.text.encode([""])
+        self.way = WayLeft(backbone, Texts(backbone, prompts), self.erasures, config)
+        states, empty = backbone.encode(list(holdouts)), backbone.encode([""])
         seeds = [derive(plan.seed, "hold-out", name) for name in holdouts]
         found = record(backbone, states, empty, seeds, config.image_steps, config.guidance)
         self.x, self.t = found.x.flatten(0, 1), found.t.repeat(len(holdouts))
-        self.states = states.repeat_interleave(len(found.t), dim=0)
+        self.states = states[torch.arange(len(states)).repeat_interleave(len(found.t))]
         self.held, empty_held = found.prompted.flatten(0, 1), found.empty.flatten(0, 1)
         self.difference = float((self.held - empty_held).square().mean())
         edit = plan.edits[0]

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from safetensors.torch import save_file
 
 from overpaint.backbone import loading
-from overpaint.backbone.loading import backbone_of, load
+from overpaint.backbone.loading import backbone_of, family_of, load
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError
-from tests.models import tiny_sd
+from tests.models import tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
     (tmp_path / "broken.safetensors").write_bytes(b"broken")
     other = tmp_path / "other"
     other.mkdir()
-    (other / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+    (other / "model_index.json").write_text(json.dumps({"_class_name": "KandinskyPipeline"}))
     half = tmp_path / "half"
     half.mkdir()
     (half / "model_index.json").write_text((folder / "model_index.json").read_text())
@@ -64,7 +67,7 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
         str(tmp_path / "model.ckpt"): "only .safetensors",
         str(tmp_path / "missing.safetensors"): "no such file",
         str(tmp_path / "broken.safetensors"): "cannot be loaded",
-        str(other): "is a FluxPipeline",
+        str(other): "is a KandinskyPipeline",
         str(half): "cannot be loaded",
     }
     for model, expected in cases.items():
@@ -72,3 +75,70 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
             load(model, device="cpu")
         assert "\n" not in str(caught.value)
         assert model in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [tiny_sdxl, tiny_sd3, tiny_flux])
+def test_every_kind_is_loaded_in_one_type_and_told_without_its_weights(make: Any, tmp_path: Path) -> None:
+    pipe = make().to(torch.float16)
+    pipe.save_pretrained(tmp_path)
+    again = load(tmp_path, device="cpu", dtype=torch.bfloat16)
+    model = backbone_of(again)
+    assert {model.dtype, model.vae.dtype, *(text.dtype for text in model.text_encoders)} == {torch.bfloat16}
+    assert family_of(str(tmp_path)) == model.family
+    for file in tmp_path.rglob("*.safetensors"):
+        file.unlink()
+    assert family_of(str(tmp_path)) == model.family
+
+
+def test_the_family_of_a_folder_and_of_a_single_file(folder: Path, tmp_path: Path) -> None:
+    assert family_of("emoji") == family_of(str(folder)) == "emoji"
+    assert family_of("sdxl") == "sdxl"
+    keys = {
+        "sd1": ("cond_stage_model.transformer.text_model.embeddings.token_embedding.weight", 768),
+        "sd2": ("cond_stage_model.model.token_embedding.weight", 1024),
+        "sdxl": ("conditioner.embedders.1.model.token_embedding.weight", 1280),
+        "sd3": ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", 8),
+        "flux": ("double_blocks.0.img_attn.qkv.weight", 8),
+    }
+    for family, (key, width) in keys.items():
+        path = tmp_path / f"{family}.safetensors"
+        save_file({key: torch.zeros(2, width)}, path)
+        assert family_of(str(path)) == family
+    save_file({"lora_unet_x": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
+    with pytest.raises(BackboneError, match="no whole checkpoint"):
+        family_of(str(tmp_path / "other.safetensors"))
+    (tmp_path / "broken.safetensors").write_bytes(b"broken")
+    with pytest.raises(BackboneError, match=r"broken.safetensors: is no safetensors file"):
+        family_of(str(tmp_path / "broken.safetensors"))
+    with pytest.raises(BackboneError, match="no such file"):
+        family_of(str(tmp_path / "missing.safetensors"))
+
+
+def test_an_offloaded_pipeline_stays_where_it_is() -> None:
+    """Offloading puts a hook on each part; here it brings parts to the processor, as there is nothing else."""
+    pipe = tiny_sd()
+    add_hook_to_module(pipe.unet, AlignDevicesHook(execution_device="cpu"))
+    assert load(pipe) is pipe
+    with pytest.raises(BackboneError, match="leave device out"):
+        load(pipe, device="cpu")
+    assert backbone_of(pipe).sample(["a hen"], [0], steps=1).shape == (1, 4, 8, 8)
+
+
+def test_a_single_file_takes_its_configuration_from_the_folder_beside_it_and_nothing_from_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, asked = tiny_sdxl(), {}
+
+    def from_single_file(path: str, **options: Any) -> Any:
+        asked.update(options, path=path)
+        return pipe
+
+    monkeypatch.setattr("diffusers.StableDiffusionXLPipeline.from_single_file", from_single_file)
+    path = tmp_path / "model.safetensors"
+    save_file({"conditioner.embedders.1.model.token_embedding.weight": torch.zeros(2, 2)}, path)
+    assert load(path, device="cpu") is pipe
+    assert asked == {"path": str(path)}
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionXLPipeline"}))
+    load(path, device="cpu")
+    assert asked == {"path": str(path), "config": str(tmp_path / "model"), "local_files_only": True}

@@ -69,21 +69,21 @@ def test_negative_prompt(plain: StableDiffusion) -> None:
     assert not torch.allclose(ours, plain.sample(PROMPTS, SEEDS, steps=6, guidance=5.0), atol=1e-2)
 
 
-def test_states_instead_of_prompts(plain: StableDiffusion) -> None:
+def test_conditions_instead_of_prompts(plain: StableDiffusion) -> None:
     """Encoding prompts in another batch rounds differently; that is all."""
-    states = plain.text.encode(PROMPTS)
-    assert torch.allclose(plain.sample(states, SEEDS, steps=3), plain.sample(PROMPTS, SEEDS, steps=3), atol=1e-3)
+    conditions = plain.encode(PROMPTS)
+    assert torch.allclose(plain.sample(conditions, SEEDS, steps=3), plain.sample(PROMPTS, SEEDS, steps=3), atol=1e-3)
 
 
 def test_each_distinct_prompt_is_encoded_once(plain: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    encode = plain.text.encode
+    tokenize = plain.text.tokenize
 
     def counting(prompts: list[str]) -> torch.Tensor:
         seen.extend(prompts)
-        return encode(prompts)
+        return tokenize(prompts)
 
-    monkeypatch.setattr(plain.text, "encode", counting)
+    monkeypatch.setattr(plain.text, "tokenize", counting)
     plain.sample(["a hen"] * 5 + ["a dog"], range(6), steps=1)
     assert sorted(seen) == ["", "a dog", "a hen"]
 

@@ -119,7 +119,8 @@ def test_encoder_with_projection() -> None:
     ids = text.tokenize(PROMPTS)
     final = text.encode(PROMPTS)
     assert torch.equal(final, model(ids).last_hidden_state)
-    assert torch.equal(model.text_projection(text.pooled(final, ids)), model(ids).text_embeds)
+    assert torch.equal(text.embedding(final, ids), model(ids).text_embeds)
+    assert torch.equal(text.embeddings(PROMPTS), model(ids).text_embeds)
     assert text.fc2_name(1) == "text_encoder_2.text_model.encoder.layers.1.mlp.fc2.weight"
 
 

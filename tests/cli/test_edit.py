@@ -185,3 +185,14 @@ def test_mistakes_are_one_line_and_leave_nothing_behind(
 def test_methods_lists_them_all(run: Run) -> None:
     output = run("methods").stdout
     assert all(name in output for name in METHODS)
+
+
+def test_a_dry_run_counts_checks_and_leaves_nothing(run: Run, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "never"
+    shown = run("erase", "pizza", "--method", "esd-x", "--model", model, "--out", out, "--dry-run").output
+    words = " ".join(shown.split())
+    for label in ("weights that change", "pictures to draw", "evaluations of the denoiser", "hours", "memory", "disk"):
+        assert label in words
+    assert not out.exists()
+    wrong = run("erase", "pizza", "--set", "stepz=3", "--model", model, "--out", out, "--dry-run", code=2).output
+    assert "did you mean 'steps'" in wrong

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from overpaint.methods import METHODS
 from tests.cli.conftest import Run
 
@@ -20,3 +22,15 @@ def test_one_method_tells_its_settings(run: Run) -> None:
     assert "threshold" in shown
     assert "moderate" in shown
     assert "there are" in run("methods", "sdl", code=2).output
+
+
+def test_what_works_on_a_model_and_what_stands_in_the_way(run: Run, model: Path) -> None:
+    words = " ".join(run("methods", "--model", "flux").output.replace("│", " ").split())
+    assert "methods on FLUX.1" in words
+    assert "speed no text and picture tokens" in words
+    assert "uce yes" in words
+    every = run("methods", "--model", model).output
+    assert "the bundled emoji model" in every
+    assert " no " not in every
+    assert "refact" in run("methods", "refact", "--model", "sdxl").output
+    assert "no such folder or file" in run("methods", "--model", "nothing", code=2).output

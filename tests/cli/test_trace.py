@@ -19,3 +19,9 @@ def test_the_same_seed_traces_the_same_pairs(run: Run, model: Path, tmp_path: Pa
     words = ("trace", "--model", model, "--pairs", 3, "--out", tmp_path / "trace.png")
     assert run(*words).stdout == run(*words).stdout
     assert run(*words).stdout != run(*words, "--seed", 1).stdout
+
+
+def test_an_encoder_is_traced_by_name(run: Run, model: Path, tmp_path: Path) -> None:
+    words = ("trace", "--model", model, "--pairs", 2, "--out", tmp_path / "trace.png", "--encoder")
+    assert "2 pairs" in run(*words, "text_encoder").stdout
+    assert "there is text_encoder" in run(*words, "text_encoder_2", code=2).output

@@ -110,7 +110,7 @@ def test_every_drawing_begins_anew_and_does_not_depend_on_its_batch() -> None:
 def test_what_is_no_guided_prediction_passes_untouched() -> None:
     backbone = StableDiffusion(tiny_sd())
     x, t = torch.randn(4, *backbone.latent_shape), torch.tensor([500, 500, 20, 20])
-    states = backbone.text.encode(["a cat"] * 4)
+    states = backbone.encode(["a cat"] * 4)
     with torch.no_grad():
         expected = backbone.predict(x, t, states)
         plain = backbone.sample(PROMPTS, [1, 2], steps=3, guidance=1.0)

@@ -17,7 +17,8 @@ class Shape:
 
     def __init__(self, family: str, depth: int) -> None:
         self.family = family
-        self.text = type("Text", (), {"blocks": [None] * depth})()
+        self.text = type("Text", (), {"name": "text_encoder", "blocks": [None] * depth, "depth": depth})()
+        self.text_encoders = [self.text]
 
 
 def plan(method: str = "emcid", **settings: Any) -> Plan:
@@ -104,8 +105,12 @@ def test_unknown_methods_get_a_suggestion() -> None:
 
 
 def test_families_that_a_method_does_not_know_are_refused() -> None:
-    with pytest.raises(PlanError, match="does not work on models of family 'flux'"):
-        configure(plan(), Shape("flux", 12))  # type: ignore[arg-type]
+    """With what stands in the way and what works there."""
+    with pytest.raises(PlanError, match="speed does not work on models of family 'flux': text and picture") as caught:
+        configure(plan("speed"), Shape("flux", 12))  # type: ignore[arg-type]
+    assert str(caught.value).endswith("; take " + ", ".join(n for n, m in METHODS.items() if "flux" in m.families))
+    with pytest.raises(PlanError, match="no settings are known for models of family 'unheard of'; it works on emoji"):
+        configure(plan(), Shape("unheard of", 12))  # type: ignore[arg-type]
 
 
 def test_what_a_method_has_no_way_to_do_is_refused_once_with_the_place_and_a_remedy() -> None:

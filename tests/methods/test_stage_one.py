@@ -20,6 +20,7 @@ from tests.methods.tiny import TEMPLATES, tiny_backbone, tiny_text
 PAIRS = [("dog", "cat"), ("pizza", "kitchen"), ("hens", "dogs")]
 CONCEPTS = [Concept(a, b, TEMPLATES, seed=i) for i, (a, b) in enumerate(PAIRS)]
 BLOCK = 1
+AFTER = {"text_encoder": BLOCK}
 
 
 def config(**settings: object) -> EmcidConfig:
@@ -35,8 +36,8 @@ def test_without_delta_the_student_is_the_encoder() -> None:
     context = Context(text, CONCEPTS, BLOCK, "window", "mean")
     prompts = [t.replace("{}", c.source) for c in CONCEPTS for t in TEMPLATES]
     nothing = torch.zeros_like(context.v0)
-    torch.testing.assert_close(context.student(nothing), text.encode(prompts), rtol=0, atol=0)
-    torch.testing.assert_close(context.source, text.encode(prompts), rtol=0, atol=0)
+    torch.testing.assert_close(context.student(nothing).states, text.encode(prompts), rtol=0, atol=0)
+    torch.testing.assert_close(context.source.states, text.encode(prompts), rtol=0, atol=0)
 
 
 def test_short_conditioning_is_the_model_with_its_own_padding_mask() -> None:
@@ -49,7 +50,7 @@ def test_short_conditioning_is_the_model_with_its_own_padding_mask() -> None:
         with torch.no_grad():
             expected = text.model(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state
         assert expected.shape[1] == lengths(text, concept)[0]
-        torch.testing.assert_close(context.student(torch.zeros_like(context.v0)), expected)
+        torch.testing.assert_close(context.student(torch.zeros_like(context.v0)).states, expected)
 
 
 def test_delta_is_added_at_the_last_token_after_the_block() -> None:
@@ -60,7 +61,7 @@ def test_delta_is_added_at_the_last_token_after_the_block() -> None:
     states = text.run(text.embed(text.tokenize([subject.prompt])), 0, BLOCK + 1)
     states[0, subject.last] += delta[0]
     expected = text.finish(text.run(states, BLOCK + 1, len(text.blocks)))
-    torch.testing.assert_close(context.student(delta)[1], expected[0])
+    torch.testing.assert_close(context.student(delta).states[1], expected[0])
 
 
 def test_gradient_of_the_text_loss_by_finite_differences() -> None:
@@ -109,9 +110,9 @@ def test_origin_is_the_mean_or_the_first_prompts_state() -> None:
 )
 def test_a_batch_equals_one_by_one(settings: dict[str, object]) -> None:
     backbone = tiny_backbone()
-    together = stage_one(backbone, CONCEPTS, config(**settings), BLOCK)
+    together = stage_one(backbone, CONCEPTS, config(**settings), AFTER)
     for concept, memory in zip(CONCEPTS, together, strict=True):
-        (alone,) = stage_one(backbone, [concept], config(**settings), BLOCK)
+        (alone,) = stage_one(backbone, [concept], config(**settings), AFTER)
         torch.testing.assert_close(memory.delta, alone.delta, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(memory.loss, alone.loss, rtol=1e-4, atol=1e-6, equal_nan=True)
 
@@ -119,7 +120,7 @@ def test_a_batch_equals_one_by_one(settings: dict[str, object]) -> None:
 def test_half_precision_learns_nearly_the_same() -> None:
     backbone = tiny_backbone()
     full, half = (
-        stage_one(backbone, CONCEPTS, config(precision=name, warm_start=False), BLOCK)
+        stage_one(backbone, CONCEPTS, config(precision=name, warm_start=False), AFTER)
         for name in ("float32", "bfloat16")
     )
     for a, b in zip(full, half, strict=True):
@@ -133,23 +134,23 @@ def test_short_conditioning_learns_too_and_equals_one_by_one() -> None:
     alike = [Concept("dog", "cat", TEMPLATES, 0), Concept("cat", "dog", TEMPLATES, 1)]
     assert len({lengths(backbone.text, c) for c in alike}) == 1
     short = config(conditioning="short", warm_start=False, residual="mlp", v0="first")
-    together = stage_one(backbone, alike, short, BLOCK)
+    together = stage_one(backbone, alike, short, AFTER)
     for concept, memory in zip(alike, together, strict=True):
         torch.testing.assert_close(
-            memory.delta, stage_one(backbone, [concept], short, BLOCK)[0].delta, atol=1e-5, rtol=0
+            memory.delta, stage_one(backbone, [concept], short, AFTER)[0].delta, atol=1e-5, rtol=0
         )
 
 
 def test_losses_fall() -> None:
     backbone = tiny_backbone()
     few, many = (
-        stage_one(backbone, CONCEPTS, config(values="pooled", steps=n, warm_start=False, clamp=50.0), BLOCK)
+        stage_one(backbone, CONCEPTS, config(values="pooled", steps=n, warm_start=False, clamp=50.0), AFTER)
         for n in (1, 60)
     )
     for a, b in zip(few, many, strict=True):
         assert b.loss[1] < 0.95 * a.loss[1]
     few, many = (
-        stage_one(backbone, CONCEPTS, config(steps=n, draws=1, warm_start=False, text_weight=0.0), BLOCK)
+        stage_one(backbone, CONCEPTS, config(steps=n, draws=1, warm_start=False, text_weight=0.0), AFTER)
         for n in (1, 20)
     )
     for a, b in zip(few, many, strict=True):
@@ -178,14 +179,14 @@ def test_rows_are_clamped_one_by_one() -> None:
 
 
 def test_learned_values_obey_the_clamp() -> None:
-    for memory in stage_one(tiny_backbone(), CONCEPTS, config(values="pooled", steps=30, rate=0.5, clamp=0.1), BLOCK):
+    for memory in stage_one(tiny_backbone(), CONCEPTS, config(values="pooled", steps=30, rate=0.5, clamp=0.1), AFTER):
         assert memory.delta.norm() <= 0.1 * memory.v0.norm() * (1 + 1e-5)
 
 
 def test_the_copied_value_is_the_destinations_state() -> None:
     backbone = tiny_backbone()
     text = backbone.text
-    (memory,) = stage_one(backbone, CONCEPTS[:1], config(values="copy"), BLOCK)
+    (memory,) = stage_one(backbone, CONCEPTS[:1], config(values="copy"), AFTER)
     states = []
     for template in TEMPLATES:
         subject = text.locate(template, "cat")
@@ -201,7 +202,7 @@ def test_erasing_without_anchor_leads_away_from_the_source() -> None:
     """Negative guidance: the student's prediction nears e_empty - mu (e_source - e_empty)."""
     backbone = tiny_backbone()
     away = [Concept(c.source, None, TEMPLATES, c.seed, "esd") for c in CONCEPTS]
-    few, many = (stage_one(backbone, away, config(steps=n, draws=1, mu=2.0), BLOCK) for n in (1, 20))
+    few, many = (stage_one(backbone, away, config(steps=n, draws=1, mu=2.0), AFTER) for n in (1, 20))
     for a, b in zip(few, many, strict=True):
         assert b.loss[0] < a.loss[0]
         assert a.loss[1].isnan()  # no destination, no text loss
@@ -214,7 +215,7 @@ def test_given_pictures_are_learned_from_their_noise(tmp_path: Path) -> None:
         Image.new("RGB", (24, 16), (shade, 128, 255 - shade)).save(paths[-1])
     backbone = tiny_backbone()
     pictured = [Concept("dog", None, TEMPLATES, 0, "images", tuple(paths))]
-    few, many = (stage_one(backbone, pictured, config(steps=n, draws=1), BLOCK)[0] for n in (1, 20))
+    few, many = (stage_one(backbone, pictured, config(steps=n, draws=1), AFTER)[0] for n in (1, 20))
     assert many.loss[0] < few.loss[0]
 
 
@@ -241,14 +242,14 @@ def test_the_pipeline_is_left_as_it_was() -> None:
     backbone = tiny_backbone()
     parts = (backbone.pipe.text_encoder, backbone.pipe.unet, backbone.pipe.vae)
     before = [copy.deepcopy(part.state_dict()) for part in parts]
-    stage_one(backbone, CONCEPTS, config(), BLOCK)
+    stage_one(backbone, CONCEPTS, config(), AFTER)
     for part, state in zip(parts, before, strict=True):
         assert all(torch.equal(state[name], value) for name, value in part.state_dict().items())
         assert all(p.requires_grad and p.grad is None for p in part.parameters())
 
 
 def test_memories_survive_as_tensors() -> None:
-    (memory,) = stage_one(tiny_backbone(), CONCEPTS[:1], config(values="copy"), BLOCK)
+    (memory,) = stage_one(tiny_backbone(), CONCEPTS[:1], config(values="copy"), AFTER)
     again = Memory.of(memory.tensors())
     assert torch.equal(again.value, memory.value)
     assert again.value.dtype == torch.float32

@@ -26,12 +26,12 @@ def test_a_worker_learns_what_one_process_learns(monkeypatch: pytest.MonkeyPatch
     plan = plan_of({"dog": "cat", "hens": "photo"}, "emcid")
     config = configure(plan, backbone)
     assert isinstance(config, EmcidConfig)
-    concepts, block = concepts_of(backbone, plan, config)
+    concepts, after = concepts_of(backbone, plan, config)
     worker = Worker(backbone.pipe, "cpu", torch.get_num_threads())
     worker.ready()
-    ((part, tensors),) = worker.learn(concepts, config, block)
+    ((part, tensors),) = worker.learn(concepts, config, after)
     assert part == [0, 1]
-    ours = learn(backbone, concepts, config, block, TransientStore(), Silent())
+    ours = learn(backbone, concepts, config, after, TransientStore(), Silent())
     assert all(torch.equal(Memory.of(one).value, memory.value) for one, memory in zip(tensors, ours, strict=True))
 
     def little(backbone: Any, concepts: Any, *rest: Any) -> Any:
@@ -40,7 +40,7 @@ def test_a_worker_learns_what_one_process_learns(monkeypatch: pytest.MonkeyPatch
         return ours[:1] if concepts[0].source == "dog" else ours[1:]
 
     monkeypatch.setattr("overpaint.scale.worker.stage_one", little)
-    assert [part for part, _ in worker.learn(concepts, config, block)] == [[0], [1]]
+    assert [part for part, _ in worker.learn(concepts, config, after)] == [[0], [1]]
 
 
 def test_without_ray_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.devices import best_device
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.families import FAMILIES
+from overpaint.backbone.kinds import Kind, kind_of, kind_of_class, kind_of_keys
+from overpaint.backbone.stable_diffusion import family_of_width
 from overpaint.errors import BackboneError
 
-__all__ = ["BUNDLED", "backbone_of", "load"]
+__all__ = ["BUNDLED", "backbone_of", "family_of", "load"]
 
 BUNDLED = "emoji"
 """The name of the model that ships with the package."""
@@ -24,7 +28,9 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
 
     Args:
         model: "emoji" (the bundled model), a Hugging Face hub id, a diffusers folder, a single ``.safetensors`` file,
-            or a pipeline, which is handed back as it is.
+            or a pipeline, which is handed back as it is. Configuration and tokenizers of a single file are taken from a
+            diffusers folder of the same name beside it (``model.safetensors``, ``model/``) if there is one, else from
+            the hub.
         device: where to put it; None is the GPU if there is one, and leaves a pipeline where it is.
         dtype: None is float32, in which editing is done, and leaves a pipeline as it is.
 
@@ -35,13 +41,8 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
     if not isinstance(model, str | Path):
         _move(model, device, dtype)
         return model
-    options: dict[str, Any] = {
-        "safety_checker": None,
-        "requires_safety_checker": False,
-        "use_safetensors": True,
-    }
     try:
-        pipe = _open(str(model), options)
+        pipe = _open(str(model))
     except BackboneError:
         raise
     except Exception as error:  # diffusers, transformers and the hub raise all kinds; the user mends them all alike
@@ -52,45 +53,132 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
     return pipe
 
 
-def backbone_of(pipe: Any) -> StableDiffusion:
+def backbone_of(pipe: Any) -> Backbone:
     """The adapter for a pipeline, chosen by its structure. BackboneError if none fits."""
-    return pipe if isinstance(pipe, StableDiffusion) else StableDiffusion(pipe)
+    if isinstance(pipe, Backbone):
+        return pipe
+    adapter: Backbone = kind_of(pipe).backbone(pipe)
+    return adapter
 
 
-def _open(model: str, options: dict[str, Any]) -> Any:
-    from diffusers import StableDiffusionPipeline
+def family_of(model: str) -> str:
+    """The family of a model, as `load` takes it, or of a family's own name; weights are not read.
 
+    Raises BackboneError if there is no such model, or no adapter for it.
+    """
+    if model in FAMILIES:
+        return model
+    path = Path(model).expanduser()
+    if _is_file(path):
+        return _family_of_file(path)
+    if path.is_dir():
+        kind = _kind_of_folder(path)
+    else:
+        _check_hub_id(model)
+        kind = _kind_of_hub(model)
+    family: str | None = getattr(kind.backbone, "family", None)
+    if family is not None:
+        return family
+    from transformers import AutoConfig
+
+    return family_of_width(int(AutoConfig.from_pretrained(model, subfolder="text_encoder").hidden_size))
+
+
+def _family_of_file(path: Path) -> str:
+    _check_file(path)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            keys = list(file.keys())
+            kind = kind_of_keys(keys)
+            # SD 1.x and 2.x name their token embeddings differently; both are (vocabulary, width)
+            tokens = [key for key in keys if key.startswith("cond_stage_model.") and "token_embedding" in key]
+            width = file.get_slice(tokens[0]).get_shape()[1] if tokens else 0
+    except BackboneError as error:
+        raise BackboneError(f"model {path}: {error}") from None
+    except SafetensorError as error:
+        raise BackboneError(f"model {path}: is no safetensors file ({error})") from None
+    return getattr(kind.backbone, "family", None) or family_of_width(width)
+
+
+def _open(model: str) -> Any:
     path = Path(model).expanduser()
     if model == BUNDLED:
         path = _bundled()
-    elif path.is_file() or path.suffix in (".safetensors", ".ckpt", ".bin", ".pt", ".pth"):
-        return _open_file(path, options)
+    elif _is_file(path):
+        return _open_file(path)
     elif not path.exists():
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-            raise BackboneError(f"model {model!r}: no such folder or file, nor a hub id such as owner/name")
-        return StableDiffusionPipeline.from_pretrained(model, **options)
-    _check_folder(path)
-    return StableDiffusionPipeline.from_pretrained(str(path), **options)
+        _check_hub_id(model)
+        return _open_hub(model)
+    kind = _kind_of_folder(path)
+    return _class(kind).from_pretrained(str(path), use_safetensors=True, **_without_checker(kind))
 
 
-def _open_file(path: Path, options: dict[str, Any]) -> Any:
-    from diffusers import StableDiffusionPipeline
+def _check_hub_id(model: str) -> None:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+        raise BackboneError(f"model {model!r}: no such folder or file, nor a hub id such as owner/name")
 
+
+def _kind_of_hub(model: str) -> Kind:
+    from diffusers import DiffusionPipeline
+
+    try:
+        return kind_of_class(str(DiffusionPipeline.load_config(model).get("_class_name")))
+    except BackboneError as error:
+        raise BackboneError(f"model {model}: {error}") from None
+
+
+def _open_hub(model: str) -> Any:
+    kind = _kind_of_hub(model)
+    return _class(kind).from_pretrained(model, use_safetensors=True, **_without_checker(kind))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is meant, be it there or not."""
+    return path.is_file() or path.suffix in (".safetensors", ".ckpt", ".bin", ".pt", ".pth")
+
+
+def _check_file(path: Path) -> None:
     if path.suffix != ".safetensors":
         raise BackboneError(f"model {path}: only .safetensors files are read (others can run code); convert it first")
     if not path.is_file():
         raise BackboneError(f"model {path}: no such file")
-    wanted = {key: value for key, value in options.items() if key != "use_safetensors"}
-    return StableDiffusionPipeline.from_single_file(str(path), **wanted)
 
 
-def _check_folder(path: Path) -> None:
+def _open_file(path: Path) -> Any:
+    _check_file(path)
+    with safe_open(str(path), framework="pt") as file:
+        keys = list(file.keys())
+    config = path.with_suffix("")
+    try:
+        kind = _kind_of_folder(config) if config.is_dir() else kind_of_keys(keys)
+    except BackboneError as error:
+        raise BackboneError(f"model {path}: {error}") from None
+    local: dict[str, Any] = {"config": str(config), "local_files_only": True} if config.is_dir() else {}
+    return _class(kind).from_single_file(str(path), **local, **_without_checker(kind))
+
+
+def _class(kind: Kind) -> Any:
+    import diffusers
+
+    found = getattr(diffusers, kind.pipeline, None)
+    if found is None:
+        raise BackboneError(f"{kind.title} needs a newer diffusers than {diffusers.__version__}; update it")
+    return found
+
+
+def _without_checker(kind: Kind) -> dict[str, Any]:
+    """No safety checker where there is one: it would blacken evidence."""
+    return {"safety_checker": None, "requires_safety_checker": False} if kind.has_checker else {}
+
+
+def _kind_of_folder(path: Path) -> Kind:
     index = path / "model_index.json"
     if not index.is_file():
         raise BackboneError(f"model {path}: has no model_index.json; give the folder of a whole diffusers pipeline")
-    kind = json.loads(index.read_text("utf-8")).get("_class_name")
-    if kind != "StableDiffusionPipeline":
-        raise BackboneError(f"model {path}: is a {kind}; Stable Diffusion 1.x and 2.x text-to-image are supported")
+    try:
+        return kind_of_class(str(json.loads(index.read_text("utf-8")).get("_class_name")))
+    except BackboneError as error:
+        raise BackboneError(f"model {path}: {error}") from None
 
 
 def _bundled() -> Path:
@@ -106,5 +194,9 @@ def _bundled() -> Path:
 
 
 def _move(pipe: Any, device: str | torch.device | None, dtype: torch.dtype | None) -> None:
+    """Put a pipeline somewhere. BackboneError if it is offloaded: where its parts are is then its own business."""
+    offloaded = any(hasattr(part, "_hf_hook") for part in pipe.components.values())
+    if device is not None and offloaded:
+        raise BackboneError("the pipeline brings its parts to the device itself (CPU offload); leave device out")
     if device is not None or dtype is not None:
         pipe.to(device=device, dtype=dtype)

@@ -16,7 +16,7 @@ from overpaint.errors import BackboneError
 
 __all__ = ["COMPONENTS", "canonical_prefix", "named_parameters", "resolve"]
 
-COMPONENTS = ("text_encoder", "text_encoder_2", "unet", "vae")
+COMPONENTS = ("text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "vae")
 """What a pipeline draws with; safety checkers and the like are nobody's to edit."""
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from overpaint.backbone.condition import Condition
+
 __all__ = ["default_batch", "fresh_scheduler", "generators", "initial_noise", "sample"]
 
 
@@ -28,11 +30,11 @@ def initial_noise(shape: tuple[int, ...], sources: Sequence[torch.Generator]) ->
     return torch.stack([torch.randn(shape, generator=source) for source in sources])
 
 
-def fresh_scheduler(scheduler: Any, steps: int, device: torch.device) -> Any:
+def fresh_scheduler(scheduler: Any, steps: int, device: torch.device, **settings: Any) -> Any:
     """A copy of the scheduler, its timesteps set; schedulers carry state from step to step, and forget it there."""
     # not from_config: it falls back to defaults for settings that the pipeline mended after construction
     fresh = copy.deepcopy(scheduler)
-    fresh.set_timesteps(steps, device=device)
+    fresh.set_timesteps(steps, device=device, **settings)
     return fresh
 
 
@@ -44,36 +46,36 @@ def default_batch(latent_shape: tuple[int, ...], device: torch.device) -> int:
 
 @torch.no_grad()
 def sample(
-    denoise: Callable[[Tensor, Tensor, Tensor], Tensor],
+    denoise: Callable[[Tensor, Tensor, Condition], Tensor],
     scheduler: Any,
-    states: Tensor,
-    empty: Tensor,
+    conditions: Condition,
+    empty: Condition,
     seeds: Sequence[int],
     latent_shape: tuple[int, ...],
-    steps: int,
     guidance: float,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
     """One batch of latents (n, *latent_shape).
 
-    ``denoise(x, t, states)`` is the network's raw output for inputs (m, ...), one timestep and states (m, w, d);
-    ``states`` (n, w, d) are those of the prompts and ``empty`` (1, w, d) those of the negative prompt. Guidance 1 or
-    less is none, and costs half as much; otherwise
+    ``denoise(x, t, conditions)`` is the network's raw output for inputs (m, ...), one timestep and m conditions;
+    ``conditions`` are those of the n prompts and ``empty`` the one of the negative prompt. ``scheduler`` is fresh, its
+    timesteps set. Guidance 1 or less is none, and costs half as much; otherwise
     ``e = e_empty + guidance (e_prompt - e_empty)`` (Ho and Salimans, arXiv 2207.12598, eq. 6 with w = guidance - 1).
     ``advance`` hears after every step which share of the work it was; the shares add to 1.
     """
     sources = generators(seeds)
-    scheduler = fresh_scheduler(scheduler, steps, states.device)
-    noise = initial_noise(latent_shape, sources).to(states.device, states.dtype)
-    x = noise * scheduler.init_noise_sigma
+    noise = initial_noise(latent_shape, sources).to(conditions.states)
+    x = noise * getattr(scheduler, "init_noise_sigma", 1.0)
     guided = guidance > 1
     if guided:
-        states = torch.cat([empty.expand_as(states), states])
+        conditions = Condition.join([empty.repeat(len(conditions)), conditions])
     # stochastic schedulers draw fresh noise in each step: from the image's own generator
     draws = {"generator": sources} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for t in scheduler.timesteps:
-        inputs = scheduler.scale_model_input(torch.cat([x, x]) if guided else x, t)
-        out = denoise(inputs, t, states)
+        inputs = torch.cat([x, x]) if guided else x
+        if hasattr(scheduler, "scale_model_input"):  # schedulers of flow matching have nothing to scale
+            inputs = scheduler.scale_model_input(inputs, t)
+        out = denoise(inputs, t, conditions)
         if guided:
             without, along = out.chunk(2)
             out = without + guidance * (along - without)

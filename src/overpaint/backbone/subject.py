@@ -41,8 +41,10 @@ def fill(template: str, subject: str) -> tuple[str, int, int]:
     return before + subject + after, len(before), len(before) + len(subject)
 
 
-def locate(tokenizer: Any, window: int, template: str, subject: str) -> Subject:
-    """The tokens that cover ``subject`` in the slot of ``template``.
+def locate(tokenizer: Any, window: int, template: str, subject: str, begin: int = 1, closed: bool = True) -> Subject:
+    """The tokens that cover ``subject`` in the slot of ``template``; ``begin`` tokens precede the prompt's own.
+
+    ``closed``: the end token ends a row, and nothing else may be spelt so; not so in a chat, where it ends each turn.
 
     A token that reaches across the edge of the slot (``"{}s"`` may make one token of the last letters and the "s")
     belongs to the subject: every token that overlaps the slot by a character does. Where normalisation makes one
@@ -55,29 +57,35 @@ def locate(tokenizer: Any, window: int, template: str, subject: str) -> Subject:
     prompt, first, stop = fill(template, subject)
     ids, offsets = _encode(tokenizer, prompt)
     closing = len(ids) - 1
-    for position in range(1, closing):
+    for position in range(begin, closing) if closed else ():
         if ids[position] == tokenizer.eos_token_id:
             a, b = offsets[position]
             raise BackboneError(
                 f"prompt {prompt!r}: the model's tokenizer has no token for {prompt[a:b]!r} and ends the prompt there;"
                 " write it with other characters"
             )
-    covered = [i for i in range(1, closing) if offsets[i][0] < stop and offsets[i][1] > first]
+    covered = [i for i in range(begin, closing) if offsets[i][0] < stop and offsets[i][1] > first]
     if not covered:
         raise BackboneError(f"concept {subject!r} in template {template!r}: has no token; give it a visible name")
     if covered[-1] > window - 2:
         raise BackboneError(
-            f"concept {subject!r} in template {template!r}: its last token is number {covered[-1]}, the model's text"
-            f" window holds {window - 2} tokens between begin and end; shorten the name or the template"
+            f"concept {subject!r} in template {template!r}: its last token is number {covered[-1] + 1 - begin}, the"
+            f" model's text window holds {window - 1 - begin} tokens between begin and end; shorten the name or the"
+            " template"
         )
     return Subject(prompt, covered[0], covered[-1] + 1, min(closing, window - 1))
 
 
-def locate_empty(tokenizer: Any, window: int, template: str = "{}") -> Subject:
-    """The template with nothing in its slot; the begin token, which every later token reads, stands for the phrase."""
+def locate_empty(tokenizer: Any, window: int, template: str = "{}", begin: int = 1) -> Subject:
+    """The template with nothing in its slot.
+
+    The last of the tokens that precede every prompt, which every later token reads, stands for the phrase; where there
+    are none, the first token.
+    """
     prompt, _, _ = fill(template, "")
     ids, _ = _encode(tokenizer, prompt)
-    return Subject(prompt, 0, 1, min(len(ids) - 1, window - 1))
+    stands = max(begin, 1)
+    return Subject(prompt, stands - 1, stands, min(len(ids) - 1, window - 1))
 
 
 def _encode(tokenizer: Any, prompt: str) -> tuple[list[int], list[tuple[int, int]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.drawing import Drawing, Within
 from overpaint.bench.grid import grid
 from overpaint.emoji.captions import fill
@@ -37,7 +37,7 @@ class Shown:
 
 
 def shown(
-    plan: Plan, backbone: StableDiffusion, vocabulary: Vocabulary | None = None, holdout: str | None = None
+    plan: Plan, backbone: Backbone, vocabulary: Vocabulary | None = None, holdout: str | None = None
 ) -> list[Shown]:
     """Columns: up to six edits (few edits several times), the nearest neighbour of the first, a hold-out.
 
@@ -60,7 +60,7 @@ def shown(
     return columns
 
 
-def nearest(backbone: StableDiffusion, vocabulary: Vocabulary, plan: Plan) -> str | None:
+def nearest(backbone: Backbone, vocabulary: Vocabulary, plan: Plan) -> str | None:
     """The concept nearest to the first source in the text encoder's end state, among those that the plan leaves alone.
 
     None if there is none. Ask before a patch is applied.
@@ -71,18 +71,13 @@ def nearest(backbone: StableDiffusion, vocabulary: Vocabulary, plan: Plan) -> st
     if not names:
         return None
     text = backbone.text
-    states = []
-    prompts = [_prompt(plan.edits[0], name) for name in (source, *names)]
-    for start in range(0, len(prompts), 256):
-        part = prompts[start : start + 256]
-        states.append(text.pooled(text.encode(part), text.tokenize(part)).float())
-    first, *_ = states
-    distances = [float((row - first[0]).square().sum()) for part in states for row in part][1:]
+    states = text.embeddings([_prompt(plan.edits[0], name) for name in (source, *names)], 256).float()
+    distances = (states[1:] - states[0]).square().sum(dim=1).tolist()
     return min(zip(distances, names, strict=True))[1]
 
 
 def before_after(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     patch: Change,
     columns: Sequence[Shown],
     drawing: Drawing,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.edits import EditSuite, evaluate_before, evaluate_edits
 from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.bench.pairs import Selection
@@ -24,7 +24,7 @@ CAPTIONS = 8000
 
 
 def compare(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     grader: ConceptGrader,
     plans: Sequence[Plan],
     selection: Selection,

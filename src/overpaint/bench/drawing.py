@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.graders.emoji import ConceptGrader, Grades
 from overpaint.progress import Advance, Progress, Silent
 
@@ -26,7 +26,7 @@ class Drawing:
 
 
 def grade(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     grader: ConceptGrader,
     prompts: Sequence[str],
     seeds: Sequence[int],

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.bench.probes import Measured, Probe, measure, of_destination, of_holdout, of_source
@@ -99,7 +99,7 @@ def bars(edits: int) -> tuple[float, float, float] | tuple[None, None, None]:
 
 
 def evaluate_before(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     grader: ConceptGrader,
     edits: Sequence[Edit],
     holdouts: Sequence[str],
@@ -115,7 +115,7 @@ def evaluate_before(
 
 
 def evaluate_edits(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     patch: Change,
     grader: ConceptGrader,
     before: Before,

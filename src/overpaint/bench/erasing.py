@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.drawing import Drawing, grade
 from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.bench.probes import Measured, Probe, measure, of_holdout
@@ -71,7 +71,7 @@ class Erased:
 
 
 def erase_concepts(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     grader: ConceptGrader,
     fit: Fit,
     names: Sequence[str],
@@ -128,7 +128,7 @@ def erase_concepts(
 
 
 def erase_style(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     grader: ConceptGrader,
     fit: Fit,
     style: str,

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.loading import backbone_of
 from overpaint.files import replacing, write_json_atomic
 from overpaint.methods import Counter, fit, resolve
 from overpaint.plan import Plan
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Counters", "Fits"]
 
-Counters = Callable[[StableDiffusion, Plan], Counter | None]
+Counters = Callable[[Backbone, Plan], Counter | None]
 """Who counts what a plan's debiased concepts are drawn as; None where there is nothing to count."""
 
 
@@ -48,7 +49,7 @@ class Fits:
         """
         from overpaint.guards import load_change
 
-        backbone = StableDiffusion(pipe)  # anew: a backbone remembers the fingerprint of what it first saw
+        backbone = backbone_of(pipe)  # anew: a backbone remembers the fingerprint of what it first saw
         counter = None if self.counters is None else self.counters(backbone, plan)
         path = self.folder / f"{self._key(backbone, plan, counter)}.safetensors"
         noted = path.with_suffix(".json")
@@ -69,7 +70,7 @@ class Fits:
         write_json_atomic(noted, {"seconds": round(seconds, 3)})
         return change, seconds
 
-    def _key(self, backbone: StableDiffusion, plan: Plan, counter: Counter | None) -> str:
+    def _key(self, backbone: Backbone, plan: Plan, counter: Counter | None) -> str:
         from overpaint.provenance import versions
 
         captions = None if self.captions is None else hashlib.sha256("\n".join(self.captions).encode()).hexdigest()

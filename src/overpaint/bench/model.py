@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench import prompts as asked
 from overpaint.bench.drawing import Drawing, grade
 from overpaint.bench.graders.emoji import ConceptGrader, Grades
@@ -61,7 +61,7 @@ class ModelSuite:
 
 
 def evaluate_model(
-    backbone: StableDiffusion, grader: ConceptGrader, suite: ModelSuite | None = None, progress: Progress | None = None
+    backbone: Backbone, grader: ConceptGrader, suite: ModelSuite | None = None, progress: Progress | None = None
 ) -> Report:
     """Draw every suite's prompts and grade them. Figures are means over concepts (or words), so each counts once."""
     suite = suite or ModelSuite()

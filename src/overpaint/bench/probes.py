@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.drawing import Drawing, grade
 from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.emoji.captions import fill
@@ -66,7 +66,7 @@ def of_holdout(group: str, name: str, templates: Sequence[str], seed: int, repea
 
 
 def measure(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     grader: ConceptGrader,
     probes: Sequence[Probe],
     drawing: Drawing,

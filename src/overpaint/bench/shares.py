@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.drawing import Drawing, grade
 from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.emoji.captions import fill
@@ -31,7 +31,7 @@ class ShareCounter:
 
     def __init__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         grader: ConceptGrader,
         edits: Sequence[Edit],
         pictures: int = 32,

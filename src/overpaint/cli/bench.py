@@ -13,7 +13,7 @@ from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
-    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.backbone.backbone import Backbone
     from overpaint.bench.graders.emoji import ConceptGrader
 
 __all__ = ["app"]
@@ -114,7 +114,7 @@ def edits(
     say(out_)
 
 
-def _world(model: str, device: str | None) -> tuple[StableDiffusion, ConceptGrader]:
+def _world(model: str, device: str | None) -> tuple[Backbone, ConceptGrader]:
     from overpaint.cli.models import grader_for, open_backbone
 
     backbone = open_backbone(model, device)

@@ -18,13 +18,19 @@ __all__ = ["methods"]
 
 def methods(
     name: Annotated[str | None, typer.Argument(help="One of them, with all its settings. [a list of all]")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Which work on this model or family, and why others do not.")
+    ] = None,
 ) -> None:
     """List the editing methods: what each changes, what it takes, and where it was published."""
     from overpaint.methods import METHODS
 
+    if name is not None and name not in METHODS:
+        raise OverpaintError(f"no method is called {name!r}; there are {', '.join(METHODS)}")
+    if model is not None:
+        _on(model, list(METHODS.values()) if name is None else [METHODS[name]])
+        return
     if name is not None:
-        if name not in METHODS:
-            raise OverpaintError(f"no method is called {name!r}; there are {', '.join(METHODS)}")
         _one(METHODS[name])
         return
     made = table("methods", "name", "what it does", "edits", "cost", "paper")
@@ -35,6 +41,20 @@ def methods(
     made.columns[0].overflow = "ignore"
     for method in METHODS.values():
         made.add_row(plain(method.name, "bold"), *map(plain, (method.summary, method.edits, method.cost, method.paper)))
+    out().print(made)
+
+
+def _on(model: str, listed: list[Method]) -> None:
+    from overpaint.backbone.families import FAMILIES, obstacle
+    from overpaint.backbone.loading import family_of
+
+    family = family_of(model)
+    made = table(f"methods on {FAMILIES[family].title}", "name", "works", "what stands in the way, or what is edited")
+    for column in made.columns:
+        column.justify = "left"
+    for method in listed:
+        reason = obstacle(method.needs, family)
+        made.add_row(plain(method.name, "bold"), plain("no" if reason else "yes"), plain(reason or method.edits))
     out().print(made)
 
 

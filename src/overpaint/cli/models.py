@@ -10,7 +10,7 @@ from overpaint.cli.console import err, plain
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
-    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.backbone.backbone import Backbone
     from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.methods import Counter
     from overpaint.plan import Plan
@@ -40,7 +40,7 @@ def device_for(wanted: str | None) -> str:
     return wanted
 
 
-def open_backbone(model: str, device: str | None) -> StableDiffusion:
+def open_backbone(model: str, device: str | None) -> Backbone:
     """The model behind the adapter that methods and suites work on."""
     with err().status(plain(f"loading {model}")):
         _quiet()
@@ -51,7 +51,7 @@ def open_backbone(model: str, device: str | None) -> StableDiffusion:
         return backbone_of(pipe)
 
 
-def grader_for(backbone: StableDiffusion) -> ConceptGrader | None:
+def grader_for(backbone: Backbone) -> ConceptGrader | None:
     """The bundled grader if the model is the emoji model, or an edited or retrained one of its kind."""
     from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.emoji.assets import GRADER_FILE
@@ -63,7 +63,7 @@ def grader_for(backbone: StableDiffusion) -> ConceptGrader | None:
     return ConceptGrader.load(backbone.device)
 
 
-def share_counter(backbone: StableDiffusion, plan: Plan, progress: Progress | None = None) -> Counter | None:
+def share_counter(backbone: Backbone, plan: Plan, progress: Progress | None = None) -> Counter | None:
     """Who counts what debiased concepts are drawn as; None if nothing is debiased, or nobody knows the pictures."""
     from overpaint.bench.shares import ShareCounter, countable
 

@@ -53,6 +53,9 @@ class WorkOptions:
     ] = None
     ray: Ray = None
     force: Force = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check it, say what it would take on this model and device, and stop.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

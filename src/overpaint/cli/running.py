@@ -13,7 +13,7 @@ from overpaint.cli.options import WorkOptions
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
-    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.backbone.backbone import Backbone
     from overpaint.guards import Change
     from overpaint.plan import Plan
     from overpaint.progress import Progress
@@ -36,6 +36,11 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
 
     method_of(plan)  # a wrong name is told before a model is loaded
     backbone = open_backbone(plan.model, options.device)
+    if options.dry_run:
+        from overpaint.cli.dry_run import dry_run
+
+        out().print(dry_run(plan, backbone))
+        return
     settings = resolve(plan, backbone)
     if captions is not None:  # a run with other captions is another run
         settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
@@ -70,7 +75,7 @@ def read_captions(path: Path) -> list[str]:
 
 def _patch(
     work: RunFolder,
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     captions: list[str] | None,
     progress: Progress,
@@ -104,12 +109,12 @@ def _patch(
     return patch
 
 
-def _wanted(evaluate: bool | None, backbone: StableDiffusion) -> bool:
+def _wanted(evaluate: bool | None, backbone: Backbone) -> bool:
     """Without a word from the user: where it takes seconds, not hours."""
     return evaluate if evaluate is not None else backbone.family == "emoji" or backbone.device.type != "cpu"
 
 
-def _look(work: RunFolder, backbone: StableDiffusion, patch: Change, plan: Plan, progress: Progress) -> None:
+def _look(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progress: Progress) -> None:
     """Show the model before and after, and grade it where there is a grader for it; what is there already is kept."""
     from overpaint.bench.before_after import before_after, shown
     from overpaint.bench.drawing import Drawing
@@ -134,7 +139,7 @@ def _look(work: RunFolder, backbone: StableDiffusion, patch: Change, plan: Plan,
 
 
 def _report(
-    work: RunFolder, backbone: StableDiffusion, patch: Change, plan: Plan, progress: Progress, *, pictures: bool
+    work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progress: Progress, *, pictures: bool
 ) -> None:
     """The run as a page, with pictures if they are wanted; what is there already is kept."""
     from overpaint.report.run_result import RESULT, run_result

@@ -13,7 +13,7 @@ from overpaint.cli.options import MODELS, Device, Guidance, Seed, takes
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
-    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.backbone.backbone import Backbone
     from overpaint.bench.suites.judges import Named
     from overpaint.bench.suites.protocol import Asked
     from overpaint.bench.suites.suite import Judges, Suite
@@ -201,7 +201,7 @@ def _published(name: str, build: Callable[[Asked, Judges], Suite], options: File
     _carry_out(suite, _backbone(options, STABLE_DIFFUSION), replace(options, guidance=guidance), change, steps=50)
 
 
-def _carry_out(suite: Suite, backbone: StableDiffusion, options: SuiteOptions, change: Any, steps: int) -> None:
+def _carry_out(suite: Suite, backbone: Backbone, options: SuiteOptions, change: Any, steps: int) -> None:
     """Run it or say what it will cost; print the tables and write the report."""
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.suites.cost import cost
@@ -234,7 +234,7 @@ def _carry_out(suite: Suite, backbone: StableDiffusion, options: SuiteOptions, c
     say(page)
 
 
-def _backbone(options: SuiteOptions, default: str) -> StableDiffusion:
+def _backbone(options: SuiteOptions, default: str) -> Backbone:
     from overpaint.cli.models import open_backbone
 
     return open_backbone(options.model or default, options.device)

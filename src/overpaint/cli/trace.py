@@ -9,15 +9,20 @@ import typer
 
 from overpaint.cli.console import err, out, plain, say, table
 from overpaint.cli.options import Device, Model, Out, Seed
+from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
-    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.backbone.backbone import Backbone
+    from overpaint.backbone.text import TextEncoder
 
 __all__ = ["trace"]
 
 
 def trace(
     model: Model = "emoji",
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="Which text encoder, of several: text_encoder, text_encoder_2, ...")
+    ] = None,
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="How many pairs of concepts.")] = 100,
     to: Out = Path("trace.png"),
     seed: Seed = 0,
@@ -32,9 +37,10 @@ def trace(
     from overpaint.trace.plot import plot
 
     backbone = open_backbone(model, device)
+    text = _encoder(backbone, encoder)
     named = _pairs(backbone, pairs, seed)
     with RichProgress(err()).task("tracing", total=len(named) * len(TEMPLATES), unit="prompt") as advance:
-        found = causal_trace(backbone.text, named, TEMPLATES, advance=advance)
+        found = causal_trace(text, named, TEMPLATES, advance=advance)
     made = table(
         f"share of the destination recovered, {found.pairs} pairs in {found.prompts} prompts",
         *("after block", "end token", "padding", "end (all)", "padding (all)"),
@@ -53,7 +59,19 @@ def trace(
     say(to)
 
 
-def _pairs(backbone: StableDiffusion, count: int, seed: int) -> list[tuple[str, str]]:
+def _encoder(backbone: Backbone, name: str | None) -> TextEncoder:
+    """The one of that name, or the first that is read token by token. OverpaintError if there is none."""
+    if name is None:
+        return backbone.text
+    known = {text.name: text for text in backbone.text_encoders}
+    if name not in known:
+        raise OverpaintError(
+            f"--encoder {name}: the model has no text encoder of that name; there is {', '.join(known)}"
+        )
+    return known[name]
+
+
+def _pairs(backbone: Backbone, count: int, seed: int) -> list[tuple[str, str]]:
     """Random pairs of the bundled vocabulary for its model, elsewhere everyday nouns, each with each if need be."""
     from overpaint.seeding import derive
     from overpaint.trace import PAIRS

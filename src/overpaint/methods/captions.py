@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import OverpaintError
 
 __all__ = ["captions_for"]
 
 
-def captions_for(backbone: StableDiffusion, count: int, given: Sequence[str] | None) -> list[str]:
+def captions_for(backbone: Backbone, count: int, given: Sequence[str] | None) -> list[str]:
     """The captions given, or ``count`` of the bundled model's own. OverpaintError for a model that brings none."""
     if given is not None:
         return list(given)

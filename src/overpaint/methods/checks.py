@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError
 from overpaint.plan import Plan
 
 __all__ = ["preserve_problems", "unknown_factors"]
 
 
-def preserve_problems(text: TextEncoder, plan: Plan, templates: Sequence[str]) -> list[str]:
+def preserve_problems(reader: Reader, plan: Plan, templates: Sequence[str]) -> list[str]:
     """Preserved names that do not fit the text window in one of the templates."""
     problems = []
     for index, name in enumerate(plan.preserve):
         try:
             for template in templates:
-                text.locate(template, name)
+                reader.locate(template, name)
         except BackboneError as error:
             problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
     return problems

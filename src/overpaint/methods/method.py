@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.families import FAMILIES, Need, obstacle
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Debiased
 from overpaint.methods.store import MemoryStore
+from overpaint.methods.work import Work
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -24,7 +26,7 @@ class Fit(Protocol):
 
     def __call__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         plan: Plan,
         config: Any,
         *,
@@ -41,7 +43,7 @@ class Debias(Protocol):
 
     def __call__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         plan: Plan,
         config: Any,
         counter: Counter,
@@ -58,7 +60,7 @@ class Debias(Protocol):
 class Defaults(Protocol):
     """How a method's defaults depend on the model."""
 
-    def __call__(self, name: str, backbone: StableDiffusion) -> dict[str, Any]:
+    def __call__(self, name: str, backbone: Backbone) -> dict[str, Any]:
         """Settings of the method of that name on this model, in the words of a plan."""
         ...
 
@@ -70,10 +72,11 @@ class Method:
     Attributes:
         name: as in a plan.
         summary: one line for `overpaint methods`.
-        families: backbone families that it works on.
+        needs: what a model family must have for it (`overpaint.backbone.families`).
         config: pydantic model of its settings.
         defaults: settings on a given model before the plan's own.
         fit: plan to patch.
+        work: what that takes, counted beforehand; raises PlanError for a plan that does not fit the model.
         actions: what it can be asked for, in the words of `Edit.needs`: ``erase``, ``erase to`` an anchor,
             ``erase from`` another concept, ``replace images``.
         edits: which weights it changes, in a few words.
@@ -84,13 +87,19 @@ class Method:
 
     name: str
     summary: str
-    families: tuple[str, ...]
+    needs: frozenset[Need]
     config: type[BaseModel]
     defaults: Defaults
     fit: Fit
+    work: Callable[[Backbone, Plan, Any], Work]
     _: KW_ONLY
     actions: frozenset[str]
     edits: str
     cost: str
     paper: str
     debias: Debias | None = None
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Backbone families that it works on."""
+        return tuple(name for name in FAMILIES if obstacle(self.needs, name) is None)

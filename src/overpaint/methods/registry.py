@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.families import obstacle
 from overpaint.errors import PlanError
 from overpaint.methods.ablation import presets as ablation
 from overpaint.methods.closed_form import presets as closed_form
@@ -48,7 +49,7 @@ def method_of(plan: Plan) -> Method:
     return method
 
 
-def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
+def configure(plan: Plan, backbone: Backbone) -> BaseModel:
     """The method's settings: its defaults on this model, overridden by the plan's.
 
     Raises:
@@ -56,10 +57,12 @@ def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
             does not know; one line per problem.
     """
     method = method_of(plan)
-    if backbone.family not in method.families:
+    if reason := obstacle(method.needs, backbone.family):
+        able = [other.name for other in METHODS.values() if obstacle(other.needs, backbone.family) is None]
+        remedy = f"take {', '.join(able)}" if able else f"it works on {', '.join(method.families)}"
         raise PlanError(
-            f"{plan.at('method')}: {method.name} does not work on models of family {backbone.family!r};"
-            f" it knows {', '.join(method.families)}"
+            f"{plan.at('method')}: {method.name} does not work on models of family {backbone.family!r}: {reason};"
+            f" {remedy}"
         )
     if refused := _refused(plan, method):
         raise PlanError(*refused)
@@ -71,7 +74,7 @@ def configure(plan: Plan, backbone: StableDiffusion) -> BaseModel:
         raise PlanError(*(_problem(plan, method, dict(e)) for e in error.errors())) from None
 
 
-def resolve(plan: Plan, backbone: StableDiffusion) -> dict[str, Any]:
+def resolve(plan: Plan, backbone: Backbone) -> dict[str, Any]:
     """All settings of the plan's method with defaults filled in, as JSON data. PlanError as `configure`."""
     return configure(plan, backbone).model_dump(mode="json", by_alias=True)
 

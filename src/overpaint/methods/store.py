@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 
 __all__ = ["MemoryStore", "TransientStore", "digest", "scheduler_fingerprint", "tokenizer_fingerprint"]
 
@@ -57,8 +57,11 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def tokenizer_fingerprint(tokenizer: Any) -> str:
-    """Hash of a tokenizer's pieces, merges and rules, without the padding it happens to be set to."""
+def tokenizer_fingerprint(*tokenizers: Any) -> str:
+    """Hash of tokenizers' pieces, merges and rules, without the padding they happen to be set to."""
+    if len(tokenizers) != 1:
+        return digest([tokenizer_fingerprint(one) for one in tokenizers])
+    (tokenizer,) = tokenizers
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         rules = json.loads(backend.to_str())
@@ -67,6 +70,6 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
     return digest({"vocabulary": tokenizer.get_vocab(), "merges": merges})
 
 
-def scheduler_fingerprint(backbone: StableDiffusion) -> str:
+def scheduler_fingerprint(backbone: Backbone) -> str:
     """Hash of how a pipeline adds noise and takes it away: schedule, kind of prediction, sampler."""
     return digest({k: v for k, v in backbone.pipe.scheduler.config.items() if not k.startswith("_")})

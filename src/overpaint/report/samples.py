@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.artist import Artist
 from overpaint.bench.edits import HOLD_OUTS, EditSuite
 from overpaint.bench.graders.grader import Grader
@@ -36,7 +36,7 @@ LEAST = 4
 def probes(
     plan: Plan,
     suite: EditSuite,
-    backbone: StableDiffusion,
+    backbone: Backbone,
     vocabulary: Vocabulary | None = None,
     holdouts: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> list[Probe]:
@@ -67,7 +67,7 @@ def probes(
 
 def draw(
     wanted: list[Probe],
-    backbone: StableDiffusion,
+    backbone: Backbone,
     change: Any,
     suite: EditSuite,
     folder: Path,

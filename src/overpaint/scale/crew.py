@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import OverpaintError
 from overpaint.scale.worker import Worker
 
@@ -64,7 +64,7 @@ class Crew:
         size: how many there are to be.
     """
 
-    def __init__(self, ray: Any, backbone: StableDiffusion, most: int, patience: float) -> None:
+    def __init__(self, ray: Any, backbone: Backbone, most: int, patience: float) -> None:
         self._ray = ray
         self._patience = patience
         gpu, threads = backbone.device.type == "cuda", torch.get_num_threads()

@@ -28,7 +28,7 @@ def images_on_ray(
     progress: Progress | None = None,
     patience: float = PATIENCE,
 ) -> list[Image.Image]:
-    """The pictures of `StableDiffusion.images`, drawn by workers that hold the model as it is now, patches applied.
+    """The pictures of `Backbone.images`, drawn by workers that hold the model as it is now, patches applied.
 
     Up to rounding, which may depend on how many are drawn at a time. See `learn_on_ray` for the other arguments.
 

@@ -51,8 +51,8 @@ def learn_on_ray(
     config = configure(plan, backbone)
     if not isinstance(config, EmcidConfig):
         raise OverpaintError(f"{plan.at('method')}: {plan.method} learns no memories; leave --ray out")
-    concepts, block = concepts_of(backbone, plan, config)
-    work = Learning(backbone, concepts, config, block, store)
+    concepts, after = concepts_of(backbone, plan, config)
+    work = Learning(backbone, concepts, config, after, store)
     todo = [group for members in work.batches if (group := work.missing(members))]
     if not todo:
         return
@@ -60,12 +60,12 @@ def learn_on_ray(
         crew = Crew(ray, backbone, len(todo), patience)
         total = sum(map(len, todo))
         with (progress or Silent()).task(f"Stage I on {crew.size} workers", total=total, unit="concept") as advance:
-            calls = [_call([concepts[i] for i in group], config, block) for group in todo]
+            calls = [_call([concepts[i] for i in group], config, after) for group in todo]
             for number, learned in crew.results("learn", calls):
                 for part, tensors in learned:
                     work.keep([todo[number][i] for i in part], [Memory.of(one) for one in tensors])
                 advance(len(todo[number]))
 
 
-def _call(concepts: list[Concept], config: EmcidConfig, block: int) -> Call:
-    return Call(", ".join(repr(concept.source) for concept in concepts), (concepts, config, block))
+def _call(concepts: list[Concept], config: EmcidConfig, after: dict[str, int]) -> Call:
+    return Call(", ".join(repr(concept.source) for concept in concepts), (concepts, config, after))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,11 +32,11 @@ class Worker:
     def ready(self) -> None:
         """Answered when the pipeline is there."""
 
-    def learn(self, concepts: Sequence[Concept], config: EmcidConfig, block: int) -> Learned:
-        """Stage I of one batch, in parts if it does not fit into memory."""
+    def learn(self, concepts: Sequence[Concept], config: EmcidConfig, after: Mapping[str, int]) -> Learned:
+        """Stage I of one batch, in parts if it does not fit into memory; see `stage_one`."""
 
         def stage(part: list[int]) -> list[Memory]:
-            return stage_one(self._backbone, [concepts[i] for i in part], config, block)
+            return stage_one(self._backbone, [concepts[i] for i in part], config, after)
 
         found = halving(iter([list(range(len(concepts)))]), stage)
         return [(part, [memory.tensors() for memory in memories]) for part, memories in found]
@@ -44,5 +44,5 @@ class Worker:
     def images(
         self, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float | None
     ) -> list[Image.Image]:
-        """As `StableDiffusion.images`."""
+        """As `Backbone.images`."""
         return self._backbone.images(prompts, seeds, steps, guidance)

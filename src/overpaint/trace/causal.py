@@ -90,7 +90,7 @@ def causal_trace(
     if not pairs or not templates:
         raise BackboneError("a causal trace needs at least one pair of concepts and one template; name two concepts")
     found = [(text.locate(t, a), text.locate(t, b)) for t in templates for a, b in pairs]
-    sums = torch.zeros(4, len(text.blocks), dtype=torch.float64)
+    sums = torch.zeros(4, text.depth, dtype=torch.float64)
     aligned = 0
     for begin in range(0, len(found), chunk):
         part = found[begin : begin + chunk]
@@ -135,13 +135,13 @@ def _recovered(text: TextEncoder, part: Sequence[tuple[Subject, Subject]], repla
     into = torch.tensor([p for r in replaced for p in r], device=source.device)
     shift = [b.last - a.last for a, b in part]
     out_of = torch.tensor([p + shift[i] for i, r in enumerate(replaced) for p in r], device=source.device)
-    final_source, final_destination = (text.finish(text.run(s, 0, len(text.blocks))) for s in (source, destination))
-    shares = torch.zeros(2, len(text.blocks), dtype=torch.float64)
-    for block in range(len(text.blocks)):
+    final_source, final_destination = (text.read(s) for s in (source, destination))
+    shares = torch.zeros(2, text.depth, dtype=torch.float64)
+    for block in range(text.depth):
         source, destination = (text.run(s, block, block + 1) for s in (source, destination))
         patched = source.clone()
         patched[rows, into] = destination[rows, out_of]
-        final = text.finish(text.run(patched, block + 1, len(text.blocks)))
+        final = text.read(patched, block + 1)
         shares[:, block] = _shares(part, final, final_source, final_destination)
     return shares
 

@@ -51,9 +51,8 @@ def predicted(backbone: StableDiffusion, phrase: str, x0: Tensor) -> Tensor:
     """For new noise on pictures."""
     t = torch.tensor([100, 300, 500, 700, 900, 999])
     x = backbone.add_noise(x0, torch.randn(x0.shape, generator=torch.Generator().manual_seed(3)), t)
-    states = backbone.text.encode([f"photo of {phrase}"]).expand(6, -1, -1)
     with torch.no_grad():
-        return backbone.predict(x, t, states)
+        return backbone.predict(x, t, backbone.encode([f"photo of {phrase}"]).repeat(6))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,7 @@ def by_hand(backbone: StableDiffusion, plan: Plan, pictures: Tensor, model_based
         x = backbone.add_noise(pictures[index][None], noise, t)
         template = templates[index % len(templates)]
         concept, anchor = (
-            backbone.predict(x, t, backbone.text.encode([template.replace("{}", phrase)])) for phrase in ("hens", "dog")
+            backbone.predict(x, t, backbone.encode([template.replace("{}", phrase)])) for phrase in ("hens", "dog")
         )
         error = (concept - (anchor if model_based else noise)).square().mean()
         prior = 0.0 if model_based else 0.5 * (anchor - noise).square().mean()

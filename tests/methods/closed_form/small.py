@@ -31,7 +31,9 @@ def plan_of(method: str, *edits: dict[str, Any], preserve: list[str] | None = No
 
 def asked(model: StableDiffusion, plan: Plan) -> tuple[Pairs, Kept, Any]:
     config: Any = configure(plan, model)
-    return *problem(model, plan, config, TransientStore(), Silent(), ["photo of a hen", "a cat"]), config
+    return *problem(
+        model, model.readings[0], plan, config, TransientStore(), Silent(), ["photo of a hen", "a cat"]
+    ), config
 
 
 def readings(model: StableDiffusion, states: Tensor) -> Tensor:

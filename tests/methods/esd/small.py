@@ -32,7 +32,7 @@ def world(plan: Plan, config: EsdConfig, **options: Any) -> tuple[StableDiffusio
     backbone = tiny_backbone(**options)
     erasures = erasures_of(backbone.text, plan, config)
     prompts = [p for e in erasures for phrase in e.phrases for c in (False, True) for p in e.prompts(phrase, c)]
-    return backbone, erasures, Texts(backbone.text, prompts)
+    return backbone, erasures, Texts(backbone, prompts)
 
 
 def run(
@@ -55,6 +55,5 @@ def run(
 
 
 def predicted(backbone: StableDiffusion, x: Tensor, t: Tensor, prompt: str) -> Tensor:
-    states = backbone.text.encode([prompt]).expand(len(x), -1, -1)
     with torch.no_grad():
-        return backbone.predict(x, t, states)
+        return backbone.predict(x, t, backbone.encode([prompt]).repeat(len(x)))

@@ -61,8 +61,7 @@ def test_the_first_update_is_adam_s_on_the_published_loss() -> None:
     backbone, erasures, texts = world(plan, config)
     pool, _ = erasing(backbone, texts, erasures, config, 2, "round 0")
     assert len(pool) == 6
-    states = texts.states[pool.prompt]
-    loss = torch.nn.functional.mse_loss(backbone.predict(pool.x, pool.t, states), pool.wanted)
+    loss = torch.nn.functional.mse_loss(backbone.predict(pool.x, pool.t, texts.conditions[pool.prompt]), pool.wanted)
     slots = select(backbone.unet, "x-strict")
     gradients = torch.autograd.grad(loss, [slot.value for slot in slots])
     patch = run(backbone, plan, parameters="x-strict", steps=1, batch=6)
@@ -230,7 +229,7 @@ def test_the_strength_is_the_least_that_suffices() -> None:
     config = config_of(**settings)
     erasures = erasures_of(backbone.text, plan, config)
     prompts = [p for e in erasures for p in e.prompts(e.given) + e.prompts(e.given, True)]
-    left = WayLeft(backbone, Texts(backbone.text, prompts), erasures, config)
+    left = WayLeft(backbone, Texts(backbone, prompts), erasures, config)
 
     def at(scale: float) -> float:
         with patch.scale(scale).applied_to(backbone.pipe):

@@ -27,9 +27,9 @@ def test_the_target_means_the_same_in_every_parametrisation(kind: str) -> None:
     backbone = tiny_backbone(double=True, prediction_type=kind)
     x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
     t = torch.tensor([900, 300])
-    states = backbone.text.encode(["dog", ""]).double()
-    raw = [backbone.predict(x, t, s.expand(2, -1, -1)).detach() for s in states]
-    noise = [backbone.predict_noise(x, t, s.expand(2, -1, -1)).detach() for s in states]
+    conditions = [backbone.encode([prompt]).repeat(2) for prompt in ("dog", "")]
+    raw = [backbone.predict(x, t, c).detach() for c in conditions]
+    noise = [backbone.predict_noise(x, t, c).detach() for c in conditions]
     signal, sigma = backbone._levels(t, x)
     target = turned_away(raw[1], raw[0], 1.5).double()
     as_noise = signal * target + sigma * x if kind == "v_prediction" else (x - signal * target) / sigma

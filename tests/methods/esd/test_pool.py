@@ -39,7 +39,7 @@ def test_every_concept_of_a_run_has_its_own_target() -> None:
     for number, name in enumerate(("dog", "pizza")):
         rows = pool.rows((pool.concept == number).nonzero()[:, 0])
         assert len(rows) == 6
-        assert torch.equal(texts.states[rows.prompt], backbone.text.encode([name]).expand(6, -1, -1))
+        assert torch.equal(texts.conditions[rows.prompt].states, backbone.text.encode([name]).expand(6, -1, -1))
         close(rows.wanted, by_hand(backbone, rows, "", name, 1.5))
 
 
@@ -59,7 +59,7 @@ def test_erasing_from_a_concept_changes_that_concept_s_prompts() -> None:
     plan, config = plan_of({"erase": "pizza", "from": "kitchen"}), config_of(eta=1.0)
     backbone, erasures, texts = world(plan, config)
     pool, _ = erasing(backbone, texts, erasures, config, 1, "x")
-    assert torch.equal(texts.states[pool.prompt], backbone.text.encode(["kitchen"]).expand(3, -1, -1))
+    assert torch.equal(texts.conditions[pool.prompt].states, backbone.text.encode(["kitchen"]).expand(3, -1, -1))
     close(pool.wanted, by_hand(backbone, pool, "kitchen", "pizza", 1.0))
 
 
@@ -67,7 +67,7 @@ def test_an_anchor_is_where_the_target_starts() -> None:
     plan, config = plan_of({"erase": "dog", "to": "cat"}), config_of()
     backbone, erasures, texts = world(plan, config)
     pool, _ = erasing(backbone, texts, erasures, config, 1, "x")
-    assert torch.equal(texts.states[pool.prompt], backbone.text.encode(["dog"]).expand(3, -1, -1))
+    assert torch.equal(texts.conditions[pool.prompt].states, backbone.text.encode(["dog"]).expand(3, -1, -1))
     close(pool.wanted, by_hand(backbone, pool, "cat", "dog", 1.0))
 
 
@@ -95,7 +95,7 @@ def test_templates_each_get_their_own_predictions() -> None:
 def test_kept_prompts_are_to_stay() -> None:
     plan, config = plan_of(), config_of()
     backbone, _, _ = world(plan, config)
-    texts = Texts(backbone.text, ["cat", "hens"])
+    texts = Texts(backbone, ["cat", "hens"])
     pool = keeping(backbone, texts, ["cat", "hens"], [2, 1], config, seed=0)
     assert pool.concept.tolist() == [0] * 6 + [1] * 3
     for number, name in enumerate(("cat", "hens")):

@@ -45,11 +45,11 @@ def test_an_exception_gives_the_teacher_back() -> None:
 
 def test_nothing_but_the_trained_gets_gradients() -> None:
     backbone = tiny_backbone()
-    states = backbone.text.encode(["dog"]).expand(2, -1, -1)
+    condition = backbone.encode(["dog"]).repeat(2)
     with frozen(backbone.unet):
         student = DenseStudent(select(backbone.unet, "x-strict"))
         with student.acting():
-            loss = backbone.predict(X, T, states).square().mean()
+            loss = backbone.predict(X, T, condition).square().mean()
             gradients = torch.autograd.grad(loss, list(student.trained.values()))
         assert not any(p.requires_grad for p in backbone.unet.parameters())
     assert all(gradient.abs().max() > 0 for gradient in gradients)

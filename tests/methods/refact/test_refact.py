@@ -56,7 +56,7 @@ def test_a_learned_value_makes_the_prompt_end_like_the_destinations() -> None:
     assert probability.item() > 0.75 > 0.1 > untouched.item()
     context = Context(text, [concept], 0, "window", "mean")
     with torch.no_grad():
-        final = context.student(values - context.v0)
+        final = context.student(values - context.v0).final
     after = final[torch.arange(len(final)), context.prompts.end]
     source, destination = ends(model, "dog")[:1], ends(model, "cat")[:1]
     assert (after - destination).norm() < 0.7 * (source - destination).norm()

@@ -49,6 +49,4 @@ def neighbour_damage(sheet: Sheet, group: str, judge: str) -> Row:
 @torch.no_grad()
 def _pooled(text: TextEncoder, prompts: Sequence[str]) -> Tensor:
     """End states ``(n, width)``."""
-    parts = [prompts[start : start + BATCH] for start in range(0, len(prompts), BATCH)]
-    pooled = torch.cat([text.pooled(text.encode(part), text.tokenize(part)).float().cpu() for part in parts])
-    return pooled
+    return text.embeddings(prompts, BATCH).float().cpu()

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.parameters import named_parameters
-from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
 from overpaint.methods.ablation.ablations import Ablation
 from overpaint.patch import Delta, LowRank
@@ -24,7 +24,7 @@ __all__ = ["EmbeddingStudent", "own_tokens"]
 class EmbeddingStudent:
     """Rows of the token embedding; see `overpaint.methods.esd.student.Student`."""
 
-    def __init__(self, backbone: StableDiffusion, tokens: Sequence[int]) -> None:
+    def __init__(self, backbone: Backbone, tokens: Sequence[int]) -> None:
         table: nn.Embedding = backbone.text.core.embeddings.token_embedding
         self._parameters: dict[str, Any] = table._parameters
         self._original: Tensor = table.weight
@@ -54,7 +54,7 @@ class EmbeddingStudent:
         return {self._name: LowRank(chosen, scale * change.cpu())}
 
 
-def own_tokens(backbone: StableDiffusion, ablations: Sequence[Ablation]) -> list[int]:
+def own_tokens(backbone: Backbone, ablations: Sequence[Ablation]) -> list[int]:
     """Token numbers of the concepts' names that no anchor has, in rising order.
 
     Raises:

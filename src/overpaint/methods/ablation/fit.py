@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.errors import PlanError
 from overpaint.methods.ablation.ablations import Ablation, ablations_of
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.ablation.embedding import EmbeddingStudent, own_tokens
 from overpaint.methods.ablation.training import Pictures, Read, Training
 from overpaint.methods.esd.erasures import Texts
-from overpaint.methods.esd.selection import select
+from overpaint.methods.esd.selection import Variant, select
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
 from overpaint.methods.training.frozen import frozen
@@ -32,7 +33,7 @@ VERSION = 1
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: AblationConfig,
     *,
@@ -53,7 +54,7 @@ def fit(
     anchors = _anchors(backbone, ablations, config, store, keys["pictures"], progress)
     kept = _preserved(backbone, plan, config, store, keys["preserved"], progress)
     with ExitStack() as stack:
-        for module in (backbone.unet, backbone.text.model):
+        for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):
             stack.enter_context(frozen(module))
         read = _reader(backbone, config, [*anchors.asked, *anchors.drawn, *(kept.asked if kept else ())])
         training = Training(backbone, student, read, anchors, kept, config, derive(plan.seed, "ablation"))
@@ -65,19 +66,22 @@ def fit(
     return Patch.made_on(backbone.pipe, student.deltas(), {**made.to_data(), "plan": plan.to_data(), "training": done})
 
 
-def _student(backbone: StableDiffusion, ablations: Sequence[Ablation], config: AblationConfig) -> Student:
+def _student(backbone: Backbone, ablations: Sequence[Ablation], config: AblationConfig) -> Student:
     if config.parameters == "embedding":
+        if len(backbone.text_encoders) > 1:
+            raise PlanError("settings.parameters: 'embedding' is for models of one text encoder; take cross or all")
         return EmbeddingStudent(backbone, own_tokens(backbone, ablations))
-    return DenseStudent(select(backbone.unet, "x-strict" if config.parameters == "cross" else "all"))
+    variant: Variant = "x-strict" if config.parameters == "cross" else "all"
+    return DenseStudent(select(backbone.denoiser, variant, backbone.denoiser_name))
 
 
-def _reader(backbone: StableDiffusion, config: AblationConfig, prompts: Sequence[str]) -> Read:
+def _reader(backbone: Backbone, config: AblationConfig, prompts: Sequence[str]) -> Read:
     """Text states of prompts: made once, unless it is the text encoder that learns."""
     text = backbone.text
     if config.parameters != "embedding":
-        texts = Texts(text, prompts)
-        return lambda asked: texts.states[texts.rows(asked).to(texts.states.device)]
-    return lambda asked: text.finish(text.run(text.embed(text.tokenize(asked)), 0, len(text.blocks)))
+        texts = Texts(backbone, prompts)
+        return lambda asked: texts.conditions[texts.rows(asked)]
+    return lambda asked: backbone.condition({text.name: text.encode_all(asked)})
 
 
 def _train(
@@ -99,7 +103,7 @@ def _train(
 
 
 def _anchors(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     ablations: Sequence[Ablation],
     config: AblationConfig,
     store: MemoryStore,
@@ -114,7 +118,7 @@ def _anchors(
 
 
 def _preserved(
-    backbone: StableDiffusion, plan: Plan, config: AblationConfig, store: MemoryStore, key: str, progress: Progress
+    backbone: Backbone, plan: Plan, config: AblationConfig, store: MemoryStore, key: str, progress: Progress
 ) -> Pictures | None:
     """Pictures of the preserve list, in the company that the edits' prompts are."""
     if not plan.preserve or config.preserve == 0:
@@ -129,7 +133,7 @@ def _preserved(
 
 
 def _drawn(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     prompts: Sequence[str],
     seeds: Sequence[int],
     config: AblationConfig,
@@ -146,16 +150,14 @@ def _drawn(
     return found["latents"]
 
 
-def _keys(
-    backbone: StableDiffusion, plan: Plan, ablations: Sequence[Ablation], config: AblationConfig
-) -> dict[str, str]:
+def _keys(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation], config: AblationConfig) -> dict[str, str]:
     """Names of the run's records: hashes over all that they depend on."""
     settings = config.model_dump(mode="json")
     del settings["checkpoint_every"]
     base: dict[str, Any] = {
         "version": VERSION,
         "model": backbone.fingerprint,
-        "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
+        "tokenizer": tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders)),
         "scheduler": scheduler_fingerprint(backbone),
         **{name: settings[name] for name in ("image_steps", "guidance")},
     }

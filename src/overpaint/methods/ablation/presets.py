@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from overpaint.methods.ablation.config import AblationConfig, defaults
 from overpaint.methods.ablation.fit import fit
+from overpaint.methods.ablation.work import work_of
 from overpaint.methods.method import Method
 
 __all__ = ["METHODS"]
@@ -13,10 +14,11 @@ def _ablation(name: str, summary: str) -> Method:
     return Method(
         name,
         summary,
-        ("emoji", "sd1", "sd2"),
+        frozenset({"cross-attention"}),
         AblationConfig,
         lambda preset, backbone: defaults(preset, backbone.family),
         fit,
+        work_of,
         actions=frozenset(("replace", "rectify", "erase", "erase to", "moderate", "moderate to")),
         edits="denoiser: cross-attention keys and values, or all of it; or token embeddings",
         cost="many pictures of the anchor, a hundred gradient steps",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.condition import Condition
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.emcid.stage_one import in_precision
 from overpaint.methods.esd.objective import errors
@@ -19,8 +20,8 @@ from overpaint.seeding import derive
 
 __all__ = ["Pictures", "Training"]
 
-Read = Callable[[Sequence[str]], Tensor]
-"""Prompts to text states (n, window, width)."""
+Read = Callable[[Sequence[str]], Condition]
+"""Prompts to n conditions."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Training:
 
     def __init__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         student: Student,
         read: Read,
         anchors: Pictures,
@@ -107,11 +108,11 @@ class Training:
 
     def _predict(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
         with in_precision(self._backbone, self._config.precision):
-            return self._backbone.predict(rows.x, rows.t, self._read(prompts).to(rows.x))
+            return self._backbone.predict(rows.x, rows.t, self._read(prompts).like(rows.x))
 
     def _denoising(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
         with in_precision(self._backbone, self._config.precision):
-            made = self._backbone.predict_noise(rows.x, rows.t, self._read(prompts).to(rows.x))
+            made = self._backbone.predict_noise(rows.x, rows.t, self._read(prompts).like(rows.x))
         return errors(made, rows.noise).mean()
 
     def _rows(self, pictures: Pictures, name: str) -> _Rows:
@@ -121,7 +122,7 @@ class Training:
         t, noise = [], []
         for place in range(self._config.batch):
             source = torch.Generator("cpu").manual_seed(derive(self._seed, name, step, place))
-            t.append(torch.randint(len(backbone.alphas_cumprod), (1,), generator=source))
+            t.append(torch.randint(backbone.timesteps, (1,), generator=source))
             noise.append(torch.randn((1, *backbone.latent_shape), generator=source))
         x0 = pictures.latents[which].to(backbone.device, backbone.dtype)
         times, drawn = torch.cat(t).to(x0.device), torch.cat(noise).to(x0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.checks import preserve_problems, unknown_factors
 from overpaint.methods.closed_form.config import MapConfig
@@ -45,7 +45,7 @@ def guide(edit: Edit) -> str:
     return edit.destination or neutral or ""
 
 
-def aims_of(text: TextEncoder, plan: Plan, config: MapConfig) -> list[Aim]:
+def aims_of(reader: Reader, plan: Plan, config: MapConfig) -> list[Aim]:
     """The plan's edits as aims, checked against the text window.
 
     Raises:
@@ -58,15 +58,15 @@ def aims_of(text: TextEncoder, plan: Plan, config: MapConfig) -> list[Aim]:
         try:
             for name in edit.edited:
                 for template in templates:
-                    found = text.locate(template, name)
+                    found = reader.locate(template, name)
                     for phrase in edit.destinations or (guide(edit),):
-                        destination_of(text, template, phrase, config.tokens, found)
-            aims += _aims(text, edit, templates, config)
+                        destination_of(reader, template, phrase, config.tokens, found)
+            aims += _aims(reader, edit, templates, config)
         except PlanError as error:
             problems += error.problems
         except BackboneError as error:
             problems.append(f"{edit.at}: {error}")
-    problems += preserve_problems(text, plan, preserved_templates(plan, config))
+    problems += preserve_problems(reader, plan, preserved_templates(plan, config))
     problems += unknown_factors(plan, config.factors)
     if problems:
         raise PlanError(*problems)
@@ -78,12 +78,12 @@ def preserved_templates(plan: Plan, config: MapConfig) -> tuple[str, ...]:
     return BARE if config.bare else tuple(templates_of(plan))
 
 
-def _aims(text: TextEncoder, edit: Edit, templates: tuple[str, ...], config: MapConfig) -> list[Aim]:
+def _aims(reader: Reader, edit: Edit, templates: tuple[str, ...], config: MapConfig) -> list[Aim]:
     if edit.over is None:
         return [Aim(name, templates, ((guide(edit), 1.0),)) for name in edit.edited]
     factors = config.factors.get(edit.source)
     if factors is None:
-        now = text_shares(text, edit, templates)
+        now = text_shares(reader, edit, templates)
         factors = {name: share - now[name] for name, share in edit.over.items()}
     elif set(factors) != set(edit.over):
         wanted = ", ".join(map(repr, edit.over))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import PlanError
 from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.aims import aims_of
@@ -25,7 +25,7 @@ __all__ = ["debias"]
 
 
 def debias(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: MapConfig,
     measure: Callable[[Patch], Shares],
@@ -51,7 +51,7 @@ def debias(
     wanted = {edit.source: edit.over for edit in plan.edits if edit.over is not None}
     if not wanted:
         raise PlanError(f"{plan.at('edits')}: nothing is debiased; write debias: and over: {{phrase: share, ...}}")
-    aims = {aim.source: aim for aim in aims_of(backbone.text, plan, config) if aim.keep}
+    aims = {aim.source: aim for aim in aims_of(backbone.readings[0].readers[0], plan, config) if aim.keep}
     factors = {source: dict(aims[source].parts) for source in wanted}
     best: Debiased | None = None
     for count in range(1, rounds + 1):

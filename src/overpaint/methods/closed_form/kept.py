@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.reading import Reader
 from overpaint.linear.moments import SecondMoment
 from overpaint.methods.captions import captions_for
 from overpaint.methods.closed_form.aims import preserved_templates
 from overpaint.methods.closed_form.config import EMPTY_PROMPT, MapConfig
 from overpaint.methods.closed_form.pairs import condensed
-from overpaint.methods.closed_form.states import final_states
+from overpaint.methods.closed_form.states import read_states
 from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -39,9 +39,20 @@ class Kept:
     soft: Tensor
     moment: Tensor | None = None
 
+    @classmethod
+    def join(cls, parts: Sequence[Kept]) -> Kept:
+        """All that holds back what reads several rows behind each other."""
+        moments = [part.moment for part in parts if part.moment is not None]
+        return cls(
+            torch.cat([part.fixed for part in parts], dim=1),
+            torch.cat([part.soft for part in parts], dim=1),
+            torch.stack(moments).sum(dim=0) if moments else None,
+        )
+
 
 def kept_of(
-    backbone: StableDiffusion,
+    backbone: Backbone,
+    reader: Reader,
     plan: Plan,
     config: MapConfig,
     store: MemoryStore,
@@ -49,15 +60,14 @@ def kept_of(
     captions: Sequence[str] | None,
 ) -> Kept:
     """All that the settings and the plan's preserve list say. OverpaintError if captions are wanted and missing."""
-    text = backbone.text
     moment = None
     if config.moment > 0:
         texts = captions_for(backbone, config.captions, captions)
-        moment = config.moment * caption_moment(backbone, texts, store, progress)
-    parts = empty_prompt(text)
+        moment = config.moment * caption_moment(backbone, reader, texts, store, progress)
+    parts = empty_prompt(reader)
     fixed = [parts[name] for name in EMPTY_PROMPT if name in config.fixed]
     free = [parts[name] for name in EMPTY_PROMPT if name not in config.fixed]
-    names = preserved(text, plan, config, whole=config.tokens != "last")
+    names = preserved(reader, plan, config, whole=config.tokens != "last")
     rule = max(0.1, 1 / (1 + len(plan.preserve) * len(preserved_templates(plan, config))))
     preserve = rule if config.preserve is None else config.preserve
     protect = preserve if config.protect is None else config.protect
@@ -66,44 +76,45 @@ def kept_of(
     return Kept(torch.cat([names[:, :0], *fixed], dim=1), condensed(soft), moment)
 
 
-def empty_prompt(text: TextEncoder) -> dict[str, Tensor]:
-    """States (d, .) of the empty prompt: its ``begin`` and ``end`` tokens and its ``padding``."""
-    states = final_states(text, [""])[0].mT.contiguous()
-    return {"begin": states[:, :1], "end": states[:, 1:2], "padding": states[:, 2:]}
+def empty_prompt(reader: Reader) -> dict[str, Tensor]:
+    """States (d, .) of the empty prompt: of what precedes every prompt (``begin``), its ``end`` and its ``padding``."""
+    states = read_states(reader, [""])[0].mT.contiguous()
+    begin, end = reader.begin, reader.locate_empty().end
+    padding = states[:, end + 1 :] if reader.padded else states[:, :0]
+    return {"begin": states[:, :begin], "end": states[:, begin : end + 1], "padding": padding}
 
 
-def preserved(text: TextEncoder, plan: Plan, config: MapConfig, whole: bool) -> Tensor:
+def preserved(reader: Reader, plan: Plan, config: MapConfig, whole: bool) -> Tensor:
     """States (d, m) of the plan's preserve list in all templates: of the names' last tokens, or of the whole rows."""
-    found = [text.locate(t, name) for name in plan.preserve for t in preserved_templates(plan, config)]
+    found = [reader.locate(t, name) for name in plan.preserve for t in preserved_templates(plan, config)]
     columns = []
     for first in range(0, len(found), CHUNK):
         part = found[first : first + CHUNK]
-        states = final_states(text, [s.prompt for s in part], None if whole else 1 + max(s.last for s in part))
+        states = read_states(reader, [s.prompt for s in part], None if whole else 1 + max(s.last for s in part))
         at = states.flatten(0, 1) if whole else states[torch.arange(len(part)), torch.tensor([s.last for s in part])]
         columns.append(condensed(at.mT.contiguous()))
-    return torch.cat(columns, dim=1) if columns else empty_prompt(text)["begin"][:, :0]
+    return torch.cat(columns, dim=1) if columns else empty_prompt(reader)["begin"][:, :0]
 
 
 def caption_moment(
-    backbone: StableDiffusion, captions: Sequence[str], store: MemoryStore, progress: Progress
+    backbone: Backbone, reader: Reader, captions: Sequence[str], store: MemoryStore, progress: Progress
 ) -> Tensor:
     """Mean second moment (d, d) of all token states of captions, padding included, from the store or gathered now."""
-    text = backbone.text
     key = digest(
         {
-            "moment of": "final states",
+            "moment of": reader.name,
             "model": backbone.fingerprint,
-            "tokenizer": tokenizer_fingerprint(text.tokenizer),
+            "tokenizer": tokenizer_fingerprint(reader.tokenizer),
             "captions": digest(list(captions)),
         }
     )
     if (known := store.get(key)) is not None:
         return known["mean"]
     with progress.task("second moment of text states", total=len(captions), unit="caption") as advance:
-        total = SecondMoment.empty(text.width)
+        total = SecondMoment.empty(reader.width)
         for first in range(0, len(captions), CHUNK):
             part = captions[first : first + CHUNK]
-            total += SecondMoment.of(final_states(text, part).flatten(0, 1).cpu())
+            total += SecondMoment.of(read_states(reader, part).flatten(0, 1).cpu())
             advance(len(part))
     store.put(key, {"mean": total.mean}, {"what": "second moment of text states", "captions": str(len(captions))})
     return total.mean

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.orthogonal import rotation
 from overpaint.linear.precision import exact
@@ -30,7 +30,7 @@ __all__ = ["fit", "turned"]
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: OceConfig,
     *,
@@ -39,13 +39,14 @@ def fit(
     captions: Sequence[str] | None = None,
 ) -> Patch:
     """The patch of a plan. Raises as `overpaint.methods.closed_form.uce.fit` does."""
-    pairs, kept = problem(backbone, plan, config, store, progress, captions)
-    layers = matrices_of(backbone, config.matrices)
     changes: dict[str, Delta] = {}
-    with progress.task("rotations", total=len(layers), unit="matrix") as advance:
-        for name, layer in layers.items():
-            changes[name] = written(turned(exact(layer.weight.detach()), pairs, kept, config.lambda_))
-            advance()
+    for reading in backbone.readings:
+        pairs, kept = problem(backbone, reading, plan, config, store, progress, captions)
+        layers = matrices_of(reading, config.matrices)
+        with progress.task("rotations", total=len(layers), unit="matrix") as advance:
+            for name, layer in layers.items():
+                changes[name] = written(turned(exact(layer.weight.detach()), pairs, kept, config.lambda_))
+                advance()
     return patch_of(backbone, plan, config, changes)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.reading import Reader
 from overpaint.methods.closed_form.aims import Aim
 from overpaint.methods.closed_form.config import Tokens
-from overpaint.methods.closed_form.states import final_states
+from overpaint.methods.closed_form.states import read_states
 from overpaint.methods.closed_form.tokens import destination_of, links
 
 __all__ = ["Pairs", "condensed", "pairs_of"]
@@ -37,6 +37,11 @@ class Pairs:
         """``G - K`` (d, n)."""
         return self.targets - self.keys
 
+    @classmethod
+    def join(cls, parts: Sequence[Pairs]) -> Pairs:
+        """All pairs together."""
+        return cls(torch.cat([part.keys for part in parts], dim=1), torch.cat([part.targets for part in parts], dim=1))
+
     def scaled(self, weight: float) -> Pairs:
         """Every pair counting ``weight`` times."""
         return Pairs(self.keys * weight**0.5, self.targets * weight**0.5)
@@ -54,24 +59,18 @@ def condensed(columns: Tensor) -> Tensor:
     return columns if columns.shape[1] <= len(columns) else torch.linalg.qr(columns.mT).R.mT.contiguous()
 
 
-def pairs_of(
-    text: TextEncoder, aims: Sequence[Aim], tokens: Tokens, advance: Callable[..., None] | None = None
-) -> Pairs:
+def pairs_of(reader: Reader, aims: Sequence[Aim], tokens: Tokens, advance: Callable[..., None] | None = None) -> Pairs:
     """The pairs of all aims, condensed as they come so that a thousand concepts' padding fits into memory."""
     found: Pairs | None = None
     for group in _groups(aims):
-        part = _gather(text, group, tokens)
-        both = part if found is None else Pairs(*(torch.cat(x, dim=1) for x in _columns(found, part)))
+        part = _gather(reader, group, tokens)
+        both = part if found is None else Pairs.join([found, part])
         found = both if both.keys.shape[1] < 4 * len(both.keys) else both.condensed()
         if advance is not None:
             advance(len(group))
     if found is None:
         raise ValueError("pairs of no aims")
     return found.condensed()
-
-
-def _columns(a: Pairs, b: Pairs) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    return (a.keys, b.keys), (a.targets, b.targets)
 
 
 def _groups(aims: Sequence[Aim]) -> Iterator[list[Aim]]:
@@ -87,17 +86,18 @@ def _groups(aims: Sequence[Aim]) -> Iterator[list[Aim]]:
         yield group
 
 
-def _gather(text: TextEncoder, aims: Sequence[Aim], tokens: Tokens) -> Pairs:
+def _gather(reader: Reader, aims: Sequence[Aim], tokens: Tokens) -> Pairs:
     rows: dict[str, int] = {}
     keys: list[tuple[int, int]] = []
     terms: list[tuple[int, float, int, int]] = []
     for aim in aims:
         for template in aim.templates:
-            source = text.locate(template, aim.source)
-            others = [destination_of(text, template, phrase, tokens, source) for phrase, _ in aim.parts]
+            source = reader.locate(template, aim.source)
+            others = [destination_of(reader, template, phrase, tokens, source) for phrase, _ in aim.parts]
             row, *other_rows = (rows.setdefault(s.prompt, len(rows)) for s in (source, *others))
-            ids = text.tokenize([s.prompt for s in (source, *others)]).tolist()
-            linked = [links(source, o, text.window, tokens, (ids[0], i)) for o, i in zip(others, ids[1:], strict=True)]
+            ids = reader.tokenize([s.prompt for s in (source, *others)]).tolist()
+            pairs = zip(others, ids[1:], strict=True)
+            linked = [links(source, other, reader.window, tokens, (ids[0], own)) for other, own in pairs]
             for position in sorted(set(linked[0]).intersection(*linked[1:])):
                 if aim.keep:
                     terms.append((len(keys), aim.keep, row, position))
@@ -105,7 +105,7 @@ def _gather(text: TextEncoder, aims: Sequence[Aim], tokens: Tokens) -> Pairs:
                     terms.append((len(keys), factor, other, link[position]))
                 keys.append((row, position))
     length = 1 + max(position for _, position in [*keys, *((r, p) for _, _, r, p in terms)])
-    states = final_states(text, list(rows), length)
+    states = read_states(reader, list(rows), length)
     row, position = (torch.tensor(column, device=states.device) for column in zip(*keys, strict=True))
     own = states[row, position]
     pair, factor, row, position = (torch.tensor(column, device=states.device) for column in zip(*terms, strict=True))

@@ -11,10 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.families import Need
 from overpaint.methods.closed_form import oce, rece, speed, uce
 from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfig, SpeedConfig
 from overpaint.methods.closed_form.debias import debias
+from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
 
 __all__ = ["EMOJI", "METHODS", "PRESETS", "defaults"]
@@ -52,7 +54,7 @@ EMOJI: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 _EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")
 
 
-def defaults(name: str, backbone: StableDiffusion) -> dict[str, Any]:
+def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """Settings of a method on a model, to be overridden by a plan's."""
     return {**PRESETS[name], **(EMOJI.get(name, {}) if backbone.family == "emoji" else {})}
 
@@ -66,15 +68,17 @@ def _method(
     *,
     edits: str,
     actions: tuple[str, ...],
+    needs: tuple[Need, ...] = (),
     debias: Debias | None = None,
 ) -> Method:
     return Method(
         name,
         summary,
-        ("emoji", "sd1", "sd2"),
+        frozenset(needs),
         config,
         defaults,
         fit,
+        work_of,
         actions=frozenset(actions),
         edits=edits,
         cost="a few text encodings, one solve for all concepts",
@@ -83,7 +87,7 @@ def _method(
     )
 
 
-_KV = "UNet: key and value matrices of cross-attention, by one map of text states"
+_KV = "layers that read text states (cross-attention's keys and values), by one map of these states"
 
 METHODS: tuple[Method, ...] = (
     _method(
@@ -103,6 +107,7 @@ METHODS: tuple[Method, ...] = (
         edits=_KV,
         actions=(*_EVERY, "debias"),
         debias=debias,
+        needs=("a window of tokens",),
     ),
     _method(
         "time",
@@ -111,6 +116,7 @@ METHODS: tuple[Method, ...] = (
         uce.fit,
         edits=_KV,
         actions=("replace", "rectify"),
+        needs=("a window of tokens",),
     ),
     _method(
         "rece",
@@ -120,6 +126,7 @@ METHODS: tuple[Method, ...] = (
         ReceConfig,
         edits=_KV,
         actions=_EVERY,
+        needs=("a window of tokens",),
     ),
     _method(
         "speed",
@@ -129,6 +136,7 @@ METHODS: tuple[Method, ...] = (
         SpeedConfig,
         edits="UNet: value matrices of cross-attention, a map of text states for each",
         actions=_EVERY,
+        needs=("cross-attention",),
     ),
     _method(
         "oce",
@@ -146,5 +154,9 @@ METHODS: tuple[Method, ...] = (
         uce.fit,
         edits=_KV,
         actions=_EVERY,
+        needs=(
+            "a window of tokens",
+            "attention to tokens",
+        ),
     ),
 )

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.precision import exact
 from overpaint.methods.closed_form.config import ReceConfig
 from overpaint.methods.closed_form.pairs import Pairs
-from overpaint.methods.closed_form.text_map import compose, matrices_of, patch_of, text_map
+from overpaint.methods.closed_form.text_map import compose, mapped, matrices_of, patch_of, text_map
 from overpaint.methods.closed_form.uce import problem
 from overpaint.methods.store import MemoryStore
-from overpaint.patch import Patch
+from overpaint.patch import Delta, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
@@ -31,7 +31,7 @@ __all__ = ["fit", "gram", "revived"]
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: ReceConfig,
     *,
@@ -43,14 +43,17 @@ def fit(
 
     The paper keeps the round with the lowest rate of a detector; here the number of rounds is a setting.
     """
-    pairs, kept = problem(backbone, plan, config, store, progress, captions)
-    change = text_map(pairs, kept, config.lambda_)
-    h = gram([layer.weight for layer in matrices_of(backbone, config.matrices).values()]).to(pairs.keys.device)
-    for _ in range(config.rounds):
-        worst = revived(pairs.keys, change, h, config.closeness)
-        step = text_map(Pairs(worst, pairs.targets), kept, config.lambda_)
-        change = compose(change, step)
-    return patch_of(backbone, plan, config, change)
+    changes: dict[str, Delta] = {}
+    for reading in backbone.readings:
+        pairs, kept = problem(backbone, reading, plan, config, store, progress, captions)
+        change = text_map(pairs, kept, config.lambda_)
+        h = gram([layer.weight for layer in matrices_of(reading, config.matrices).values()]).to(pairs.keys.device)
+        for _ in range(config.rounds):
+            worst = revived(pairs.keys, change, h, config.closeness)
+            step = text_map(Pairs(worst, pairs.targets), kept, config.lambda_)
+            change = compose(change, step)
+        changes |= mapped(reading, config.matrices, change)
+    return patch_of(backbone, plan, config, changes)
 
 
 def gram(weights: Sequence[Tensor]) -> Tensor:

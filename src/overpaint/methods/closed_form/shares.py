@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
-from overpaint.backbone.text import TextEncoder
-from overpaint.methods.closed_form.states import final_states
+from overpaint.backbone.reading import Reader
+from overpaint.methods.closed_form.states import read_states
 from overpaint.plan import Edit
 
 __all__ = ["text_shares"]
 
 
-def text_shares(text: TextEncoder, edit: Edit, templates: Sequence[str]) -> dict[str, float]:
+def text_shares(reader: Reader, edit: Edit, templates: Sequence[str]) -> dict[str, float]:
     """Affine coordinates b, summing to 1, of the source's state among its destinations' (least squares).
 
     With ``g = c + sum_k (wanted_k - b_k) e_k`` the coordinates of g are the wanted shares, and what of c is no mixture
@@ -21,9 +21,9 @@ def text_shares(text: TextEncoder, edit: Edit, templates: Sequence[str]) -> dict
     are those of last tokens, over all templates together.
     """
     names = list(edit.over or {})
-    rows = [[text.locate(template, phrase) for template in templates] for phrase in (edit.source, *names)]
+    rows = [[reader.locate(template, phrase) for template in templates] for phrase in (edit.source, *names)]
     flat = [found for row in rows for found in row]
-    states = final_states(text, [found.prompt for found in flat], max(found.last for found in flat) + 1)
+    states = read_states(reader, [found.prompt for found in flat], max(found.last for found in flat) + 1)
     at = states[torch.arange(len(flat)), torch.tensor([found.last for found in flat])]
     own, *others = at.reshape(len(rows), -1)
     first, *rest = others

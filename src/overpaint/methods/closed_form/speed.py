@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.reading import Reader
 from overpaint.linear.lowrank import Factors, compress
 from overpaint.linear.ridge import ridge_update
 from overpaint.linear.subspace import complement, null_space
@@ -26,8 +27,8 @@ from overpaint.methods.closed_form.config import SpeedConfig
 from overpaint.methods.closed_form.kept import empty_prompt, preserved
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.rece import gram
-from overpaint.methods.closed_form.states import final_states
-from overpaint.methods.closed_form.text_map import matrices_of, patch_of, written
+from overpaint.methods.closed_form.states import read_states
+from overpaint.methods.closed_form.text_map import mapped, matrices_of, patch_of, written
 from overpaint.methods.store import MemoryStore
 from overpaint.patch import Delta, Mapped, Patch
 from overpaint.plan import Plan
@@ -38,7 +39,7 @@ __all__ = ["centres", "fit", "refined", "within_null_space"]
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: SpeedConfig,
     *,
@@ -47,19 +48,21 @@ def fit(
     captions: Sequence[str] | None = None,
 ) -> Patch:
     """The patch of a plan. Raises as `overpaint.methods.closed_form.uce.fit` does."""
-    text = backbone.text
-    aims = aims_of(text, plan, config)
+    # whatever reads text by keys and values reads one thing
+    (reading,) = backbone.readings
+    (reader,) = reading.readers
+    aims = aims_of(reader, plan, config)
     with progress.task("text states", total=len(aims), unit="concept") as advance:
-        pairs = pairs_of(text, aims, config.tokens, advance)
+        pairs = pairs_of(reader, aims, config.tokens, advance)
     pairs = pairs.scaled(config.strength / sum(len(aim.templates) for aim in aims))
-    retained = preserved(text, plan, config, whole=False)
+    retained = preserved(reader, plan, config, whole=False)
     if config.retain:
         texts = captions_for(backbone, config.retain, captions)[: config.retain]
-        retained = torch.cat([retained, _caption_states(backbone, texts)], dim=1)
-    empty = empty_prompt(text)
+        retained = torch.cat([retained, _caption_states(reader, texts)], dim=1)
+    empty = empty_prompt(reader)
     others = torch.cat([empty["end"], empty["padding"]], dim=1)
     fixed = torch.cat([empty["begin"], centres(others, config.centres)], dim=1)
-    layers = {name: layer.weight for name, layer in matrices_of(backbone, config.matrices).items()}
+    layers = {name: layer.weight for name, layer in matrices_of(reading, config.matrices).items()}
 
     def change(weights: Sequence[Tensor]) -> Factors:
         h = gram(weights).to(pairs.keys.device)
@@ -68,7 +71,8 @@ def fit(
         return within_null_space(pairs, known, fixed, config)
 
     if config.shared:
-        return patch_of(backbone, plan, config, change(list(layers.values())))
+        shared = mapped(reading, config.matrices, change(list(layers.values())))
+        return patch_of(backbone, plan, config, shared)
     changes: dict[str, Delta] = {}
     with progress.task("null spaces", total=len(layers), unit="matrix") as advance:
         for name, weight in layers.items():
@@ -140,12 +144,10 @@ def centres(states: Tensor, count: int, rounds: int = 20) -> Tensor:
     return found
 
 
-def _caption_states(backbone: StableDiffusion, captions: Sequence[str]) -> Tensor:
+def _caption_states(reader: Reader, captions: Sequence[str]) -> Tensor:
     """States (d, m) of the captions' own tokens behind the begin token."""
-    text = backbone.text
-    ids = text.tokenize(captions)
-    ends = text.end_positions(ids).cpu()
-    states = final_states(text, captions, int(ends.max()) + 1)
+    ends = reader.end_positions(reader.tokenize(captions)).cpu()
+    states = read_states(reader, captions, int(ends.max()) + 1)
     position = torch.arange(states.shape[1])
-    inside = (position > 0) & (position <= ends[:, None])
+    inside = (position >= reader.begin) & (position <= ends[:, None])
     return states[inside.to(states.device)].mT.contiguous()

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 
 import torch
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.reading import Reading
 from overpaint.linear.lowrank import Factors, compress
 from overpaint.linear.ridge import penalty, ridge_update
 from overpaint.linear.subspace import complement
@@ -28,7 +29,7 @@ from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 
-__all__ = ["compose", "matrices_of", "patch_of", "text_map", "written"]
+__all__ = ["compose", "mapped", "matrices_of", "patch_of", "text_map", "written"]
 
 
 def text_map(pairs: Pairs, kept: Kept, weight: float) -> Factors:
@@ -49,10 +50,17 @@ def compose(first: Factors, second: Factors) -> Factors:
     return compress(Factors(torch.cat([first.up, up], dim=1), torch.cat([first.down, second.down])))
 
 
-def matrices_of(backbone: StableDiffusion, which: Matrices) -> dict[str, torch.nn.Linear]:
-    """Key and value matrices of cross-attention, or one kind of them, by canonical weight name."""
-    ending = tuple(f"attn2.to_{letter}.weight" for letter in which)
-    return {name: layer for name, layer in backbone.cross_attention_projections().items() if name.endswith(ending)}
+def matrices_of(reading: Reading, which: Matrices) -> dict[str, torch.nn.Linear]:
+    """The layers that read text, or of cross-attention the keys or values alone, by canonical weight name."""
+    if which == "kv":
+        return dict(reading.layers)
+    return {name: layer for name, layer in reading.layers.items() if name.endswith(f"attn2.to_{which}.weight")}
+
+
+def mapped(reading: Reading, which: Matrices, change: Factors) -> dict[str, Delta]:
+    """The changes of `matrices_of` by one map of what they read, stored once."""
+    shared = written(change)
+    return {name: Mapped(shared) for name in matrices_of(reading, which)}
 
 
 def written(change: Factors) -> LowRank | Dense:
@@ -60,11 +68,8 @@ def written(change: Factors) -> LowRank | Dense:
     return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
 
 
-def patch_of(backbone: StableDiffusion, plan: Plan, config: MapConfig, change: Factors | Mapping[str, Delta]) -> Patch:
-    """The patch of one map for all matrices that the settings name, or of changes by matrix."""
-    if isinstance(change, Factors):
-        shared = written(change)
-        change = {name: Mapped(shared) for name in matrices_of(backbone, config.matrices)}
+def patch_of(backbone: Backbone, plan: Plan, config: MapConfig, changes: Mapping[str, Delta]) -> Patch:
+    """The patch of changes by matrix, with its provenance."""
     settings = config.model_dump(mode="json", by_alias=True)
     made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
-    return Patch.made_on(backbone.pipe, change, {**made, "plan": plan.to_data()})
+    return Patch.made_on(backbone.pipe, changes, {**made, "plan": plan.to_data()})

@@ -13,20 +13,21 @@ prompt with nothing in its slot instead.
 
 from __future__ import annotations
 
+from overpaint.backbone.reading import Reader
 from overpaint.backbone.subject import Subject
-from overpaint.backbone.text import TextEncoder
 from overpaint.methods.closed_form.config import Tokens
 
 __all__ = ["destination_of", "links"]
 
 
-def destination_of(text: TextEncoder, template: str, phrase: str, tokens: Tokens, source: Subject) -> Subject:
+def destination_of(reader: Reader, template: str, phrase: str, tokens: Tokens, source: Subject) -> Subject:
     """Where the destination phrase stands. BackboneError if it does not fit the window."""
     if phrase:
-        return text.locate(template, phrase)
+        return reader.locate(template, phrase)
     inside = tokens in ("matching", "context")
-    found = text.locate_empty(template if inside else "{}")
-    start = source.start if inside else 1
+    found = reader.locate_empty(template if inside else "{}")
+    # the last of the tokens that precede every prompt; where there are none (T5), the end token
+    start = source.start if inside else max(1, reader.begin)
     return Subject(found.prompt, start, start, found.end)
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.linear.lowrank import Factors
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.reading import Reading
 from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.closed_form.kept import Kept, kept_of
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
-from overpaint.methods.closed_form.text_map import patch_of, text_map
+from overpaint.methods.closed_form.text_map import mapped, patch_of, text_map
 from overpaint.methods.store import MemoryStore
-from overpaint.patch import Patch
+from overpaint.patch import Delta, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
@@ -24,7 +24,8 @@ __all__ = ["fit", "problem"]
 
 
 def problem(
-    backbone: StableDiffusion,
+    backbone: Backbone,
+    reading: Reading,
     plan: Plan,
     config: MapConfig,
     store: MemoryStore,
@@ -32,15 +33,15 @@ def problem(
     captions: Sequence[str] | None,
 ) -> tuple[Pairs, Kept]:
     """What a plan asks for and what holds it back. PlanError before any work starts if it does not fit the model."""
-    aims = aims_of(backbone.text, plan, config)
-    kept = kept_of(backbone, plan, config, store, progress, captions)
-    with progress.task("text states", total=len(aims), unit="concept") as advance:
-        pairs = pairs_of(backbone.text, aims, config.tokens, advance)
-    return pairs.scaled(config.strength), kept
+    aims = {reader.name: aims_of(reader, plan, config) for reader in reading.readers}
+    kept = [kept_of(backbone, reader, plan, config, store, progress, captions) for reader in reading.readers]
+    with progress.task("text states", total=sum(map(len, aims.values())), unit="concept") as advance:
+        pairs = [pairs_of(reader, aims[reader.name], config.tokens, advance) for reader in reading.readers]
+    return Pairs.join(pairs).scaled(config.strength), Kept.join(kept)
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: MapConfig,
     *,
@@ -48,11 +49,14 @@ def fit(
     progress: Progress,
     captions: Sequence[str] | None = None,
 ) -> Patch:
-    """The patch of a plan.
+    """The patch of a plan: one map for all layers that read the same.
 
     Raises:
         PlanError: the plan does not fit the model; before any work starts.
         OverpaintError: no captions where the settings want their second moment.
     """
-    change: Factors = text_map(*problem(backbone, plan, config, store, progress, captions), config.lambda_)
-    return patch_of(backbone, plan, config, change)
+    changes: dict[str, Delta] = {}
+    for reading in backbone.readings:
+        asked = problem(backbone, reading, plan, config, store, progress, captions)
+        changes |= mapped(reading, config.matrices, text_map(*asked, config.lambda_))
+    return patch_of(backbone, plan, config, changes)

@@ -14,17 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 __all__ = ["DEFAULTS", "PRESETS", "EmcidConfig", "defaults"]
 
 Share = dict[str, float]
+Blocks = tuple[int, ...]
 
 
 class EmcidConfig(BaseModel):
     """All settings, in the words of a plan's ``settings``.
 
     Where to edit:
-        blocks: feed-forward layers to change, values act after the last one; None: a causal trace chooses.
+        blocks: feed-forward layers to change, values act after the last one; None: a causal trace chooses. For a model
+            of several text encoders a list for each that is to be edited: ``{text_encoder: [...], ...}``.
         residual: what Stage II still misses, ``stream`` (state after the last edited block) or ``mlp`` (as released:
             this block's feed-forward output, which is only a part of the state).
-        lambda: weight of the captions' second moment; alpha: weight of edits against it, only
-            ``lambda (1 - alpha) / alpha`` matters.
+        lambda: weight of the captions' second moment, one for all text encoders or one for each; alpha: weight of
+            edits against it, only ``lambda (1 - alpha) / alpha`` matters.
 
     Values (Stage I):
         values: ``copy`` (the destination's own state, nothing is optimised), ``pooled`` (text alignment alone),
@@ -58,9 +60,9 @@ class EmcidConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    blocks: tuple[int, ...] | None = None
+    blocks: Blocks | dict[str, Blocks] | None = None
     residual: Literal["stream", "mlp"] = "stream"
-    lambda_: float = Field(4000.0, alias="lambda", gt=0)
+    lambda_: float | dict[str, float] = Field(4000.0, alias="lambda")
     alpha: float = Field(0.5, gt=0, lt=1)
 
     values: Literal["copy", "pooled", "noise"] = "noise"
@@ -94,10 +96,21 @@ class EmcidConfig(BaseModel):
 
     @field_validator("blocks")
     @classmethod
-    def _rising(cls, blocks: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if blocks is not None and (not blocks or min(blocks) < 0 or list(blocks) != sorted(set(blocks))):
-            raise ValueError("must be block numbers from 0 in rising order")
+    def _rising(cls, blocks: Blocks | dict[str, Blocks] | None) -> Blocks | dict[str, Blocks] | None:
+        lists = blocks.values() if isinstance(blocks, dict) else [] if blocks is None else [blocks]
+        for one in lists:
+            if not one or min(one) < 0 or list(one) != sorted(set(one)):
+                raise ValueError("must be block numbers from 0 in rising order")
+        if blocks == {}:
+            raise ValueError("must name a text encoder")
         return blocks
+
+    @field_validator("lambda_")
+    @classmethod
+    def _positive(cls, weight: float | dict[str, float]) -> float | dict[str, float]:
+        if min(weight.values() if isinstance(weight, dict) else [weight]) <= 0:
+            raise ValueError("must be more than 0")
+        return weight
 
     @model_validator(mode="after")
     def _something_to_learn_from(self) -> EmcidConfig:
@@ -152,19 +165,49 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "sd1": {**PUBLISHED, "blocks": tuple(range(11)), "batch": 8},
         # not in the paper: its settings, the blocks by a causal trace
         "sd2": {**PUBLISHED, "batch": 8},
+        # the release's file and run for SDXL, where each encoder's values act right where the denoiser reads
+        "sdxl": {
+            "blocks": {"text_encoder": (8, 9, 10), "text_encoder_2": (26, 27, 28, 29, 30)},
+            "lambda": {"text_encoder": 6000.0, "text_encoder_2": 10000.0},
+            "alpha": 0.5,
+            "steps": 100,
+            "rate": 0.1,
+            "weight_decay": 8e-3,
+            "text_weight": 0.005,
+            "clamp": 1.2,
+            "batch": 2,
+        },
+        # nothing is published: the paper's settings with T5 learning from texts alone, blocks by a causal trace
+        "flux": {**PUBLISHED, "values": "pooled", "text_target": "positions", "batch": 4},
+        "sd3": {**PUBLISHED, "values": "pooled", "text_target": "positions", "batch": 4},
+        # no padding is read
+        "z-image": {**PUBLISHED, "values": "pooled", "text_target": "positions", "padding": 0.0, "batch": 4},
     }
 )
 """Defaults by backbone family."""
 
 PAPER_BLOCKS = tuple(range(11))
-"""Blocks of the release, which knows encoders of 12 blocks only."""
+"""Blocks of the release for one text encoder; it knows those of 12 blocks only."""
 
 
-def defaults(preset: str, family: str, blocks: int) -> dict[str, Any]:
-    """Settings of a preset on a family whose text encoder has so many blocks, to be overridden by a plan's."""
-    merged = {**DEFAULTS.get(family, {}), **PRESETS[preset]}
-    if preset == "emcid-paper" and family != "emoji":
-        merged["blocks"] = PAPER_BLOCKS
-    if merged.get("blocks") is not None:
-        merged["blocks"] = tuple(b for b in merged["blocks"] if b < blocks)
+def defaults(preset: str, family: str, depths: Mapping[str, int]) -> dict[str, Any]:
+    """Settings of a preset on a family, to be overridden by a plan's.
+
+    ``depths``: blocks of each text encoder that the denoiser sees. Where one of them has none of a default's, a causal
+    trace chooses.
+    """
+    family_own = DEFAULTS.get(family, {})
+    merged = {**family_own, **PRESETS[preset]}
+    if preset == "emcid-paper":
+        # the release's values where the family has none of its own
+        merged |= {name: family_own[name] for name in PUBLISHED if family == "sdxl"}
+        if family in ("sd1", "sd2"):
+            merged["blocks"] = PAPER_BLOCKS
+    blocks = merged.get("blocks")
+    if isinstance(blocks, Mapping):
+        found = {name: tuple(b for b in chosen if b < depths[name]) for name, chosen in blocks.items()}
+        merged["blocks"] = found if all(found.values()) else None
+    elif blocks is not None:
+        (depth,) = depths.values()
+        merged["blocks"] = tuple(b for b in blocks if b < depth)
     return merged

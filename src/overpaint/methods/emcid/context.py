@@ -1,20 +1,18 @@
-"""A batch of concepts in the text encoder while values are learned: computed once, re-run from the edited block on."""
+"""A batch of concepts in one text encoder while values are learned: computed once, re-run from the edited block on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from overpaint.backbone.text import TextEncoder
-from overpaint.methods.emcid.keys import Prompts, aligned_tail, average, locate
+from overpaint.backbone.text import Encoded, Run, TextEncoder
+from overpaint.methods.emcid.keys import Prompts, aligned_around, aligned_tail, average, locate
 from overpaint.methods.emcid.memory import Concept
 
 __all__ = ["Context", "lengths"]
-
-Run = Callable[[Tensor, int, int], Tensor]
 
 
 class Context:
@@ -26,8 +24,8 @@ class Context:
         block: that block.
         v0: (n, width) origin of each value.
         copied: (n, width) the destination's state minus the source's at their last tokens; None without destinations.
-        source: final states (p, L, width) of the unedited source prompts.
-        destination: final states (p, L', width) of the destination prompts, or None.
+        source: the unedited source prompts (p, L).
+        destination: the destination prompts (p, L'), or None.
     """
 
     def __init__(self, text: TextEncoder, concepts: Sequence[Concept], block: int, conditioning: str, v0: str) -> None:
@@ -39,10 +37,10 @@ class Context:
             self.prompts = locate(text, [(c.prompts, c.source) for c in concepts])
             self.ids, self._run = _conditioned(text, self.prompts, conditioning)
             self.after = self._run(text.embed(self.ids), 0, block + 1)
-            self.source = self._finish(self.after)
+            self.source = self._encoded(self.ids, self.after, self._run)
             self.v0 = self._mean(self.prompts, self.prompts.at_last(self.after))
             self.copied: Tensor | None = None
-            self.destination: Tensor | None = None
+            self.destination: Encoded | None = None
             if concepts[0].destination is not None:
                 self._learn_destination(concepts, conditioning)
 
@@ -51,44 +49,54 @@ class Context:
         """Concept (p,) of each row."""
         return self.prompts.owner
 
-    def student(self, delta: Tensor) -> Tensor:
-        """Final states (p, L, width) with delta (n, width) added after the block at each concept's last token."""
+    def student(self, delta: Tensor) -> Encoded:
+        """The source prompts (p, L) with delta (n, width) added after the block at each concept's last token."""
         rows = torch.arange(len(self.after), device=self.after.device)
         step = delta[self.owner].to(self.after.dtype)
         states = self.after.index_put((rows, self.prompts.last), step, accumulate=True)
-        return self._finish(states)
+        return self._encoded(self.ids, states, self._run)
 
-    def text_loss(self, final: Tensor, target: str) -> Tensor:
-        """Mean squared distance (n,) of the student's final states to the destination's, aligned at the end tokens.
+    def text_loss(self, student: Encoded, target: str) -> Tensor:
+        """Mean squared distance (n,) of the student to the destination.
 
-        ``pooled``: at the end token; ``positions``: at the end token and the padding.
+        ``pooled``: of the texts as one vector each; ``positions``: of the states that the denoiser is given at the end
+        token and the padding, aligned at the end tokens, and where attention runs both ways at all words around the
+        phrase.
         """
         assert self.destination is not None
-        into, out_of, rows = self._pooled_at if target == "pooled" else self._tail_at
-        error = (final[rows, into] - self.destination[rows, out_of]).square().mean(dim=1)
-        per_row = torch.zeros(len(final), device=final.device, dtype=final.dtype).index_add(0, rows, error)
-        per_row = per_row / torch.bincount(rows, minlength=len(final))
-        total = torch.zeros(self.prompts.concepts, device=final.device, dtype=final.dtype)
+        rows = torch.arange(len(self.prompts), device=student.final.device)
+        if target == "pooled":
+            made, wanted = (self.text.embedding(one.final, one.ids) for one in (student, self.destination))
+        else:
+            into, out_of, rows = self._tail_at
+            made, wanted = student.states[rows, into], self.destination.states[rows, out_of]
+        error = (made - wanted).square().mean(dim=1)
+        per_row = error.new_zeros(len(self.prompts)).index_add(0, rows, error)
+        per_row = per_row / torch.bincount(rows, minlength=len(per_row))
+        total = error.new_zeros(self.prompts.concepts)
         return total.index_add(0, self.owner, per_row) / torch.bincount(self.owner)
 
     def _learn_destination(self, concepts: Sequence[Concept], conditioning: str) -> None:
         wanted = locate(self.text, [(c.prompts, c.destination or "") for c in concepts])
         ids, run = _conditioned(self.text, wanted, conditioning)
         after = run(self.text.embed(ids), 0, self.block + 1)
-        self.destination = self.text.finish(run(after, self.block + 1, len(self.text.blocks)))
+        self.destination = self._encoded(ids, after, run)
         self.copied = self._mean(wanted, wanted.at_last(after)) - self.v0
-        rows = torch.arange(len(wanted), device=ids.device)
-        self._pooled_at = (self.prompts.end, wanted.end, rows)
         into, out_of, row = [], [], []
-        for i, (a, b) in enumerate(zip(self.prompts.end.tolist(), wanted.end.tolist(), strict=True)):
-            for x, y in zip(*aligned_tail(a, b, self.ids.shape[1], ids.shape[1]), strict=True):
+        for i, (a, b) in enumerate(zip(self.prompts.places, wanted.places, strict=True)):
+            ends = (self.ids.shape[1], ids.shape[1]) if self.text.padded else (a[2] + 1, b[2] + 1)
+            pairs = list(zip(*aligned_tail(a[2], b[2], *ends), strict=True))
+            # words around the phrase read it, too; a chat is written on behind every prompt
+            if not (self.text.causal and self.text.padded):
+                pairs = aligned_around(self.text.begin, a, b) + pairs
+            for x, y in pairs:
                 into.append(x)
                 out_of.append(y)
                 row.append(i)
         self._tail_at = tuple(torch.tensor(v, device=ids.device) for v in (into, out_of, row))
 
-    def _finish(self, after: Tensor) -> Tensor:
-        return self.text.finish(self._run(after, self.block + 1, len(self.text.blocks)))
+    def _encoded(self, ids: Tensor, after: Tensor, run: Run) -> Encoded:
+        return self.text.encoded(ids, after, self.block + 1, run)
 
     def _mean(self, prompts: Prompts, states: Tensor) -> Tensor:
         """One state for each concept: the mean over its prompts, or its first prompt's (as released)."""

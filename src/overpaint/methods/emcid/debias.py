@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import PlanError
 from overpaint.methods.debiasing import Counter, Debiased, deviation, near_enough
 from overpaint.methods.emcid.balance import walk
@@ -18,7 +18,7 @@ __all__ = ["debias"]
 
 
 def debias(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: EmcidConfig,
     counter: Counter,

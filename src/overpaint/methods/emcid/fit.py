@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
-from overpaint.errors import OverpaintError, PlanError
+from overpaint.errors import OverpaintError
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.ridge import alpha_weight, penalty
 from overpaint.methods.captions import captions_for
@@ -19,6 +19,7 @@ from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.learn import learn
 from overpaint.methods.emcid.memory import VERSION, Concept, Memory
 from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
+from overpaint.methods.emcid.sites import edited, sites_of, weights_of
 from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
 from overpaint.methods.emcid.tasks import Task, tasks_of, templates_of
@@ -27,7 +28,6 @@ from overpaint.patch import Delta, Dense, LowRank, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import Provenance
-from overpaint.trace import causal_trace, choose_blocks
 
 __all__ = ["concepts_of", "fit", "moments_of", "preserved"]
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: EmcidConfig,
     *,
@@ -51,44 +51,51 @@ def fit(
         PlanError: the plan does not fit the model; before any work starts.
         OverpaintError: no captions for a model that brings none, or every edit has diverged.
     """
-    text = backbone.text
-    tasks = tasks_of(text, plan, config)
-    blocks = _blocks(text, plan, config)
-    texts = captions_for(backbone, config.captions, captions)
+    texts = edited(backbone, plan, config)
+    tasks = tasks_of(texts, plan, config)
+    weights = weights_of(texts, plan, config)
+    sites = sites_of(backbone, plan, config)
+    said = captions_for(backbone, config.captions, captions)
     concepts = _concepts(tasks)
-    memories = dict(zip(concepts, learn(backbone, concepts, config, blocks[-1], store, progress), strict=True))
+    after = {name: blocks[-1] for name, blocks in sites.items()}
+    memories = dict(zip(concepts, learn(backbone, concepts, config, after, store, progress), strict=True))
     tasks, diverged = _sound(plan, tasks, memories)
-    prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks])
-    values = torch.stack([_value(task, memories) for task in tasks]).to(text.device)
-    moments = moments_of(backbone, texts, blocks, config.padding > 0, store, progress)
-    kept = preserved(text, plan, config)
-    with progress.task("Stage II", total=len(blocks), unit="block") as advance:
-        changes = stage_two(
-            text,
-            prompts,
-            values,
-            blocks,
-            lambda block: penalty(moments(block).mean(config.padding)),
-            alpha_weight(config.lambda_, config.alpha),
-            config.residual,
-            kept,
-            advance=advance,
-        )
-    deltas = {text.fc2_name(block): _delta(change) for block, change in changes.items()}
-    settings = config.model_copy(update={"blocks": tuple(blocks)}).model_dump(mode="json", by_alias=True)
-    provenance = _provenance(backbone, plan, settings, texts)
+    values = torch.stack([_value(task, memories) for task in tasks])
+    deltas: dict[str, Delta] = {}
+    with progress.task("Stage II", total=sum(map(len, sites.values())), unit="block") as advance:
+        for text, own in zip(texts, values.split([text.width for text in texts], dim=1), strict=True):
+            blocks = sites[text.name]
+            moments = moments_of(backbone, text, said, blocks, config.padding > 0, store, progress)
+            changes = stage_two(
+                text,
+                locate(text, [(task.edit.prompts, task.source) for task in tasks]),
+                own.to(text.device),
+                blocks,
+                lambda block, moments=moments: penalty(moments(block).mean(config.padding)),
+                alpha_weight(weights[text.name], config.alpha),
+                config.residual,
+                preserved(text, plan, config),
+                advance=advance,
+            )
+            deltas |= {text.fc2_name(block): _delta(change) for block, change in changes.items()}
+    chosen = sites if len(backbone.text_encoders) > 1 else sites[texts[0].name]
+    settings = config.model_copy(update={"blocks": chosen}).model_dump(mode="json", by_alias=True)
+    provenance = _provenance(backbone, plan, settings, said)
     if diverged:
         provenance["diverged"] = diverged
     return Patch.made_on(backbone.pipe, deltas, provenance)
 
 
-def concepts_of(backbone: StableDiffusion, plan: Plan, config: EmcidConfig) -> tuple[list[Concept], int]:
-    """The values that a plan needs and the block after which they act. PlanError as `fit`."""
-    return _concepts(tasks_of(backbone.text, plan, config)), _blocks(backbone.text, plan, config)[-1]
+def concepts_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> tuple[list[Concept], dict[str, int]]:
+    """The values that a plan needs and, by text encoder, the block after which they act. PlanError as `fit`."""
+    sites = sites_of(backbone, plan, config)
+    concepts = _concepts(tasks_of(edited(backbone, plan, config), plan, config))
+    return concepts, {name: blocks[-1] for name, blocks in sites.items()}
 
 
 def moments_of(
-    backbone: StableDiffusion,
+    backbone: Backbone,
+    text: TextEncoder,
     captions: Sequence[str],
     blocks: Sequence[int],
     padding: bool,
@@ -99,10 +106,10 @@ def moments_of(
 
     They are read when asked for: those of a large model do not fit into memory together with their factors.
     """
-    text = backbone.text
     content = {
         "version": VERSION,
         "model": backbone.fingerprint,
+        "encoder": text.name,
         "tokenizer": tokenizer_fingerprint(text.tokenizer),
         "captions": digest(list(captions)),
         "padding": padding,
@@ -131,7 +138,8 @@ def preserved(text: TextEncoder, plan: Plan, config: EmcidConfig) -> Kept | None
     tokens: list[tuple[int, int, float]] = []
     if config.protect > 0:
         rows.append("")
-        tokens += [(0, position, config.protect) for position in range(text.window)]
+        read = text.window if text.padded else text.locate_empty().end + 1
+        tokens += [(0, position, config.protect) for position in range(read)]
     if config.preserve > 0:
         templates = templates_of(plan)
         for name in plan.preserve:
@@ -139,7 +147,7 @@ def preserved(text: TextEncoder, plan: Plan, config: EmcidConfig) -> Kept | None
                 found = text.locate(template, name)
                 share = config.preserve / len(templates)
                 tokens += [(len(rows), position, share) for position in range(found.start, found.end + 1)]
-                behind = range(found.end + 1, text.window)
+                behind = range(found.end + 1, text.window if text.padded else found.end + 1)
                 tokens += [(len(rows), position, share / len(behind)) for position in behind]
                 rows.append(found.prompt)
     if not tokens:
@@ -178,24 +186,13 @@ def _value(task: Task, memories: dict[Concept, Memory]) -> Tensor:
     return mixture(values, {str(i): f for i, f in enumerate(task.factors)})
 
 
-def _blocks(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[int]:
-    if config.blocks is None:
-        return list(choose_blocks(causal_trace(text)))
-    if max(config.blocks) >= len(text.blocks):
-        raise PlanError(
-            f"{plan.at('settings.blocks')}: the text encoder has blocks 0 to {len(text.blocks) - 1},"
-            f" not {max(config.blocks)}; name others"
-        )
-    return list(config.blocks)
-
-
 def _delta(change: Factors) -> Delta:
     """Low-rank where that is smaller."""
     return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
 
 
 def _provenance(
-    backbone: StableDiffusion, plan: Plan, settings: dict[str, object], captions: Sequence[str]
+    backbone: Backbone, plan: Plan, settings: dict[str, object], captions: Sequence[str]
 ) -> dict[str, object]:
     made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
     return {**made, "plan": plan.to_data(), "captions": {"count": len(captions), "sha256": digest(list(captions))}}

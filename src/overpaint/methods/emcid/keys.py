@@ -12,7 +12,7 @@ from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
 
-__all__ = ["Prompts", "aligned_tail", "average", "locate"]
+__all__ = ["Prompts", "aligned_around", "aligned_tail", "average", "locate"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Prompts:
     def __len__(self) -> int:
         """Number of prompts."""
         return len(self.ids)
+
+    @property
+    def places(self) -> list[tuple[int, int, int]]:
+        """First and last token of the phrase and the end token of each prompt."""
+        return list(zip(self.start.tolist(), self.last.tolist(), self.end.tolist(), strict=True))
 
     def at_last(self, states: Tensor) -> Tensor:
         """States (p, >= last, d) at each prompt's last concept token (p, d)."""
@@ -77,3 +82,17 @@ def aligned_tail(
     """Positions of end token and padding in two rows, aligned at their own ends, as many as both have."""
     length = min(source_length - source_end, destination_length - destination_end)
     return range(source_end, source_end + length), range(destination_end, destination_end + length)
+
+
+def aligned_around(
+    begin: int, source: tuple[int, int, int], destination: tuple[int, int, int]
+) -> list[tuple[int, int]]:
+    """Positions of the words before and behind a phrase in two prompts of one template: pairs of the same words.
+
+    Each prompt is given as the phrase's first and last token and the end token; ``begin`` tokens precede both. Words
+    behind the phrase are counted from the end: where they melt with it into one token, fewer are left.
+    """
+    before = min(source[0], destination[0])
+    behind = min(source[2] - source[1], destination[2] - destination[1]) - 1
+    pairs = [(i, i) for i in range(begin, before)]
+    return pairs + [(source[2] - k, destination[2] - k) for k in range(behind, 0, -1)]

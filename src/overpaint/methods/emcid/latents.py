@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.pictures import read_pictures
@@ -41,7 +41,7 @@ class Draw:
 
 
 def latents_of(
-    backbone: StableDiffusion, concepts: Sequence[Concept], config: EmcidConfig, progress: Progress
+    backbone: Backbone, concepts: Sequence[Concept], config: EmcidConfig, progress: Progress
 ) -> list[Latents]:
     """Latents of each concept: of its own pictures if it brings some, else of pictures drawn by the unedited model."""
     drawn = [i for i, c in enumerate(concepts) if not c.images]
@@ -74,7 +74,7 @@ def latents_of(
     return [made[i] for i in range(len(concepts))]
 
 
-def _given(backbone: StableDiffusion, concept: Concept) -> Latents:
+def _given(backbone: Backbone, concept: Concept) -> Latents:
     """Posterior of the plan's pictures; every prompt may meet every one of them."""
     mean, std = backbone.encode_images(read_pictures(concept.images, concept.source))
     shape = (len(concept.prompts), *mean.shape)

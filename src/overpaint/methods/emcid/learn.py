@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import out_of_memory
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept, Memory, composition, memory_key
@@ -34,10 +34,10 @@ _log = logging.getLogger(__name__)
 
 
 def learn(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     concepts: Sequence[Concept],
     config: EmcidConfig,
-    block: int,
+    after: Mapping[str, int],
     store: MemoryStore,
     progress: Progress,
 ) -> list[Memory]:
@@ -46,7 +46,7 @@ def learn(
     A batch for which there is not enough memory is halved, and all that come after it. What has diverged is kept too,
     so that it is not tried again; see `Memory.finite`.
     """
-    work = Learning(backbone, concepts, config, block, store)
+    work = Learning(backbone, concepts, config, after, store)
     todo = [members for members in work.batches if work.missing(members)]
     random.Random().shuffle(todo)
     if todo:
@@ -54,7 +54,7 @@ def learn(
         with progress.task(f"Stage I, {config.values}", total=total, unit="step") as advance:
 
             def stage(group: list[int]) -> list[Memory]:
-                return stage_one(backbone, [concepts[i] for i in group], config, block, progress, advance)
+                return stage_one(backbone, [concepts[i] for i in group], config, after, progress, advance)
 
             for group, memories in halving((work.missing(members) for members in todo), stage):
                 work.keep(group, memories)
@@ -71,19 +71,20 @@ class Learning:
 
     def __init__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         concepts: Sequence[Concept],
         config: EmcidConfig,
-        block: int,
+        after: Mapping[str, int],
         store: MemoryStore,
     ) -> None:
-        model, tokenizer = backbone.fingerprint, tokenizer_fingerprint(backbone.text.tokenizer)
+        model = backbone.fingerprint
+        tokenizer = tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders))
         schedule = scheduler_fingerprint(backbone)
         self.batches = list(batches(backbone.text, concepts, config.conditioning, config.batch or BATCH))
         self.steps = 1 if config.values == "copy" else config.steps
         self._concepts = concepts
         self._store = store
-        self._keys = [memory_key(c, config, block, model, tokenizer, schedule) for c in concepts]
+        self._keys = [memory_key(c, config, after, model, tokenizer, schedule) for c in concepts]
         self._found: dict[int, dict[str, Tensor]] = {}
 
     @property

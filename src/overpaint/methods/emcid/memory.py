@@ -57,7 +57,8 @@ class Memory:
     """A learned value.
 
     Attributes:
-        v0: state (width,) of the source after the last edited block at its last token, float32.
+        v0: state (width,) of the source after the last edited block at its last token, float32; of several edited
+            text encoders, side by side.
         delta: (width,) what is added to it; ``value = v0 + delta``.
         loss: (3,) noise, text and regulariser loss at the last step; NaN where there was none.
     """
@@ -86,10 +87,13 @@ class Memory:
         return cls(tensors["v0"], tensors["delta"], tensors["loss"])
 
 
-def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, tokenizer: str, schedule: str) -> str:
+def memory_key(
+    concept: Concept, config: EmcidConfig, after: Mapping[str, int], model: str, tokenizer: str, schedule: str
+) -> str:
     """Name of a concept's memory: a hash over all it depends on, so a stale one is never taken.
 
-    ``model``, ``tokenizer`` and ``schedule`` are fingerprints, ``block`` is the one after which values act.
+    ``model``, ``tokenizer`` and ``schedule`` are fingerprints, ``after`` are the blocks after which values act, by text
+    encoder.
     """
     settings = TEXT_SETTINGS
     if config.values != "copy":
@@ -100,7 +104,7 @@ def memory_key(concept: Concept, config: EmcidConfig, block: int, model: str, to
         "version": VERSION,
         "model": model,
         "tokenizer": tokenizer,
-        "block": block,
+        "after": dict(after),
         "values": config.values,
         "source": concept.source,
         "destination": concept.destination,

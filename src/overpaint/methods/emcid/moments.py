@@ -46,7 +46,7 @@ def key_moments(
     """Second moments of the keys of ``blocks`` over captions, in one pass through the encoder.
 
     Where no padding is wanted prompts are cut to their longest neighbour, which is much faster in a window of 77 and
-    gives the same sums: attention is causal, no caption token reads padding.
+    gives the same sums where attention is causal and no caption token reads padding. Elsewhere nothing is cut.
     """
     if not captions:
         raise ValueError("second moments need at least one caption")
@@ -54,7 +54,10 @@ def key_moments(
     empty = SecondMoment.empty(text.key_width, text.device)
     caption, behind = {b: empty for b in blocks}, {b: empty for b in blocks}
     order = sorted(range(len(captions)), key=lambda i: (len(captions[i]), captions[i]))
-    padded, cut = (order[::EVERY], [i for k, i in enumerate(order) if k % EVERY]) if padding else ([], order)
+    if text.causal:
+        padded, cut = (order[::EVERY], [i for k, i in enumerate(order) if k % EVERY]) if padding else ([], order)
+    else:
+        padded, cut = order, []
     parts = [(True, padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
     parts += [(False, cut[i : i + chunk]) for i in range(0, len(cut), chunk)]
     for whole, rows in parts:
@@ -66,7 +69,7 @@ def key_moments(
         for i, block in enumerate(blocks):
             states, keys, _ = text.block_with_mlp(states, block)
             caption[block] += SecondMoment.of(keys[inside])
-            if whole:
+            if whole and padding:
                 behind[block] += SecondMoment.of(keys[~inside]) * len(order) * (1 / len(padded))
             if block != blocks[-1]:
                 states = text.run(states, block + 1, blocks[i + 1])

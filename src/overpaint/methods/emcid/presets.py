@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from overpaint.backbone.families import Need
 from overpaint.methods.emcid import fit as emcid
 from overpaint.methods.emcid.config import EmcidConfig, defaults
 from overpaint.methods.emcid.debias import debias
+from overpaint.methods.emcid.work import work_of
 from overpaint.methods.method import Method
 
 __all__ = ["METHODS"]
@@ -14,16 +16,19 @@ _ACTIONS = frozenset(
 )
 
 
-def _emcid(name: str, summary: str, cost: str) -> Method:
+def _emcid(name: str, summary: str, cost: str, needs: tuple[Need, ...] = ()) -> Method:
     return Method(
         name,
         summary,
-        ("emoji", "sd1", "sd2"),
+        frozenset(needs),
         EmcidConfig,
-        lambda preset, backbone: defaults(preset, backbone.family, len(backbone.text.blocks)),
+        lambda preset, backbone: defaults(
+            preset, backbone.family, {text.name: text.depth for text in backbone.text_encoders}
+        ),
         emcid.fit,
+        work_of,
         actions=_ACTIONS,
-        edits="text encoder: feed-forward output matrices of some blocks",
+        edits="text encoders: feed-forward output matrices of some blocks",
         cost=cost,
         paper="EMCID, arXiv 2403.13807",
         debias=debias,
@@ -41,5 +46,10 @@ METHODS: tuple[Method, ...] = (
         "the same with values copied from the destination: no optimisation, seconds",
         "a few text encodings",
     ),
-    _emcid("emcid-paper", "the same as published (arXiv 2403.13807)", "200 steps for one vector"),
+    _emcid(
+        "emcid-paper",
+        "the same as published (arXiv 2403.13807)",
+        "200 steps for one vector",
+        needs=("masked prompts",),
+    ),
 )

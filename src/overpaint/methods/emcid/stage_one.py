@@ -6,15 +6,16 @@ A batch therefore gives what its concepts would give one by one, up to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.condition import Condition
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.context import Context
+from overpaint.methods.emcid.joint import Joint
 from overpaint.methods.emcid.latents import Draw, Noise, latents_of
 from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.targets import Target, target_of
@@ -30,20 +31,20 @@ ROWS = 96
 
 
 def stage_one(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     concepts: Sequence[Concept],
     config: EmcidConfig,
-    block: int,
+    after: Mapping[str, int],
     progress: Progress | None = None,
     advance: Advance | None = None,
 ) -> list[Memory]:
-    """Learn the values of a batch, to act after ``block``.
+    """Learn the values of a batch; ``after`` says after which block each edited text encoder's value is to act.
 
     The batch shares objective, number of prompts, and whether there is a destination; for short conditioning the
     padded lengths as well. ``advance(1)`` is called for every step, n at a time.
     """
     progress = progress or Silent()
-    context = Context(backbone.text, concepts, block, config.conditioning, config.v0)
+    context = Joint(backbone, concepts, after, config.conditioning, config.v0)
     start = context.copied
     if config.values == "copy":
         if start is None:
@@ -56,41 +57,47 @@ def stage_one(
     noises = None
     if config.values == "noise":
         latents = latents_of(backbone, concepts, config, progress)
-        source = Noise(latents, [c.seed for c in concepts], len(backbone.alphas_cumprod))
+        source = Noise(latents, [c.seed for c in concepts], backbone.timesteps)
         target = target_of(concepts[0].objective, backbone, context, config.mu)
         noises = _with_targets(backbone, source, target, len(context.owner), config)
     with ExitStack() as stack:
-        for module in (backbone.text.model, backbone.unet):
+        for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):
             stack.enter_context(frozen(module))
         delta, loss = _optimise(backbone, context, start, noises, config, advance)
     return _memories(context.v0, delta, loss)
 
 
 def _optimise(
-    backbone: StableDiffusion,
-    context: Context,
+    backbone: Backbone,
+    context: Joint,
     start: Tensor,
     noises: Iterator[tuple[Tensor, Tensor, Tensor]] | None,
     config: EmcidConfig,
     advance: Advance | None,
 ) -> tuple[Tensor, Tensor]:
     """Delta (n, width) after all steps and the losses (n, 3) of the last one."""
-    norm = context.v0.norm(dim=1)
-    delta = clamp_rows(start.clone(), config.clamp * norm)
+    norms = [part.norm(dim=1) for part in context.split(context.v0)]
+
+    def clamped(rows: Tensor) -> Tensor:
+        parts = zip(context.split(rows), norms, strict=True)
+        return torch.cat([clamp_rows(part, config.clamp * norm) for part, norm in parts], dim=1)
+
+    delta = clamped(start.clone())
     adam = Adam(delta, config.rate)
     text = config.text_weight > 0 and context.destination is not None
     parts = torch.full((len(delta), 3), float("nan"))
     for _ in range(config.steps):
         delta.requires_grad_()
-        final = context.student(delta)
-        losses: dict[int, Tensor] = {2: config.weight_decay * delta.norm(dim=1) / norm.square()}
+        condition, encoded = context.student(delta)
+        lengths = [part.norm(dim=1) / norm.square() for part, norm in zip(context.split(delta), norms, strict=True)]
+        losses: dict[int, Tensor] = {2: config.weight_decay * torch.stack(lengths).sum(dim=0)}
         if noises is not None:
-            losses[0] = _noise_loss(backbone, context, config, final, *next(noises))
+            losses[0] = _noise_loss(backbone, context, config, condition, *next(noises))
         if text:
-            losses[1] = config.text_weight * context.text_loss(final, config.text_target).float()
+            losses[1] = config.text_weight * context.text_loss(encoded, config.text_target)
         (gradient,) = torch.autograd.grad(sum(loss.sum() for loss in losses.values()), delta)
         with torch.no_grad():
-            delta = clamp_rows(adam.step(delta.detach(), gradient), config.clamp * norm)
+            delta = clamped(adam.step(delta.detach(), gradient))
         if advance is not None:
             advance(len(delta))
     for column, loss in losses.items():
@@ -99,24 +106,25 @@ def _optimise(
 
 
 def _noise_loss(
-    backbone: StableDiffusion,
-    context: Context,
+    backbone: Backbone,
+    context: Joint,
     config: EmcidConfig,
-    final: Tensor,
+    condition: Condition,
     x_t: Tensor,
     t: Tensor,
     wanted: Tensor,
 ) -> Tensor:
     """Mean squared error (n,) of the student's noise predictions for noisy latents (p, c, h, w)."""
     with in_precision(backbone, config.precision):
-        made = backbone.predict_noise(x_t, t, final.to(x_t.dtype))
-    per_row = (made.float() - wanted.float()).square().flatten(1).mean(dim=1)
+        made = backbone.predict_noise(x_t, t, condition.like(x_t))
+    # an offloaded denoiser computes elsewhere than the text encoders are
+    per_row = (made.float() - wanted.float()).square().flatten(1).mean(dim=1).to(context.owner.device)
     total = torch.zeros(context.prompts.concepts, device=per_row.device).index_add(0, context.owner, per_row)
     return total / torch.bincount(context.owner)
 
 
 def _with_targets(
-    backbone: StableDiffusion, source: Noise, target: Target, rows: int, config: EmcidConfig
+    backbone: Backbone, source: Noise, target: Target, rows: int, config: EmcidConfig
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Noisy latents, timesteps and targets of one step after the other: (p, c, h, w), (p,), (p, c, h, w).
 
@@ -141,7 +149,7 @@ def _with_targets(
         yield from bank
 
 
-def _noisy(backbone: StableDiffusion, draw: Draw) -> Tensor:
+def _noisy(backbone: Backbone, draw: Draw) -> Tensor:
     x_t = backbone.add_noise(draw.x0.flatten(0, 1), draw.noise.flatten(0, 1), draw.t.flatten())
     return x_t.unflatten(0, draw.t.shape)
 
@@ -170,7 +178,7 @@ def clamp_rows(rows: Tensor, limit: Tensor) -> Tensor:
     return torch.where((norm > limit)[:, None], rows * (limit / norm.clamp(min=1e-12))[:, None], rows)
 
 
-def in_precision(backbone: StableDiffusion, precision: str) -> AbstractContextManager[object]:
+def in_precision(backbone: Backbone, precision: str) -> AbstractContextManager[object]:
     """Where the denoiser computes in a lower precision; parameters, values and losses keep theirs."""
     if precision == "float32":
         return nullcontext()

@@ -95,11 +95,12 @@ def stage_two(
 
 
 class _Part:
-    """Some rows on their way through the blocks, cut behind the last position that matters: attention is causal."""
+    """Some rows on their way through the blocks, cut behind the last position that matters if attention is causal."""
 
     def __init__(self, text: TextEncoder, ids: Tensor, last: Tensor, block: int) -> None:
         self.last = last
-        self.states = text.run(text.embed(ids[:, : int(last.max()) + 1]), 0, block)
+        length = int(last.max()) + 1 if text.causal else None
+        self.states = text.run(text.embed(ids[:, :length]), 0, block)
 
     def look(self, text: TextEncoder, block: int, stop: int, residual: str) -> tuple[Tensor, Tensor]:
         """Keys (p, key_width) of the block, and what the residual is measured from (p, width), at the last tokens."""

@@ -8,12 +8,14 @@ once for each draw.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.methods.emcid.context import Context
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.condition import Condition
+from overpaint.methods.emcid.joint import Joint
 from overpaint.methods.emcid.memory import Objective
 
 __all__ = ["Target", "destination", "mixture", "negative_guidance", "predict", "target_of", "true_noise"]
@@ -21,23 +23,24 @@ __all__ = ["Target", "destination", "mixture", "negative_guidance", "predict", "
 Target = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def target_of(objective: Objective, backbone: StableDiffusion, context: Context, mu: float) -> Target:
+def target_of(objective: Objective, backbone: Backbone, context: Joint, mu: float) -> Target:
     """The target of a batch whose concepts share an objective."""
     if objective == "images":
         return true_noise
     if objective == "destination":
         assert context.destination is not None
         return destination(backbone, context.destination)
-    empty = backbone.text.encode([""])[:, : context.source.shape[1]]
-    return negative_guidance(backbone, context.source, empty.expand_as(context.source), mu)
+    empty = backbone.unconditional().repeat(len(context.source))
+    length = context.source.states.shape[1]
+    return negative_guidance(backbone, context.source, replace(empty, states=empty.states[:, :length]), mu)
 
 
-def destination(backbone: StableDiffusion, states: Tensor) -> Target:
-    """Teacher: the unedited model's prediction for the destination's prompts, final states (p, L, width)."""
-    return lambda x_t, t, noise: predict(backbone, x_t, t, states)
+def destination(backbone: Backbone, wanted: Condition) -> Target:
+    """Teacher: the unedited model's prediction for the destination's p prompts."""
+    return lambda x_t, t, noise: predict(backbone, x_t, t, wanted)
 
 
-def negative_guidance(backbone: StableDiffusion, source: Tensor, empty: Tensor, mu: float) -> Target:
+def negative_guidance(backbone: Backbone, source: Condition, empty: Condition, mu: float) -> Target:
     """Away from the source, ``e_empty - mu (e_source - e_empty)`` (ESD, arXiv 2303.07345, equation 7)."""
 
     def target(x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
@@ -59,8 +62,8 @@ def mixture(values: dict[str, Tensor], shares: dict[str, float]) -> Tensor:
 
 
 @torch.no_grad()
-def predict(backbone: StableDiffusion, x_t: Tensor, t: Tensor, states: Tensor) -> Tensor:
-    """Noise predictions (k, p, c, h, w) of k draws for states (p, L, width); no gradients."""
+def predict(backbone: Backbone, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    """Noise predictions (k, p, c, h, w) of k draws for p conditions; no gradients."""
     k, p = x_t.shape[:2]
-    tiled = states.to(x_t.dtype).repeat(k, 1, 1)
+    tiled = condition.like(x_t).repeat(k)
     return backbone.predict_noise(x_t.flatten(0, 1), t.flatten(), tiled).unflatten(0, (k, p))

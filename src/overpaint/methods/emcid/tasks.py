@@ -31,8 +31,8 @@ class Task:
     factors: tuple[float, ...]
 
 
-def tasks_of(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[Task]:
-    """The plan's edits as tasks.
+def tasks_of(texts: Sequence[TextEncoder], plan: Plan, config: EmcidConfig) -> list[Task]:
+    """The plan's edits as tasks, checked against the text encoders that are edited.
 
     Raises:
         PlanError: phrases that do not fit the text window, objectives that the settings cannot reach; one line each.
@@ -44,17 +44,19 @@ def tasks_of(text: TextEncoder, plan: Plan, config: EmcidConfig) -> list[Task]:
             found = [_task(plan, edit, source, config) for source in edit.edited]
             for task in found:
                 for concept in task.concepts:
-                    lengths(text, concept)
+                    for text in texts:
+                        lengths(text, concept)
         except PlanError as error:
             problems += error.problems
         except BackboneError as error:
             problems.append(f"{edit.at}: {error}")
         else:
             tasks += found
-    problems += preserve_problems(text, plan, templates_of(plan))
+    for text in texts:
+        problems += preserve_problems(text, plan, templates_of(plan))
     problems += unknown_factors(plan, config.factors)
     if problems:
-        raise PlanError(*problems)
+        raise PlanError(*dict.fromkeys(problems))
     return tasks
 
 

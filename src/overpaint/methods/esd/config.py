@@ -114,6 +114,10 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # nothing is published for it: the settings of its predecessor
         "sd2": {"steps": 1000, "rate": 1e-5, "guidance": 3.0, "eta": 1.0},
         "sdxl": {"steps": 200, "guidance": 2.0, "eta": 0.0},
+        # the authors' rate for FLUX.1; drawn with the paper's guidance, by two predictions, distilled or not
+        "sd3": {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28},
+        "z-image": {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28},
+        "flux": {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28},
     }
 )
 """Defaults by backbone family."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.condition import Condition
+from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.plan import Edit, Plan
@@ -59,24 +61,24 @@ class Erasure:
 
 
 class Texts:
-    """Text states of all prompts of a run, each encoded once; the empty one is row 0.
+    """Conditions of all prompts of a run, each encoded once; the empty one, as guidance uses it, is row 0.
 
     Attributes:
-        states: (p, window, width), without gradients.
+        conditions: (p), without gradients.
     """
 
-    def __init__(self, text: TextEncoder, prompts: Sequence[str]) -> None:
+    def __init__(self, backbone: Backbone, prompts: Sequence[str]) -> None:
         self._rows = {prompt: row for row, prompt in enumerate(dict.fromkeys(["", *prompts]))}
-        unique = list(self._rows)
-        parts = [text.encode(unique[i : i + 64]) for i in range(0, len(unique), 64)]
-        self.states: Tensor = torch.cat(parts)
+        named = list(self._rows)[1:]
+        known = [backbone.encode(named)] if named else []
+        self.conditions = Condition.join([backbone.unconditional(), *known])
 
     def rows(self, prompts: Sequence[str]) -> Tensor:
         """The prompts' row numbers (n,), int64 on the CPU."""
         return torch.tensor([self._rows[prompt] for prompt in prompts], dtype=torch.long)
 
 
-def erasures_of(text: TextEncoder, plan: Plan, config: EsdConfig) -> list[Erasure]:
+def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
     """What the plan asks for; a moderated concept's members are erased one by one.
 
     Raises:
@@ -92,9 +94,9 @@ def erasures_of(text: TextEncoder, plan: Plan, config: EsdConfig) -> list[Erasur
         erasures += found
         for erasure in found:
             for phrase in erasure.phrases:
-                problems += _misfits(text, (*erasure.templates, *erasure.checked), phrase, edit.at)
+                problems += _misfits(reader, (*erasure.templates, *erasure.checked), phrase, edit.at)
     for index, name in enumerate(plan.preserve):
-        problems += _misfits(text, templates_of(plan, config), name, plan.at(f"preserve.{index}"))
+        problems += _misfits(reader, templates_of(plan, config), name, plan.at(f"preserve.{index}"))
     if problems:
         raise PlanError(*dict.fromkeys(problems))
     return erasures
@@ -118,10 +120,10 @@ def _of(plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasure]:
     ]
 
 
-def _misfits(text: TextEncoder, templates: Sequence[str], phrase: str, at: str) -> list[str]:
+def _misfits(reader: Reader, templates: Sequence[str], phrase: str, at: str) -> list[str]:
     try:
         for template in templates:
-            text.locate(template, phrase)
+            reader.locate(template, phrase)
     except BackboneError as error:
         return [f"{at}: {error}"]
     return []

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import torch
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of
@@ -32,7 +32,7 @@ __all__ = ["fit"]
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: EsdConfig,
     *,
@@ -53,11 +53,11 @@ def fit(
         OverpaintError: no captions for a model that brings none, or no peft for factors of low rank.
     """
     erasures = erasures_of(backbone.text, plan, config)
-    slots = select(backbone.unet, config.parameters)
+    slots = select(backbone.denoiser, config.parameters, backbone.denoiser_name)
     kept = kept_prompts(backbone, plan, config, erasures, captions)
     ledger = Ledger(store, backbone, erasures, kept, config, plan.seed)
-    texts = Texts(backbone.text, [*_prompts(erasures), *kept])
-    with frozen(backbone.unet), _student(backbone, slots, config, plan.seed) as student:
+    texts = Texts(backbone, [*_prompts(erasures), *kept])
+    with frozen(backbone.denoiser), _student(backbone, slots, config, plan.seed) as student:
         # all that the original model draws and predicts comes first
         run = _Run(backbone, texts, erasures, config, ledger, progress, student)
         keep = run.keep(kept, plan.seed)
@@ -89,7 +89,7 @@ class _Run:
 
     def __init__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         texts: Texts,
         erasures: Sequence[Erasure],
         config: EsdConfig,
@@ -167,7 +167,7 @@ class _Run:
 
 def _train(
     training: Training,
-    backbone: StableDiffusion,
+    backbone: Backbone,
     erasures: Sequence[Erasure],
     config: EsdConfig,
     ledger: Ledger,
@@ -211,11 +211,11 @@ def _whole(step: int, config: EsdConfig, ledger: Ledger) -> bool:
 
 
 @contextmanager
-def _student(backbone: StableDiffusion, slots: Sequence[Slot], config: EsdConfig, seed: int) -> Iterator[Student]:
+def _student(backbone: Backbone, slots: Sequence[Slot], config: EsdConfig, seed: int) -> Iterator[Student]:
     if config.rank is None:
         yield DenseStudent(slots)
         return
-    student = AdapterStudent(backbone.unet, slots, config.rank, derive(seed, "esd"))
+    student = AdapterStudent(backbone.denoiser, slots, config.rank, derive(seed, "esd"))
     try:
         yield student
     finally:

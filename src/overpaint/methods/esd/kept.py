@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import OverpaintError
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import NAME, Erasure, templates_of
@@ -16,7 +16,7 @@ __all__ = ["kept_prompts", "unrelated"]
 
 
 def kept_prompts(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: EsdConfig,
     erasures: Sequence[Erasure],
@@ -47,7 +47,7 @@ def unrelated(captions: Sequence[str], erasures: Sequence[Erasure]) -> list[str]
     return [caption for caption in dict.fromkeys(captions) if not pattern.search(caption)]
 
 
-def _captions(backbone: StableDiffusion, config: EsdConfig, captions: Sequence[str] | None) -> Sequence[str]:
+def _captions(backbone: Backbone, config: EsdConfig, captions: Sequence[str] | None) -> Sequence[str]:
     if captions is not None:
         return captions
     if backbone.family != "emoji":

@@ -8,19 +8,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.sampling import generators
-from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.methods.pictures import read_pictures
 
 __all__ = ["noised"]
 
 
-def noised(
-    backbone: StableDiffusion, paths: Sequence[Path], source: str, seeds: Sequence[int]
-) -> tuple[Tensor, Tensor]:
+def noised(backbone: Backbone, paths: Sequence[Path], source: str, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Noisy latents (n, c, h, w) and their timesteps (n,), float32: one of the pictures, uniformly, for each seed.
 
-    ``x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise`` with x_0 from the autoencoder's posterior, t uniform.
+    x_0 is from the autoencoder's posterior, t uniform.
 
     Raises:
         PlanError: a picture cannot be read.
@@ -30,7 +28,7 @@ def noised(
     x, times = [], []
     for source_of_noise in generators(seeds):
         which = int(torch.randint(len(pictures), (1,), generator=source_of_noise))
-        t = torch.randint(len(backbone.alphas_cumprod), (1,), generator=source_of_noise)
+        t = torch.randint(backbone.timesteps, (1,), generator=source_of_noise)
         posterior, noise = torch.randn((2, *mean.shape[1:]), generator=source_of_noise).to(mean)
         x.append(backbone.add_noise((mean[which] + std[which] * posterior)[None], noise[None], t))
         times.append(t.float())

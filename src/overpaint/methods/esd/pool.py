@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.objective import turned_away
@@ -70,7 +70,7 @@ def join(pools: Sequence[Pool]) -> Pool:
 
 
 def erasing(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     texts: Texts,
     erasures: Sequence[Erasure],
     config: EsdConfig,
@@ -118,7 +118,7 @@ def erasing(
 
 
 def targets(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     texts: Texts,
     erasure: Erasure,
     x: Tensor,
@@ -136,14 +136,13 @@ def targets(
     for phrase in ("", erasure.source, *([erasure.base] if erasure.base else [])):
         if phrase not in made:
             prompts = erasure.prompts(phrase, checked) if phrase else [""] * (max(which) + 1)
-            states = texts.states[texts.rows([prompts[i] for i in which]).to(texts.states.device)]
-            made[phrase] = predictions(backbone, x, t, states)
+            made[phrase] = predictions(backbone, x, t, texts.conditions[texts.rows([prompts[i] for i in which])])
     base = made[erasure.base] if erasure.base else None
     return turned_away(made[""], made[erasure.source], eta, base), made[""]
 
 
 def keeping(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     texts: Texts,
     prompts: Sequence[str],
     counts: Sequence[int],
@@ -162,7 +161,7 @@ def keeping(
 
 
 def _drawn(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     texts: Texts,
     rows: Tensor,
     seeds: Sequence[int],
@@ -171,10 +170,9 @@ def _drawn(
     advance: Advance,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Inputs (n, c, h, w), timesteps (n,) and, if the original model sampled, its predictions for both prompts."""
-    states = texts.states[rows.to(texts.states.device)]
     with sampler() if sampler is not None else nullcontext():
         found: Recording = record(
-            backbone, states, texts.states[:1], seeds, config.image_steps, config.guidance, advance
+            backbone, texts.conditions[rows], texts.conditions[:1], seeds, config.image_steps, config.guidance, advance
         )
     x, t = found.x.flatten(0, 1), found.t.repeat(len(seeds))
     if sampler is not None:

@@ -12,6 +12,10 @@ Linear layers and convolutions only, weights and biases, never norms: the groups
 
 A denoiser that is conditioned on more than time and text states (SDXL: picture size and pooled text) keeps what is
 outside of its blocks, and their time projections, in ``u`` and ``all``.
+
+In a transformer where text and picture tokens share every attention (FLUX, Stable Diffusion 3, Z-Image) ``x`` is all
+of these attentions and ``x-strict`` their keys and values, without those of the text's own stream, as the authors have
+it for FLUX.1; the other variants are not published for it.
 """
 
 from __future__ import annotations
@@ -31,8 +35,9 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """A place for a parameter: ``leaf`` ("weight", "bias") of a module that is called ``path`` in the UNet."""
+    """A place for a parameter: ``leaf`` ("weight", "bias") of a module called ``path`` in the pipeline's component."""
 
+    component: str
     path: str
     module: nn.Module
     leaf: str
@@ -40,7 +45,7 @@ class Slot:
     @property
     def name(self) -> str:
         """The parameter's canonical name."""
-        return f"unet.{self.path}.{self.leaf}"
+        return f"{self.component}.{self.path}.{self.leaf}"
 
     @property
     def value(self) -> Tensor:
@@ -56,19 +61,19 @@ class Slot:
         parameters[self.leaf] = tensor
 
 
-def select(unet: nn.Module, variant: Variant) -> tuple[Slot, ...]:
-    """The places of a variant's parameters, in the UNet's own order.
+def select(denoiser: nn.Module, variant: Variant, component: str = "unet") -> tuple[Slot, ...]:
+    """The places of a variant's parameters, in the denoiser's own order; ``component`` is its name in the pipeline.
 
     Raises:
-        BackboneError: adapters lie on the UNet (its weights have other names then), or it has no such layers.
+        BackboneError: adapters lie on the denoiser (its weights have other names then), or it has no such layers.
     """
-    if getattr(unet, "peft_config", None):
-        raise BackboneError("the UNet carries LoRA adapters; fuse or unload them before editing it")
-    kinds = _attention(unet)
-    inner_only = getattr(unet, "add_embedding", None) is not None
+    if getattr(denoiser, "peft_config", None):
+        raise BackboneError("the denoiser carries LoRA adapters; fuse or unload them before editing it")
+    kinds = _attention(denoiser, shared=component != "unet")
+    inner_only = getattr(denoiser, "add_embedding", None) is not None
     slots = [
-        Slot(path, module, leaf)
-        for path, module in unet.named_modules()
+        Slot(component, path, module, leaf)
+        for path, module in denoiser.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and _wanted(path, kinds.get(path), variant, inner_only)
         for leaf in ("weight", "bias")
         if module._parameters.get(leaf) is not None
@@ -78,13 +83,13 @@ def select(unet: nn.Module, variant: Variant) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-def _attention(unet: nn.Module) -> dict[str, tuple[str, str]]:
-    """For each layer of an attention: "cross" or "self", and the layer's name in it."""
+def _attention(denoiser: nn.Module, shared: bool) -> dict[str, tuple[str, str]]:
+    """For each layer of an attention: "cross" or "self", and the layer's name in it; shared ones count as cross."""
     found = {}
-    for path, module in unet.named_modules():
-        cross = getattr(module, "is_cross_attention", None)
-        if cross is None:
+    for path, module in denoiser.named_modules():
+        if not hasattr(module, "added_kv_proj_dim"):  # every attention of diffusers has it
             continue
+        cross = shared or module.is_cross_attention
         for inner, layer in module.named_modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 found[f"{path}.{inner}"] = ("cross" if cross else "self", inner)

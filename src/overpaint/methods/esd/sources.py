@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.pictures import noised
@@ -59,7 +59,7 @@ class Published:
 
     def __init__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         texts: Texts,
         erasures: Sequence[Erasure],
         config: EsdConfig,
@@ -83,11 +83,9 @@ class Published:
         if erasure.images:
             x, t = noised(self._backbone, erasure.images, erasure.source, seeds)
         else:
-            states = texts.states[prompt.to(texts.states.device)]
+            asked, empty = texts.conditions[prompt], texts.conditions[:1]
             with self._sampler():
-                x, time = arrive(
-                    self._backbone, states, texts.states[:1], seeds, config.image_steps, config.guidance, at
-                )
+                x, time = arrive(self._backbone, asked, empty, seeds, config.image_steps, config.guidance, at)
             x, t = x.cpu(), time.cpu().expand(config.batch)
         wanted, _ = targets(self._backbone, texts, erasure, x, t, [template] * config.batch, config.eta)
         return Pool(x, t, prompt, wanted, torch.full((config.batch,), number))

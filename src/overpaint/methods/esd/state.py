@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.pool import Pool
@@ -39,7 +39,7 @@ class Ledger:
     def __init__(
         self,
         store: MemoryStore,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         erasures: Sequence[Erasure],
         kept: Mapping[str, int],
         config: EsdConfig,
@@ -52,7 +52,7 @@ class Ledger:
         model = {
             "version": VERSION,
             "model": backbone.fingerprint,
-            "tokenizer": tokenizer_fingerprint(backbone.text.tokenizer),
+            "tokenizer": tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders)),
             "scheduler": scheduler_fingerprint(backbone),
         }
         asked = [_asked(erasure) for erasure in erasures]

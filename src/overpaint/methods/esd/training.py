@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.emcid.stage_one import in_precision
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Texts
@@ -37,7 +37,7 @@ class Training:
 
     def __init__(
         self,
-        backbone: StableDiffusion,
+        backbone: Backbone,
         student: Student,
         texts: Texts,
         erasing: Source,
@@ -85,9 +85,9 @@ class Training:
 
     def _errors(self, rows: Pool) -> Tensor:
         """Squared errors (n,) of the student."""
-        backbone, states = self._backbone, self._texts.states
+        backbone = self._backbone
         x = rows.x.to(backbone.device, backbone.dtype)
-        given = states[rows.prompt.to(states.device)].to(x)
+        given = self._texts.conditions[rows.prompt].like(x)
         with in_precision(backbone, self._config.precision):
             made = backbone.predict(x, rows.t.to(x.device), given)
         return errors(made, rows.wanted.to(x.device))

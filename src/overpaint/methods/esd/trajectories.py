@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone import sampling
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.condition import Condition
 
 __all__ = ["Recording", "arrive", "length", "predictions", "record"]
 
@@ -39,21 +40,21 @@ class _Arrived(Exception):
 
 
 def record(
-    backbone: StableDiffusion,
-    states: Tensor,
-    empty: Tensor,
+    backbone: Backbone,
+    conditions: Condition,
+    empty: Condition,
     seeds: Sequence[int],
     steps: int,
     guidance: float,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Recording:
-    """Whole trajectories for states (n, w, d) and seeds; guidance above 1. ``advance`` hears of each finished one."""
+    """Whole trajectories for n conditions and seeds; guidance above 1. ``advance`` hears of each finished one."""
     size = sampling.default_batch(backbone.latent_shape, backbone.device)
     parts: list[tuple[Tensor, ...]] = []
     made: list[tuple[Tensor, Tensor, Tensor]] = []
     times: list[Tensor] = []
 
-    def denoise(inputs: Tensor, t: Tensor, both: Tensor) -> Tensor:
+    def denoise(inputs: Tensor, t: Tensor, both: Condition) -> Tensor:
         out = backbone.predict(inputs, t, both)
         without, along = out.chunk(2)
         made.append((inputs.chunk(2)[0].cpu(), along.cpu(), without.cpu()))
@@ -64,7 +65,7 @@ def record(
         part = slice(first, first + size)
         made.clear()
         times.clear()
-        _walk(backbone, denoise, states[part], empty, seeds[part], steps, guidance)
+        _walk(backbone, denoise, conditions[part], empty, seeds[part], steps, guidance)
         parts.append(tuple(torch.stack(column, dim=1) for column in zip(*made, strict=True)))
         advance(len(seeds[part]))
     x, along, without = (torch.cat(column) for column in zip(*parts, strict=True))
@@ -72,9 +73,9 @@ def record(
 
 
 def arrive(
-    backbone: StableDiffusion,
-    states: Tensor,
-    empty: Tensor,
+    backbone: Backbone,
+    conditions: Condition,
+    empty: Condition,
     seeds: Sequence[int],
     steps: int,
     guidance: float,
@@ -84,7 +85,7 @@ def arrive(
     found: list[tuple[Tensor, Tensor]] = []
     passed = 0
 
-    def denoise(inputs: Tensor, t: Tensor, both: Tensor) -> Tensor:
+    def denoise(inputs: Tensor, t: Tensor, both: Condition) -> Tensor:
         nonlocal passed
         if passed == at:
             found.append((inputs.chunk(2)[0], t.float()))
@@ -93,46 +94,45 @@ def arrive(
         return backbone.predict(inputs, t, both)
 
     try:
-        _walk(backbone, denoise, states, empty, seeds, steps, guidance)
+        _walk(backbone, denoise, conditions, empty, seeds, steps, guidance)
     except _Arrived:
         return found[0]
     raise ValueError(f"a trajectory of {steps} steps has no step {at}")
 
 
-def length(backbone: StableDiffusion, steps: int) -> int:
+def length(backbone: Backbone, steps: int) -> int:
     """Evaluations in a trajectory of so many steps: some schedulers take one more."""
-    return len(sampling.fresh_scheduler(backbone.pipe.scheduler, steps, torch.device("cpu")).timesteps)
+    return len(backbone.scheduler(steps, torch.device("cpu")).timesteps)
 
 
 @torch.no_grad()
-def predictions(backbone: StableDiffusion, x: Tensor, t: Tensor, states: Tensor) -> Tensor:
-    """Raw predictions (n, c, h, w) on the CPU for inputs (n, c, h, w), timesteps (n,) and states (n, w, d)."""
+def predictions(backbone: Backbone, x: Tensor, t: Tensor, conditions: Condition) -> Tensor:
+    """Raw predictions (n, c, h, w) on the CPU for inputs (n, c, h, w), timesteps (n,) and n conditions."""
     size = 2 * sampling.default_batch(backbone.latent_shape, backbone.device)
     made = []
     for i in range(0, len(x), size):
         part = slice(i, i + size)
         inputs = x[part].to(backbone.device, backbone.dtype)
-        made.append(backbone.predict(inputs, t[part].to(backbone.device), states[part].to(inputs)).cpu())
+        made.append(backbone.predict(inputs, t[part].to(backbone.device), conditions[part].like(inputs)).cpu())
     return torch.cat(made)
 
 
 def _walk(
-    backbone: StableDiffusion,
-    denoise: Callable[[Tensor, Tensor, Tensor], Tensor],
-    states: Tensor,
-    empty: Tensor,
+    backbone: Backbone,
+    denoise: Callable[[Tensor, Tensor, Condition], Tensor],
+    conditions: Condition,
+    empty: Condition,
     seeds: Sequence[int],
     steps: int,
     guidance: float,
 ) -> None:
-    states = states.to(backbone.device, backbone.dtype)
+    conditions = conditions.to(backbone.device, backbone.dtype)
     sampling.sample(
         denoise,
-        backbone.pipe.scheduler,
-        states,
-        empty.to(states),
+        backbone.scheduler(steps, backbone.device),
+        conditions,
+        empty.like(conditions.states),
         seeds,
         backbone.latent_shape,
-        steps,
         guidance,
     )

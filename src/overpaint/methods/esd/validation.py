@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.objective import way_left
@@ -27,7 +27,7 @@ HALVINGS = 6
 class Validator(Protocol):
     """Looks at a model that is being edited."""
 
-    def __call__(self, backbone: StableDiffusion, erasures: Sequence[Erasure]) -> Sequence[float]:
+    def __call__(self, backbone: Backbone, erasures: Sequence[Erasure]) -> Sequence[float]:
         """How much is left of each concept, in any measure that falls: P(source), say."""
         ...
 
@@ -35,23 +35,23 @@ class Validator(Protocol):
 class WayLeft:
     """The share of the way to the target that the student has still to go, a mean over steps and prompts."""
 
-    def __init__(self, backbone: StableDiffusion, texts: Texts, erasures: Sequence[Erasure], config: EsdConfig) -> None:
+    def __init__(self, backbone: Backbone, texts: Texts, erasures: Sequence[Erasure], config: EsdConfig) -> None:
         """Made while the original weights are in place."""
         self._rows, _ = erasing(
             backbone, texts, erasures, config, config.validate_trajectories, "validation", checked=True
         )
-        self._states = texts.states[self._rows.prompt.to(texts.states.device)]
-        self._start = predictions(backbone, self._rows.x, self._rows.t, self._states)
+        self._given = texts.conditions[self._rows.prompt]
+        self._start = predictions(backbone, self._rows.x, self._rows.t, self._given)
 
-    def __call__(self, backbone: StableDiffusion, erasures: Sequence[Erasure]) -> list[float]:
+    def __call__(self, backbone: Backbone, erasures: Sequence[Erasure]) -> list[float]:
         """See `Validator`; the erasures are those that it was made for."""
-        made = predictions(backbone, self._rows.x, self._rows.t, self._states)
+        made = predictions(backbone, self._rows.x, self._rows.t, self._given)
         left = way_left(made, self._start, self._rows.wanted)
         return [float(left[self._rows.concept == number].mean()) for number in range(len(erasures))]
 
 
 def least_strength(
-    student: Student, validate: Validator, backbone: StableDiffusion, erasures: Sequence[Erasure], enough: float
+    student: Student, validate: Validator, backbone: Backbone, erasures: Sequence[Erasure], enough: float
 ) -> float:
     """The smallest strength of the change, found by bisection, at which no more than ``enough`` is left; 1 if none.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.errors import BackboneError, PlanError
 from overpaint.guards import Guard, NegativePrompt, Rule, SafeGuidance
 from overpaint.methods.guards.config import NegativeConfig, SafeConfig
@@ -17,7 +17,7 @@ __all__ = ["fit"]
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: NegativeConfig,
     *,

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.families import Need
 from overpaint.methods.guards.config import CONFIGURATIONS, NegativeConfig, SafeConfig
 from overpaint.methods.guards.fit import fit
 from overpaint.methods.method import Method
+from overpaint.methods.work import Work
+from overpaint.plan import Plan
 
 __all__ = ["METHODS"]
 
-_FAMILIES = ("emoji", "sd1", "sd2", "sdxl")
+_NEEDS: frozenset[Need] = frozenset({"guidance by a UNet"})
 _ACTIONS = frozenset(("erase", "moderate"))
+
+
+def _no_work(backbone: Backbone, plan: Plan, config: NegativeConfig) -> Work:
+    """Nothing is done before drawing."""
+    return Work()
 
 
 def _safe(name: str, configuration: str, summary: str) -> Method:
     return Method(
         name,
         summary,
-        _FAMILIES,
+        _NEEDS,
         SafeConfig,
         lambda _name, _backbone: dict(CONFIGURATIONS[configuration]),
         fit,
+        _no_work,
         actions=_ACTIONS,
         edits="nothing: acts while drawing",
         cost="none; drawing takes 1.5 times as long",
@@ -35,10 +45,11 @@ METHODS: tuple[Method, ...] = (
     Method(
         "negative",
         "the concept as the negative prompt",
-        _FAMILIES,
+        _NEEDS,
         NegativeConfig,
         lambda _name, _backbone: {},
         fit,
+        _no_work,
         actions=_ACTIONS,
         edits="nothing: acts while drawing",
         cost="none",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
 from overpaint.linear.ridge import penalty
@@ -34,7 +34,7 @@ VERSION = 1
 
 
 def fit(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     plan: Plan,
     config: RefactConfig,
     *,
@@ -53,7 +53,7 @@ def fit(
     texts = captions_for(backbone, config.captions, captions)
     negatives = random.Random(derive(plan.seed, "refact")).sample(texts, min(config.negatives, len(texts)))
     values = _values(backbone, concepts, negatives, config, store, progress)
-    moments = moments_of(backbone, texts, [config.block], config.padding > 0, store, progress)
+    moments = moments_of(backbone, text, texts, [config.block], config.padding > 0, store, progress)
     prompts = locate(text, [(c.prompts, c.source) for c in concepts])
     change = stage_two(
         text,
@@ -108,7 +108,7 @@ def _concept(edit: Edit) -> Concept:
 
 
 def _values(
-    backbone: StableDiffusion,
+    backbone: Backbone,
     concepts: Sequence[Concept],
     negatives: Sequence[str],
     config: RefactConfig,
@@ -123,10 +123,10 @@ def _values(
             found[concept] = known["value"].to(text.device)
     missing = [concept for concept in keys if concept not in found]
     with torch.no_grad():
-        ids = text.tokenize(negatives) if negatives else None
         others = torch.zeros(0, text.width, device=text.device, dtype=text.dtype)
-        if ids is not None:
-            others = text.pooled(text.encode(negatives), ids)
+        if negatives:
+            encoded = text.encode_all(negatives)
+            others = text.pooled(encoded.final, encoded.ids)
     with progress.task("values", total=len(missing) * config.steps, unit="step") as advance:
         for first in range(0, len(missing), config.batch):
             part = missing[first : first + config.batch]
@@ -138,7 +138,7 @@ def _values(
     return torch.stack([found[concept] for concept in concepts])
 
 
-def _key(backbone: StableDiffusion, concept: Concept, negatives: Sequence[str], config: RefactConfig) -> str:
+def _key(backbone: Backbone, concept: Concept, negatives: Sequence[str], config: RefactConfig) -> str:
     """A hash over all that a value depends on."""
     settings = config.model_dump(mode="json", exclude={"lambda_", "captions", "padding", "batch"})
     return digest(

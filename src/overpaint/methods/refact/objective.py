@@ -50,9 +50,9 @@ def learn(
     """
     context = Context(text, concepts, config.block, "window", "mean")
     assert context.destination is not None
-    rows = torch.arange(len(context.prompts), device=context.source.device)
+    rows = torch.arange(len(context.prompts), device=context.v0.device)
     wanted = locate(text, [(c.prompts, c.destination or "") for c in concepts])
-    positive, old = context.destination[rows, wanted.end], context.source[rows, context.prompts.end]
+    positive, old = context.destination.final[rows, wanted.end], context.source.final[rows, context.prompts.end]
     size = torch.linalg.vector_norm(_outputs(text, context, config.block), dim=1)
     delta = torch.zeros_like(context.v0, requires_grad=True)
     optimizer = torch.optim.Adam([delta], lr=config.rate)
@@ -81,7 +81,7 @@ def learn(
 
 def _evaluate(context: Context, delta: Tensor, positive: Tensor, old: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Loss (n,) and probability (n,) of each concept, means over its prompts."""
-    final = context.student(delta)
+    final = context.student(delta).final
     edited = final[torch.arange(len(final), device=final.device), context.prompts.end]
     losses = contrast(edited, positive, old, others)
     count = torch.bincount(context.owner, minlength=len(delta))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.backbone.backbone import Backbone
 from overpaint.methods.method import Method
 from overpaint.methods.refact import fit as refact
 from overpaint.methods.refact.config import RefactConfig
+from overpaint.methods.refact.work import work_of
 
 __all__ = ["METHODS", "defaults"]
 
 
-def defaults(name: str, backbone: StableDiffusion) -> dict[str, Any]:
+def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """The block: the tenth of the published model's twelve (TIMED's facts; RoAD's take the eighth), elsewhere alike."""
     depth = len(backbone.text.blocks)
     return {"block": 9 if depth == 12 else round(0.75 * (depth - 1))}
@@ -22,10 +23,11 @@ METHODS: tuple[Method, ...] = (
     Method(
         "refact",
         "text encoder, values by contrast between texts, rank one in a single feed-forward layer",
-        ("emoji", "sd1", "sd2"),
+        frozenset({"one text encoder"}),
         RefactConfig,
         defaults,
         refact.fit,
+        work_of,
         actions=frozenset(("replace", "rectify", "erase", "erase to")),
         edits="text encoder: feed-forward output matrix of one block",
         cost="up to 100 steps through the text encoder alone",

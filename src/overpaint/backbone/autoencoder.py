@@ -1,0 +1,88 @@
+"""A pipeline's autoencoder: pictures to scaled latents, as the denoiser sees them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from overpaint.errors import BackboneError
+
+__all__ = ["Autoencoder"]
+
+
+class Autoencoder:
+    """A KL autoencoder. Latents (n, c, h, w) are shifted and scaled.
+
+    Attributes:
+        side: pixels along one side of a latent.
+    """
+
+    def __init__(self, vae: Any, processor: Any) -> None:
+        """``processor`` is the pipeline's image processor.
+
+        Raises:
+            BackboneError: latents are normalised channel by channel, which no supported family does.
+        """
+        if getattr(vae.config, "latents_mean", None) is not None:
+            raise BackboneError("autoencoder: normalises latents by channel (latents_mean); no supported model does so")
+        self.vae = vae
+        self.side: int = 2 ** (len(vae.config.block_out_channels) - 1)
+        self._processor = processor
+        self._scale = float(vae.config.scaling_factor)
+        self._shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+
+    @torch.no_grad()
+    def encode(
+        self, images: Sequence[Image.Image], size: tuple[int, int], device: torch.device, batch: int
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (n, c, h, w) of the latents' distribution for pictures of ``size`` (w, h) pixels.
+
+        The shorter side is fitted and the middle cut out.
+        """
+        cut = [_fit(image, size) for image in images]
+        means, stds = [], []
+        with self._wide() as dtype:
+            for first in range(0, len(cut), batch):
+                pixels = self._processor.preprocess(cut[first : first + batch]).to(device, dtype)
+                posterior = self.vae.encode(pixels).latent_dist
+                means.append((posterior.mean - self._shift) * self._scale)
+                stds.append(posterior.std * self._scale)
+        return torch.cat(means), torch.cat(stds)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, batch: int) -> list[Image.Image]:
+        """Pictures of latents (n, c, h, w)."""
+        images: list[Image.Image] = []
+        with self._wide() as dtype:
+            for part in latents.split(batch) if len(latents) else ():
+                pixels = self.vae.decode(part.to(dtype) / self._scale + self._shift, return_dict=False)[0]
+                images += self._processor.postprocess(pixels, output_type="pil")
+        return images
+
+    @contextmanager
+    def _wide(self) -> Iterator[torch.dtype]:
+        """The type to compute in; float32 for a float16 autoencoder that overflows (SDXL's), which it is again after.
+
+        Every float16 value is a float32 value, so the way there and back changes no bit.
+        """
+        dtype: torch.dtype = self.vae.dtype
+        if dtype != torch.float16 or not getattr(self.vae.config, "force_upcast", False):
+            yield dtype
+            return
+        self.vae.to(dtype=torch.float32)
+        try:
+            yield torch.float32
+        finally:
+            self.vae.to(dtype=dtype)
+
+
+def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture scaled to cover (width, height), the middle cut out."""
+    from PIL import ImageOps
+
+    return ImageOps.fit(image.convert("RGB"), size, Image.Resampling.BICUBIC)

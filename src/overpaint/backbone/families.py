@@ -1,0 +1,89 @@
+"""What the model families have and lack, as far as it decides which methods apply: data, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = ["FAMILIES", "Family", "Need", "obstacle"]
+
+Need = Literal[
+    "cross-attention",
+    "attention to tokens",
+    "a window of tokens",
+    "one text encoder",
+    "masked prompts",
+    "guidance by a UNet",
+]
+"""What methods may need of a family:
+
+* cross-attention: keys and values that are read off text alone;
+* attention to tokens: every layer that reads text reads it token by token;
+* a window of tokens: every prompt fills rows of one length, padding included;
+* one text encoder: what is published for the method, is for one;
+* masked prompts: text states without padding, as EMCID's release trains on;
+* guidance by a UNet: predictions with and without the prompt, in one batch of a UNet.
+"""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A model family.
+
+    Attributes:
+        title: for people.
+        lacks: what methods may need and it does not have, each with the reason.
+    """
+
+    title: str
+    lacks: Mapping[Need, str]
+
+
+_JOINT = "text and picture tokens share every attention, so no keys and values are read off text alone"
+_POOLED = "one of the layers that read text reads it as a whole, without tokens"
+_TWO = "it has more than one text encoder, and the method is published for one"
+_WINDOW = "its transformer reads a whole window of text states, padding included"
+_LENGTH = "its transformer reads prompts at their own lengths, so their rows do not match token by token"
+_CLIP = "its text encoder is a language model, and the method is published for CLIP"
+_FLOW = "the guard stands before a UNet that is asked with and without the prompt, and it has none"
+
+_TRANSFORMER: Mapping[Need, str] = MappingProxyType(
+    {
+        "cross-attention": _JOINT,
+        "attention to tokens": _POOLED,
+        "one text encoder": _TWO,
+        "masked prompts": _WINDOW,
+        "guidance by a UNet": _FLOW,
+    }
+)
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "emoji": Family("the bundled emoji model", {}),
+        "sd1": Family("Stable Diffusion 1.x", {}),
+        "sd2": Family("Stable Diffusion 2.x", {}),
+        "sdxl": Family("Stable Diffusion XL", {"one text encoder": _TWO}),
+        "sd3": Family("Stable Diffusion 3 and 3.5", _TRANSFORMER),
+        "flux": Family("FLUX.1", _TRANSFORMER),
+        "z-image": Family(
+            "Z-Image",
+            {
+                "cross-attention": _JOINT,
+                "a window of tokens": _LENGTH,
+                "one text encoder": _CLIP,
+                "masked prompts": _CLIP,
+                "guidance by a UNet": _FLOW,
+            },
+        ),
+    }
+)
+"""All families by the key that adapters and settings use."""
+
+
+def obstacle(needs: frozenset[Need], family: str) -> str | None:
+    """Why what needs all of this does not work on a family; None if it does. Unknown families have nothing."""
+    if family not in FAMILIES:
+        return f"no settings are known for models of family {family!r}"
+    return next((reason for need, reason in FAMILIES[family].lacks.items() if need in needs), None)

@@ -1,0 +1,35 @@
+"""What Concept Ablation takes."""
+
+from __future__ import annotations
+
+from overpaint.backbone.backbone import Backbone
+from overpaint.methods.ablation.ablations import ablations_of
+from overpaint.methods.ablation.config import AblationConfig
+from overpaint.methods.esd.selection import Variant, select
+from overpaint.methods.esd.work import STATE, TRAINED
+from overpaint.methods.work import BACKWARD, SINGLE, Work, elements
+from overpaint.plan import Plan
+
+__all__ = ["work_of"]
+
+
+def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
+    """Pictures of anchors and preserved names, and all updates. Raises PlanError as `fit` does."""
+    ablations = ablations_of(backbone.text, plan)
+    if config.parameters == "embedding":
+        parameters = sum(len(one.source) for one in ablations) * backbone.text.width  # no more tokens than letters
+    else:
+        variant: Variant = "x-strict" if config.parameters == "cross" else "all"
+        parameters = elements(slot.value for slot in select(backbone.denoiser, variant, backbone.denoiser_name))
+    keeping = config.preserve > 0 and bool(plan.preserve)
+    pictures = len(ablations) * config.images + (len(plan.preserve) * config.preserve_images if keeping else 0)
+    each = 1 + BACKWARD + (config.objective == "model") + (config.prior > 0) * (1 + BACKWARD)
+    each += keeping * (2 + BACKWARD)
+    updates = config.steps * len(ablations)
+    return Work(
+        parameters=parameters,
+        pictures=pictures,
+        evaluations=pictures * config.image_steps * 2 + updates * config.batch * each,
+        memory=TRAINED * SINGLE * parameters,
+        disk=SINGLE * parameters * (1 + (STATE if config.checkpoint_every else 0)),
+    )

@@ -1,0 +1,62 @@
+"""What ESD takes."""
+
+from __future__ import annotations
+
+import torch
+
+from overpaint.backbone.backbone import Backbone
+from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.esd.erasures import erasures_of, templates_of
+from overpaint.methods.esd.selection import select
+from overpaint.methods.esd.trajectories import length
+from overpaint.methods.esd.validation import HALVINGS
+from overpaint.methods.work import BACKWARD, SINGLE, Work, elements
+from overpaint.plan import Plan
+
+__all__ = ["work_of"]
+
+TRAINED = 4
+"""Tensors for each trained one: its float32 master, the gradient and Adam's two moments."""
+STATE = 3
+"""Tensors that a stopped run goes on from: master and moments."""
+
+
+def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
+    """All updates, as if it never stopped early. Raises PlanError as `overpaint.methods.esd.fit.fit` does."""
+    erasures = erasures_of(backbone.text, plan, config)
+    slots = select(backbone.denoiser, config.parameters, backbone.denoiser_name)
+    parameters = elements(slot.value for slot in slots)
+    trained = parameters
+    if config.rank is not None:
+        shapes = [slot.value.shape for slot in slots if slot.leaf == "weight"]
+        trained = sum(config.rank * (shape[0] + shape[1:].numel()) for shape in shapes)
+    steps = length(backbone, config.image_steps)
+    updates = config.steps * len(erasures)
+    keeping = config.preserve > 0 and bool(plan.preserve or config.captions or config.protect)
+    kept = len(plan.preserve) * len(templates_of(plan, config)) * config.preserve_trajectories + config.captions
+    rounds = 1 if config.on_policy_every is None else -(-updates // config.on_policy_every)
+    drawn = teacher = checked = 0
+    for erasure in erasures:
+        # what the sampler has not told of already
+        asked = {"", erasure.source, erasure.base or ""} - (set() if erasure.images else {"", erasure.given})
+        if config.sampling == "published":
+            # half a trajectory, both predictions of it, and the teacher's at its end, for every row
+            teacher += config.steps * config.batch * (steps + len({"", erasure.source, erasure.base or ""}))
+        else:
+            paths = config.trajectories * len(erasure.templates)
+            drawn += 0 if erasure.images else paths
+            # a student that samples tells nothing of the teacher
+            teacher += paths * steps * (len(asked) + (rounds - 1) * len(asked | {"", erasure.given}))
+        checked += config.validate_trajectories * len(erasure.checked) * steps
+    looks = 0 if config.until == "steps" else 3 + updates // config.validate_every
+    looks += 1 + HALVINGS if config.until == "strength" else 0
+    pictures = drawn * rounds + (kept if keeping else 0)
+    rows = updates * config.batch * (2 if keeping else 1)
+    pool = 2 * SINGLE * steps * (drawn + kept) * torch.Size(backbone.latent_shape).numel()
+    return Work(
+        parameters=parameters,
+        pictures=pictures,
+        evaluations=pictures * steps * 2 + teacher + rows * (1 + BACKWARD) + looks * checked,
+        memory=TRAINED * SINGLE * trained + pool,
+        disk=SINGLE * trained + (STATE * SINGLE * trained if config.checkpoint_every else 0) + pool,
+    )

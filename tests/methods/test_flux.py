@@ -1,0 +1,222 @@
+"""What methods do on FLUX.1: text-side edits of T5 and of the layers that read text, ESD on velocities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from overpaint.backbone.flux import Flux
+from overpaint.backbone.loading import backbone_of
+from overpaint.errors import PlanError
+from overpaint.methods import METHODS, TransientStore, configure, fit
+from overpaint.methods.emcid.context import Context
+from overpaint.methods.emcid.keys import aligned_around
+from overpaint.methods.emcid.memory import Concept
+from overpaint.methods.emcid.moments import key_moments
+from overpaint.methods.emcid.stage_one import stage_one
+from overpaint.methods.esd.erasures import Texts, erasures_of
+from overpaint.methods.esd.pool import erasing
+from overpaint.methods.esd.selection import select
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from tests.methods.tiny import CAPTIONS, TEMPLATES
+from tests.models import tiny_flux
+
+REPLACED = {"replace": "dog", "with": "cat", "prompts": list(TEMPLATES)}
+
+
+@pytest.fixture(scope="module")
+def model() -> Flux:
+    found = backbone_of(tiny_flux(window=16))
+    assert isinstance(found, Flux)
+    return found
+
+
+def plan_of(method: str, edit: dict[str, Any] | None = None, **settings: Any) -> Plan:
+    return Plan.parse({"method": method, "settings": settings, "edits": [edit or REPLACED]})
+
+
+# ---- closed forms -----------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_uce_makes_both_layers_read_the_destination_with_their_bias_once(model: Flux) -> None:
+    named = {"replace": "dog", "with": "cat", "prompts": ["{}"]}
+    patch = fit(model, plan_of("uce", named, fixed=[], protect=0.0, **{"lambda": 1e-6}))
+    assert isinstance(patch, Patch)
+    assert len(patch.deltas) == 2
+
+    def outputs() -> list[Tensor]:
+        found = []
+        for reading in model.readings:
+            (layer,) = reading.layers.values()
+            rows = [
+                reading.readers[0].encode([name])[0, reading.readers[0].locate("{}", name).last]
+                for name in ("dog", "cat")
+            ]
+            found.append(layer(torch.stack(rows)))
+        return found
+
+    before = outputs()
+    with patch.applied_to(model.pipe):
+        after = outputs()
+    for old, new in zip(before, after, strict=True):
+        torch.testing.assert_close(new[0], old[1], rtol=1e-2, atol=1e-2)
+
+
+@torch.no_grad()
+def test_what_must_stay_stays(model: Flux) -> None:
+    """The empty prompt's end and padding in T5, its pooled state in CLIP, and preserved names."""
+    plan = Plan.parse(
+        {
+            "method": "uce",
+            "settings": {"fixed": ["begin", "end", "padding"]},
+            "edits": [{"replace": "dog", "with": "cat", "prompts": ["{}"]}],
+        }
+    )
+    patch = fit(model, plan)
+    empty = [reading.readers[0].encode([""])[0] for reading in model.readings]
+    layers = [next(iter(reading.layers.values())) for reading in model.readings]
+    before = [layer(rows) for layer, rows in zip(layers, empty, strict=True)]
+    with patch.applied_to(model.pipe):
+        for layer, rows, old in zip(layers, empty, before, strict=True):
+            torch.testing.assert_close(layer(rows), old, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["uce-paper", "time", "rece", "oce"])
+def test_closed_forms_change_both_layers(model: Flux, method: str) -> None:
+    patch = fit(model, plan_of(method))
+    assert isinstance(patch, Patch)
+    assert set(patch.deltas) == {name for reading in model.readings for name in reading.layers}
+    before = model.sample(["a dog"], [0], steps=1)
+    with patch.applied_to(model.pipe):
+        assert not torch.equal(model.sample(["a dog"], [0], steps=1), before)
+    assert torch.equal(model.sample(["a dog"], [0], steps=1), before)
+
+
+# ---- EMCID on T5 ------------------------------------------------------------------------------------------------
+
+
+def test_emcid_writes_the_learned_values_into_t5(model: Flux) -> None:
+    store = TransientStore()
+    plan = plan_of("emcid", blocks=[0, 1], steps=5, protect=0.0, **{"lambda": 1e-4})
+    patch = fit(model, plan, store=store, captions=CAPTIONS)
+    assert isinstance(patch, Patch)
+    text = model.text
+    assert set(patch.deltas) == {text.fc2_name(0), text.fc2_name(1)}
+    assert patch.provenance["settings"]["blocks"] == {"text_encoder_2": [0, 1]}
+    (memory,) = [entry for entry in store.entries.values() if "delta" in entry]
+
+    @torch.no_grad()
+    def state() -> Tensor:
+        found = [text.locate(t, "dog") for t in TEMPLATES]
+        rows = text.run(text.embed(text.tokenize([one.prompt for one in found])), 0, 2)
+        return torch.stack([row[one.last] for row, one in zip(rows, found, strict=True)]).mean(dim=0)
+
+    wanted = memory["v0"] + memory["delta"]
+    before = state()
+    with patch.applied_to(model.pipe):
+        after = state()
+    assert (after - wanted).norm() < 0.2 * (before - wanted).norm()
+    assert torch.equal(state(), before)
+
+
+def test_text_alignment_lowers_its_loss_at_every_other_token(model: Flux) -> None:
+    concept = Concept("dog", "cat", TEMPLATES, seed=0)
+    losses = []
+    for steps in (1, 30):
+        config: Any = configure(plan_of("emcid", steps=steps, rate=0.05, warm_start=False), model)
+        assert (config.values, config.text_target) == ("pooled", "positions")
+        (memory,) = stage_one(model, [concept], config, {"text_encoder_2": 1})
+        losses.append(float(memory.loss[1]))
+    assert losses[1] < losses[0]
+
+
+def test_words_around_a_phrase_are_aligned() -> None:
+    """ "a photo of {} in it": three words before, two behind, the phrase of one token here and of three there."""
+    assert aligned_around(0, (3, 3, 6), (3, 5, 8)) == [(0, 0), (1, 1), (2, 2), (4, 6), (5, 7)]
+    assert aligned_around(1, (1, 1, 2), (1, 2, 3)) == []
+
+
+@torch.no_grad()
+def test_the_text_loss_reads_words_before_the_phrase_too(model: Flux) -> None:
+    context = Context(model.text, [Concept("dog", "cat", ("photo of {}",), 0)], 0, "window", "mean")
+    assert context.destination is not None
+    assert float(context.text_loss(context.destination, "positions")) == 0
+    difference = (context.source.states - context.destination.states)[0].square().mean(dim=1)
+    place = model.text.locate("photo of {}", "dog")
+    others = [i for i in range(model.text.window) if i != place.last]
+    found = float(context.text_loss(context.source, "positions"))
+    assert found == pytest.approx(float(difference[others].mean()), rel=1e-4)
+
+
+@torch.no_grad()
+def test_second_moments_are_of_whole_rows_where_attention_runs_both_ways(model: Flux) -> None:
+    text = model.text
+    ids = text.tokenize(CAPTIONS)
+    keys = text.mlp_input(text.embed(ids), 0).double()
+    inside = torch.arange(ids.shape[1]) <= text.end_positions(ids)[:, None]
+    for padding in (True, False):
+        found = key_moments(text, CAPTIONS, [0], padding, chunk=4)[0]
+        own = keys[inside]
+        torch.testing.assert_close(found.caption.mean, own.mT @ own / len(own), rtol=1e-6, atol=1e-6)
+        assert found.padding.count == (int((~inside).sum()) if padding else 0)
+
+
+# ---- ESD --------------------------------------------------------------------------------------------------------
+
+
+def test_the_published_layers_are_trained(model: Flux) -> None:
+    names = {slot.name for slot in select(model.denoiser, "x", "transformer")}
+    inside = [name for name, _ in model.denoiser.named_parameters() if ".attn." in name and "norm" not in name]
+    assert names == {f"transformer.{name}" for name in inside}
+    strict = {slot.path.rpartition(".")[2] for slot in select(model.denoiser, "x-strict", "transformer")}
+    assert strict == {"to_k", "to_v"}
+    assert len(select(model.denoiser, "x-strict", "transformer")) == 4 * 2 * 2
+
+
+def test_targets_are_velocities_turned_away(model: Flux) -> None:
+    plan = plan_of("esd-x", {"erase": "dog"}, image_steps=2, trajectories=2)
+    config: Any = configure(plan, model)
+    assert (config.rate, config.eta) == (1e-4, 1.0)
+    erasures = erasures_of(model.text, plan, config)
+    pool, _ = erasing(model, Texts(model, ["dog"]), erasures, config, 2, "round 0")
+    assert float(pool.t.max()) == 1000.0
+    with torch.no_grad():
+        named = model.predict(pool.x, pool.t, model.encode(["dog"]).repeat(len(pool)))
+        empty = model.predict(pool.x, pool.t, model.encode([""]).repeat(len(pool)))
+    torch.testing.assert_close(pool.wanted, 2 * empty - named, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("method", "rank"), [("esd-x", None), ("esd-x-strict", None), ("esd-x-strict", 2)])
+def test_esd_nears_its_target_and_is_undone(model: Flux, method: str, rank: int | None) -> None:
+    quick = {"image_steps": 2, "steps": 3, "batch": 2, "rate": 1e-3, "trajectories": 1, "rank": rank}
+    before = model.sample(["dog"], [0], steps=1)
+    patch = fit(model, plan_of(method, {"erase": "dog"}, **quick), store=TransientStore())
+    assert isinstance(patch, Patch)
+    assert all(name.startswith("transformer.") for name in patch.deltas)
+    with patch.applied_to(model.pipe):
+        assert not torch.equal(model.sample(["dog"], [0], steps=1), before)
+    assert torch.equal(model.sample(["dog"], [0], steps=1), before)
+
+
+# ---- what does not apply ----------------------------------------------------------------------------------------
+
+
+def test_pairs_that_cannot_work_are_refused_with_the_reason(model: Flux) -> None:
+    reasons = {
+        "speed": "text and picture tokens share every attention",
+        "esd-u": "text and picture tokens share every attention",
+        "ablation": "text and picture tokens share every attention",
+        "mace-cfr": "reads it as a whole",
+        "refact": "more than one text encoder",
+        "emcid-paper": "padding included",
+        "sld": "stands before a UNet",
+    }
+    for method, reason in reasons.items():
+        assert "flux" not in METHODS[method].families
+        with pytest.raises(PlanError, match=reason):
+            configure(plan_of(method, {"erase": "dog"}), model)

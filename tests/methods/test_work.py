@@ -1,0 +1,66 @@
+"""What is counted beforehand is what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.parameters import resolve
+from overpaint.methods import METHODS, TransientStore, configure, fit, method_of
+from overpaint.methods.work import Work
+from overpaint.patch import Patch
+from overpaint.plan import Plan
+from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
+
+REPLACED = {"replace": "dog", "with": "cat", "prompts": list(TEMPLATES)}
+ERASED = {"erase": "dog", "to": "cat", "prompts": list(TEMPLATES)}
+QUICK: dict[str, dict[str, Any]] = {
+    "emcid": {"blocks": [0, 1], "steps": 3, "image_steps": 2, "draws": 2},
+    "emcid-copy": {"blocks": [0]},
+    "esd-x": {"image_steps": 3, "trajectories": 2, "steps": 4, "batch": 2, "captions": 0, "checkpoint_every": 0},
+    "ablation": {"images": 2, "image_steps": 2, "steps": 2, "batch": 2},
+    "refact": {"block": 1, "steps": 2},
+}
+
+
+@contextmanager
+def counted(backbone: Backbone) -> Iterator[dict[str, int]]:
+    """Rows that go through the denoiser, those with gradients three times."""
+    found = {"evaluations": 0}
+
+    def count(module: Any, args: tuple[Any, ...], output: Any) -> None:
+        found["evaluations"] += len(args[0]) * (3 if output[0].requires_grad else 1)
+
+    handle = backbone.denoiser.register_forward_hook(count)
+    try:
+        yield found
+    finally:
+        handle.remove()
+
+
+def plan_of(method: str) -> Plan:
+    edit = ERASED if method in ("esd-x", "ablation") else REPLACED
+    return Plan.parse({"method": method, "settings": QUICK.get(method, {}), "edits": [edit]})
+
+
+@pytest.mark.parametrize("method", ["uce", "speed", "oce", "emcid", "emcid-copy", "refact", "esd-x", "ablation"])
+def test_weights_evaluations_and_bytes_are_those_of_the_run(method: str) -> None:
+    backbone = tiny_backbone()
+    plan = plan_of(method)
+    work = method_of(plan).work(backbone, plan, configure(plan, backbone))
+    with counted(backbone) as found:
+        patch = fit(backbone, plan, store=TransientStore(), captions=CAPTIONS)
+    assert isinstance(patch, Patch)
+    assert work.parameters == sum(resolve(backbone, name).numel() for name in patch.deltas)
+    assert work.evaluations == found["evaluations"]
+    assert work.disk >= patch.size
+
+
+def test_guards_take_nothing() -> None:
+    backbone = tiny_backbone()
+    plan = Plan.parse({"method": "sld", "edits": [{"erase": "dog"}]})
+    assert METHODS["sld"].work(backbone, plan, configure(plan, backbone)) == Work()
