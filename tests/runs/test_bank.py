@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overpaint.files import TEMPORARY
 from overpaint.runs.bank import MemoryBank
 
 TENSORS = {"value": torch.randn(3, 5), "count": torch.tensor(7), "half": torch.randn(4).to(torch.bfloat16)}
@@ -163,3 +164,16 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pyt
             assert caught.value.filename == str(bank.path_of(key))
     assert os.listdir(tmp_path) == [bank.path_of("a").name]
     assert same(bank.get("a"), TENSORS)
+
+
+def test_only_what_has_long_been_left_is_tidied_away(tmp_path: Path) -> None:
+    bank = MemoryBank(tmp_path)
+    bank.put("a", TENSORS)
+    old, young = tmp_path / f"{TEMPORARY}1.safetensors", tmp_path / f"{TEMPORARY}2.safetensors"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    for path in (old, bank.path_of("a")):
+        os.utime(path, (0, 0))
+    bank.tidy()
+    assert {path.name for path in tmp_path.iterdir()} == {young.name, bank.path_of("a").name}
+    assert list(bank.keys()) == ["a"]

@@ -12,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 
 from overpaint.errors import OverpaintError, PlanError, RunError
+from overpaint.files import TEMPORARY
 from overpaint.plan import Plan
 from overpaint.runs import Bank, RunFolder
 from tests.plan.strategies import plans
@@ -90,6 +91,14 @@ def test_what_is_refused_changes_nothing(bank: Bank, change: Any, says: str) -> 
         change(bank)
     assert "\n" not in str(caught.value)
     assert {path: path.read_bytes() for path in bank.path.rglob("*") if path.is_file()} == before
+
+
+def test_what_another_process_is_writing_is_not_there_yet(bank: Bank) -> None:
+    before = bank.plan
+    (bank.path / "edits" / f"{TEMPORARY}1.json").write_text('{"edit": {"erase": "c')
+    whole = sorted((bank.path / "edits").glob("[!.]*"))[0].read_text()
+    (bank.path / "edits" / f"{TEMPORARY}2.json").write_text(whole)
+    assert bank.plan == before
 
 
 def test_many_at_once_lose_nothing_and_one_of_a_kind_wins(bank: Bank) -> None:

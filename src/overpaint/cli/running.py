@@ -97,6 +97,8 @@ def _patch(
     start = time.monotonic()
     cache = cache_folder()
     memories = work.bank if bank is None else MemoryBank(bank / BANK)
+    if bank is not None:
+        memories.tidy()
     store = memories if cache is None else SharingStore(memories, MemoryBank(cache))
     if ray is not None:
         from overpaint.scale import learn_on_ray

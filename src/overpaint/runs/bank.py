@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from overpaint.files import replacing
+from overpaint.files import TEMPORARY, replacing
 from overpaint.tensors import digest_of
 
 __all__ = ["MemoryBank"]
@@ -84,6 +86,13 @@ class MemoryBank:
                 self.keep(key, *found)
                 taken += 1
         return taken
+
+    def tidy(self, age: float = 86400.0) -> None:
+        """Remove what killed processes left half-written more than ``age`` seconds ago; others may be at work."""
+        for path in self.folder.glob(f"{TEMPORARY}*"):
+            with suppress(FileNotFoundError):  # others tidy too
+                if time.time() - path.stat().st_mtime > age:
+                    path.unlink()
 
     def meta(self, key: str) -> dict[str, str] | None:
         """The text stored beside a memory, or None if there is no such memory or it is damaged."""

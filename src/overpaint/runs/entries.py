@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.errors import PlanError, RunError
-from overpaint.files import replacing
+from overpaint.files import TEMPORARY, replacing
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import folded
 
@@ -73,6 +73,8 @@ class Entries:
 
     def _all(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in sorted(self.folder.glob("*.json")):
+            if path.name.startswith(TEMPORARY):  # another process is about to name it
+                continue
             try:
                 yield path, self._read(path)
             except FileNotFoundError:  # withdrawn by another process since the folder was listed
