@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from tests.methods.tiny import tiny_backbone
 
 ray = pytest.importorskip("ray", reason="needs overpaint[scale]")
 
+state = pytest.importorskip("ray._private.state", reason="only it knows which workers have started")
+
 THREADS = torch.get_num_threads()
 
 
@@ -34,7 +37,7 @@ def cluster() -> Iterator[Any]:
 
 
 class Killing(TransientStore):
-    """A store that takes a node of the cluster away when it gets its second memory."""
+    """A store that takes a node of the cluster away when it gets its second memory, with workers on both by then."""
 
     def __init__(self, cluster: Any, node: Any) -> None:
         super().__init__()
@@ -42,13 +45,15 @@ class Killing(TransientStore):
 
     def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
         super().put(key, tensors, meta)
+        while len(self.entries) == 1 and [actor["State"] for actor in state.actors().values()].count("ALIVE") < 2:
+            time.sleep(0.1)
         if len(self.entries) == 2:
             self.cluster.remove_node(self.node, allow_graceful=False)
 
 
 def test_a_lost_node_changes_nothing(cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
     backbone = tiny_backbone()
-    pairs = {**PAIRS, **{f"x{i}": "cat" for i in range(7)}}
+    pairs = {**PAIRS, **{f"x{i}": "cat" for i in range(3)}}
     plan = plan_of(pairs, "emcid", settings={"batch": 1})
     alone = TransientStore()
     wanted = run(backbone, plan, alone).hash

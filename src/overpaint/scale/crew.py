@@ -94,8 +94,9 @@ class Crew:
             while waiting and idle:
                 free, first = idle.pop(), waiting.pop(0)
                 working[getattr(free, task).remote(*calls[first].words)] = (free, first)
-            # With somebody at work there is all the time in the world: a batch may take hours.
-            done, _ = ray.wait([*working, *self._starting], timeout=None if working else self._patience)
+            # With somebody at work there is all the time in the world: a batch may take hours. Who has just started
+            # comes first: of several that are ready the first is given, and a quick worker's result always is.
+            done, _ = ray.wait([*self._starting, *working], timeout=None if working else self._patience)
             if not done:
                 raise OverpaintError(
                     f"no worker could be started within {self._patience:g} s; see `ray status` for what the cluster"
