@@ -1,0 +1,136 @@
+"""LoRA files in the two namings that are read everywhere.
+
+``diffusers``: peft's names, for ``load_lora_weights`` and ComfyUI. ``kohya``: those of kohya's training scripts, for
+A1111, Forge and ComfyUI, and diffusers too. The strength is 1 in both: alpha is the rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.functional import pad
+
+from overpaint.backbone.parameters import resolve
+from overpaint.errors import PatchError
+from overpaint.files import replacing
+from overpaint.formats.families import DENOISER, Family, family_of, tensors_of
+from overpaint.formats.lora import Adapter, Layer
+from overpaint.formats.places import Place
+
+__all__ = ["NAMINGS", "Naming", "kohya_places", "lora_tensors", "write_lora"]
+
+Naming = Literal["diffusers", "kohya"]
+NAMINGS: tuple[Naming, ...] = get_args(Naming)
+
+
+def write_lora(
+    adapter: Adapter, pipe: Any, path: str | Path, naming: Naming = "diffusers", metadata: Mapping[str, str] | None = None
+) -> Path:
+    """Write a LoRA file, whole or not at all.
+
+    Args:
+        adapter: the layers (`overpaint.formats.lora.adapter_of`).
+        pipe: the base model; kohya's names depend on its family.
+        path: the file, with the suffix ``.safetensors``.
+        naming: see above.
+        metadata: more to tell in the file's header.
+
+    Raises:
+        BackboneError: kohya has no names for this family.
+        PatchError: the programs that read this naming cannot load one of the layers.
+    """
+    tensors = lora_tensors(adapter, pipe, naming)
+    header = {"format": "pt"} if naming == "diffusers" else _header(adapter, family_of(pipe))
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {**header, **(metadata or {})})
+    return Path(path)
+
+
+def lora_tensors(adapter: Adapter, pipe: Any, naming: Naming) -> dict[str, Tensor]:
+    """The file's tensors, contiguous, by name. Raises as `write_lora`."""
+    return _diffusers(adapter, pipe) if naming == "diffusers" else _kohya(adapter, pipe)
+
+
+def kohya_places(pipe: Any) -> dict[str, Place]:
+    """By canonical parameter name, kohya's name of its layer, and which of several that the layer joins."""
+    family = family_of(pipe)
+    found: dict[str, Place] = {}
+    for component, prefix in family.kohya.items():
+        names = list(tensors_of(getattr(pipe, component)))
+        original = family.denoiser_names and family.prefixes[component] == DENOISER
+        places = family.layouts[component](names) if original else {name: Place(name) for name in names}
+        for name, place in places.items():
+            if name.endswith(".weight"):
+                key = prefix + place.key.removesuffix(".weight").replace(".", "_")
+                found[f"{component}.{name}"] = Place(key, place.part, place.form)
+    return found
+
+
+def _diffusers(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
+    """All layers of a component get one rank, by zeros: peft would else scale each by the commonest rank over its own."""
+    ranks: dict[str, int] = {}
+    for name, layer in adapter.layers.items():
+        component = name.partition(".")[0]
+        if "T5" in type(getattr(pipe, component)).__name__:
+            raise PatchError(f"{name}: diffusers loads no LoRA of a T5; use --naming kohya, or overpaint patch apply")
+        ranks[component] = max(ranks.get(component, 1), layer.rank)
+    found: dict[str, Tensor] = {}
+    for name, layer in adapter.layers.items():
+        more = ranks[name.partition(".")[0]] - layer.rank
+        up, down = _shaped(pad(layer.up, (0, more)), pad(layer.down, (0, 0, 0, more)), layer.kernel)
+        found |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
+    return found
+
+
+def _kohya(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
+    places = kohya_places(pipe)
+    joined: dict[str, dict[int, str]] = {}
+    for name, place in places.items():
+        joined.setdefault(place.key, {})[place.part or 0] = name
+    found: dict[str, Tensor] = {}
+    for key in sorted({places[f"{name}.weight"].key for name in adapter.layers}):
+        parts = [joined[key][part] for part in sorted(joined[key])]
+        given = [adapter.layers.get(name.removesuffix(".weight")) for name in parts]
+        sizes = [len(resolve(pipe, name)) for name in parts]
+        kernel = next(layer.kernel for layer in given if layer is not None)
+        up, down = _joined(given, sizes)
+        up, down = _shaped(places[parts[0]].put(up), down, kernel)
+        found |= {f"{key}.lora_up.weight": up, f"{key}.lora_down.weight": down}
+        found[f"{key}.alpha"] = torch.tensor(float(len(down)), dtype=up.dtype)
+    return found
+
+
+def _joined(layers: list[Layer | None], sizes: list[int]) -> tuple[Tensor, Tensor]:
+    """The change of a layer whose outputs are those of several, one under the other: (out, r) and (r, in)."""
+    ups = [
+        torch.zeros(size, 0) if layer is None else layer.up for layer, size in zip(layers, sizes, strict=True)
+    ]
+    return torch.block_diag(*ups), torch.cat([layer.down for layer in layers if layer is not None])
+
+
+def _shaped(up: Tensor, down: Tensor, kernel: tuple[int, ...] | None) -> tuple[Tensor, Tensor]:
+    """Factors as layers of their kind have them: a convolution's kernel, then one of 1 x 1."""
+    if not len(down):  # no change: readers want a rank of 1 at least
+        up, down = up.new_zeros(len(up), 1), down.new_zeros(1, down.shape[1])
+    if kernel is not None:
+        down, up = down.reshape(len(down), -1, *kernel), up[:, :, None, None]
+    return up.contiguous(), down.contiguous()
+
+
+def _header(adapter: Adapter, family: Family) -> dict[str, str]:
+    """What A1111 sorts LoRA files by."""
+    rank = str(max((layer.rank for layer in adapter.layers.values()), default=1))
+    return {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": rank,
+        "ss_network_alpha": rank,
+        "ss_base_model_version": family.version,
+        "ss_v2": str(family.name == "sd2"),
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"{family.architecture}/lora",
+    }
