@@ -165,7 +165,13 @@ def _t5(width: int, tokenizer: Any) -> Any:
 
 
 def _t5_tokenizer() -> Any:
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -1.0), *((c, -2.0) for c in "abcdefghijklmnopqrstuvwxyz")]
+    pieces = [
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("▁", -1.0),
+        *((c, -2.0) for c in "abcdefghijklmnopqrstuvwxyz"),
+    ]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     return T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0, model_max_length=16)

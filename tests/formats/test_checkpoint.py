@@ -57,14 +57,19 @@ def test_names_of_flux_are_those_of_its_authors() -> None:
         "context_embedder": (inner, 4096),
         "proj_out": (64, inner),
         "norm_out.linear": (2 * inner, inner),
-        **{f"time_text_embed.{kind}_embedder.linear_{i}": (inner, 256) for kind in ("timestep", "text", "guidance") for i in (1, 2)},
+        **{
+            f"time_text_embed.{kind}_embedder.linear_{i}": (inner, 256)
+            for kind in ("timestep", "text", "guidance")
+            for i in (1, 2)
+        },
     }
     layers = outside | {f"transformer_blocks.0.{name}": shape for name, shape in double.items()}
     layers |= {f"single_transformer_blocks.0.{name}": shape for name, shape in single.items()}
     shapes = {f"{name}.weight": shape for name, shape in layers.items()}
     shapes |= {f"{name}.bias": shape[:1] for name, shape in layers.items() if "attn.norm_" not in name}
     tensors = {
-        name: torch.tensor(number, dtype=torch.uint8).expand(shape) for number, (name, shape) in enumerate(shapes.items())
+        name: torch.tensor(number, dtype=torch.uint8).expand(shape)
+        for number, (name, shape) in enumerate(shapes.items())
     }
     tensors["norm_out.linear.bias"] = torch.arange(2 * inner)
     back: Any = convert_flux_transformer_checkpoint_to_diffusers(laid_out(tensors, flux(list(tensors))))

@@ -52,7 +52,9 @@ class Family:
     def places(self, component: str, names: Any) -> dict[str, Place]:
         """Where a component's tensors stand in a checkpoint. BackboneError for one that has no place."""
         if component not in self.layouts:
-            raise BackboneError(f"{component}: {self.title} checkpoints hold no such component; write a diffusers folder")
+            raise BackboneError(
+                f"{component}: {self.title} checkpoints hold no such component; write a diffusers folder"
+            )
         return place_names(self.layouts[component], self.prefixes[component], names)
 
 
@@ -103,7 +105,11 @@ FAMILIES = {
                 "text_encoder_2": "text_encoders.clip_g.transformer.",
                 "text_encoder_3": "text_encoders.t5xxl.transformer.",
             },
-            {"transformer": sd3, "vae": vae, **dict.fromkeys(("text_encoder", "text_encoder_2", "text_encoder_3"), as_published)},
+            {
+                "transformer": sd3,
+                "vae": vae,
+                **dict.fromkeys(("text_encoder", "text_encoder_2", "text_encoder_3"), as_published),
+            },
             {
                 "transformer": "lora_unet_",
                 "text_encoder": "lora_te1_",

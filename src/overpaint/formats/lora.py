@@ -110,7 +110,9 @@ def adapter_of(patch: Patch, pipe: Any, rank: int | None = None, dtype: torch.dt
 
 
 def _holdable(name: str, base: Tensor) -> bool:
-    return base.ndim in (2, 4) and name.endswith(".weight") and "_embedding." not in name and not name.startswith("vae.")
+    return (
+        base.ndim in (2, 4) and name.endswith(".weight") and "_embedding." not in name and not name.startswith("vae.")
+    )
 
 
 def _layer(delta: Delta, base: Tensor, rank: int | None, dtype: torch.dtype) -> Layer:

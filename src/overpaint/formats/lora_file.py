@@ -20,7 +20,7 @@ from overpaint.errors import PatchError
 from overpaint.files import replacing
 from overpaint.formats.families import DENOISER, Family, family_of, tensors_of
 from overpaint.formats.lora import Adapter, Layer
-from overpaint.formats.places import Place
+from overpaint.formats.places import Place, module_of
 
 __all__ = ["NAMINGS", "Naming", "kohya_places", "lora_tensors", "write_lora"]
 
@@ -29,7 +29,11 @@ NAMINGS: tuple[Naming, ...] = get_args(Naming)
 
 
 def write_lora(
-    adapter: Adapter, pipe: Any, path: str | Path, naming: Naming = "diffusers", metadata: Mapping[str, str] | None = None
+    adapter: Adapter,
+    pipe: Any,
+    path: str | Path,
+    naming: Naming = "diffusers",
+    metadata: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a LoRA file, whole or not at all.
 
@@ -45,7 +49,7 @@ def write_lora(
         PatchError: the programs that read this naming cannot load one of the layers.
     """
     tensors = lora_tensors(adapter, pipe, naming)
-    header = {"format": "pt"} if naming == "diffusers" else _header(adapter, family_of(pipe))
+    header = {"format": "pt"} if naming == "diffusers" else _header(tensors, family_of(pipe))
     with replacing(path) as temporary:
         save_file(tensors, temporary, {**header, **(metadata or {})})
     return Path(path)
@@ -72,17 +76,13 @@ def kohya_places(pipe: Any) -> dict[str, Place]:
 
 
 def _diffusers(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
-    """All layers of a component get one rank, by zeros: peft would else scale each by the commonest rank over its own."""
-    ranks: dict[str, int] = {}
-    for name, layer in adapter.layers.items():
-        component = name.partition(".")[0]
-        if "T5" in type(getattr(pipe, component)).__name__:
+    for name in adapter.layers:
+        if "T5" in type(getattr(pipe, name.partition(".")[0])).__name__:
             raise PatchError(f"{name}: diffusers loads no LoRA of a T5; use --naming kohya, or overpaint patch apply")
-        ranks[component] = max(ranks.get(component, 1), layer.rank)
+    factors = {name: (layer.up, layer.down) for name, layer in adapter.layers.items()}
     found: dict[str, Tensor] = {}
-    for name, layer in adapter.layers.items():
-        more = ranks[name.partition(".")[0]] - layer.rank
-        up, down = _shaped(pad(layer.up, (0, more)), pad(layer.down, (0, 0, 0, more)), layer.kernel)
+    for name, (up, down) in _of_one_rank(factors, ".").items():
+        up, down = _shaped(up, down, adapter.layers[name].kernel)
         found |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
     return found
 
@@ -92,39 +92,69 @@ def _kohya(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
     joined: dict[str, dict[int, str]] = {}
     for name, place in places.items():
         joined.setdefault(place.key, {})[place.part or 0] = name
+    factors: dict[str, tuple[Tensor, Tensor]] = {}
+    kernels: dict[str, tuple[int, ...] | None] = {}
+    for name, layer in adapter.layers.items():
+        place = places[f"{name}.weight"]
+        if place.key not in factors:
+            parts = [joined[place.key][part] for part in sorted(joined[place.key])]
+            up, down = _joined(
+                [adapter.layers.get(module_of(part)) for part in parts], [len(resolve(pipe, p)) for p in parts]
+            )
+            factors[place.key], kernels[place.key] = (place.put(up), down), layer.kernel
     found: dict[str, Tensor] = {}
-    for key in sorted({places[f"{name}.weight"].key for name in adapter.layers}):
-        parts = [joined[key][part] for part in sorted(joined[key])]
-        given = [adapter.layers.get(name.removesuffix(".weight")) for name in parts]
-        sizes = [len(resolve(pipe, name)) for name in parts]
-        kernel = next(layer.kernel for layer in given if layer is not None)
-        up, down = _joined(given, sizes)
-        up, down = _shaped(places[parts[0]].put(up), down, kernel)
+    for key, (up, down) in _of_one_rank(_with_outputs(factors), "_").items():
+        up, down = _shaped(up, down, kernels.get(key))
         found |= {f"{key}.lora_up.weight": up, f"{key}.lora_down.weight": down}
         found[f"{key}.alpha"] = torch.tensor(float(len(down)), dtype=up.dtype)
     return found
 
 
+def _with_outputs(factors: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, tuple[Tensor, Tensor]]:
+    """With a zero change of the attention's output beside changes of a text encoder's queries, keys or values.
+
+    diffusers knows by an output layer that there are attention layers in kohya's naming, and drops them without one.
+    """
+    found = dict(factors)
+    for key, (up, down) in factors.items():
+        layer, attention, projection = key.rpartition("_self_attn_")
+        if attention and projection != "out_proj" and layer.startswith("lora_te"):
+            found.setdefault(f"{layer}_self_attn_out_proj", (up[:, :0], down[:0]))
+    return found
+
+
+def _of_one_rank(factors: Mapping[str, tuple[Tensor, Tensor]], separator: str) -> dict[str, tuple[Tensor, Tensor]]:
+    """All layers of a component with one rank, by zeros, and 1 at least.
+
+    diffusers scales a layer by its alpha over its rank, takes the commonest rank of a component for all its alphas in
+    peft's naming, and loses most alphas of attention layers in kohya's. With one rank nothing can go wrong.
+    """
+    ranks: dict[str, int] = {}
+    component = {name: separator.join(name.split(separator)[: 1 if separator == "." else 2]) for name in factors}
+    for name, (_, down) in factors.items():
+        ranks[component[name]] = max(ranks.get(component[name], 1), len(down))
+    more = {name: ranks[component[name]] - len(down) for name, (_, down) in factors.items()}
+    return {name: (pad(up, (0, more[name])), pad(down, (0, 0, 0, more[name]))) for name, (up, down) in factors.items()}
+
+
 def _joined(layers: list[Layer | None], sizes: list[int]) -> tuple[Tensor, Tensor]:
     """The change of a layer whose outputs are those of several, one under the other: (out, r) and (r, in)."""
-    ups = [
-        torch.zeros(size, 0) if layer is None else layer.up for layer, size in zip(layers, sizes, strict=True)
-    ]
-    return torch.block_diag(*ups), torch.cat([layer.down for layer in layers if layer is not None])
+    given = [layer for layer in layers if layer is not None]
+    none = given[0].up.new_zeros
+    ups = [none(size, 0) if layer is None else layer.up for layer, size in zip(layers, sizes, strict=True)]
+    return torch.block_diag(*ups), torch.cat([layer.down for layer in given])
 
 
 def _shaped(up: Tensor, down: Tensor, kernel: tuple[int, ...] | None) -> tuple[Tensor, Tensor]:
     """Factors as layers of their kind have them: a convolution's kernel, then one of 1 x 1."""
-    if not len(down):  # no change: readers want a rank of 1 at least
-        up, down = up.new_zeros(len(up), 1), down.new_zeros(1, down.shape[1])
     if kernel is not None:
         down, up = down.reshape(len(down), -1, *kernel), up[:, :, None, None]
     return up.contiguous(), down.contiguous()
 
 
-def _header(adapter: Adapter, family: Family) -> dict[str, str]:
+def _header(tensors: Mapping[str, Tensor], family: Family) -> dict[str, str]:
     """What A1111 sorts LoRA files by."""
-    rank = str(max((layer.rank for layer in adapter.layers.values()), default=1))
+    rank = str(max(len(tensor) for key, tensor in tensors.items() if key.endswith(".lora_down.weight")))
     return {
         "ss_network_module": "networks.lora",
         "ss_network_dim": rank,
