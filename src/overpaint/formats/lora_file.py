@@ -20,7 +20,7 @@ from overpaint.errors import PatchError
 from overpaint.files import replacing
 from overpaint.formats.families import DENOISER, Family, family_of, tensors_of
 from overpaint.formats.lora import Adapter, Layer
-from overpaint.formats.places import Place, module_of
+from overpaint.formats.places import Place, joined, module_of
 
 __all__ = ["NAMINGS", "Naming", "kohya_places", "lora_tensors", "write_lora"]
 
@@ -89,15 +89,13 @@ def _diffusers(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
 
 def _kohya(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
     places = kohya_places(pipe)
-    joined: dict[str, dict[int, str]] = {}
-    for name, place in places.items():
-        joined.setdefault(place.key, {})[place.part or 0] = name
+    names = joined(places)
     factors: dict[str, tuple[Tensor, Tensor]] = {}
     kernels: dict[str, tuple[int, ...] | None] = {}
     for name, layer in adapter.layers.items():
         place = places[f"{name}.weight"]
         if place.key not in factors:
-            parts = [joined[place.key][part] for part in sorted(joined[place.key])]
+            parts = names[place.key]
             up, down = _joined(
                 [adapter.layers.get(module_of(part)) for part in parts], [len(resolve(pipe, p)) for p in parts]
             )

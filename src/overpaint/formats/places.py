@@ -6,7 +6,7 @@ the way: values are copied, so what is written is equal to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from overpaint.errors import BackboneError
 
-__all__ = ["Layout", "Place", "laid_out", "module_of", "place_names", "renamed"]
+__all__ = ["Layout", "Place", "joined", "laid_out", "module_of", "place_names", "renamed", "taken"]
 
 Form = Literal["same", "transposed", "kernel", "swapped"]
 
@@ -49,6 +49,12 @@ class Place:
             return torch.cat(tensor.chunk(2)[::-1])
         return tensor
 
+    def take(self, tensor: Tensor) -> Tensor:
+        """The tensor as diffusers has it: what undoes `put`."""
+        if self.form == "kernel":
+            return tensor.reshape(tensor.shape[:2])
+        return self.put(tensor)
+
 
 Layout = Callable[[Collection[str]], dict[str, Place]]
 """From a component's tensor names to their places; BackboneError for a name that has none."""
@@ -67,16 +73,32 @@ def place_names(layout: Layout, prefix: str, names: Collection[str]) -> dict[str
     return {name: place.under(prefix) for name, place in layout(names).items()}
 
 
+def joined(places: Mapping[str, Place]) -> dict[str, list[str]]:
+    """Of each key, the names of the tensors that the file keeps under it, in their order."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(places, key=lambda name: places[name].part or 0):
+        found.setdefault(places[name].key, []).append(name)
+    return found
+
+
 def laid_out(tensors: Mapping[str, Tensor], places: Mapping[str, Place]) -> dict[str, Tensor]:
     """The tensors as the original file has them; parts of one are joined in their order."""
-    parts: dict[str, dict[int, Tensor]] = {}
-    for name, tensor in tensors.items():
-        place = places[name]
-        parts.setdefault(place.key, {})[place.part or 0] = place.put(tensor)
-    return {
-        key: found[0] if len(found) == 1 else torch.cat([found[i] for i in sorted(found)])
-        for key, found in parts.items()
+    parts = {
+        key: [places[name].put(tensors[name]) for name in names]
+        for key, names in joined({name: places[name] for name in tensors}).items()
     }
+    return {key: found[0] if len(found) == 1 else torch.cat(found) for key, found in parts.items()}
+
+
+def taken(tensor: Tensor, names: Sequence[str], places: Mapping[str, Place], sizes: Sequence[int]) -> dict[str, Tensor]:
+    """The tensors that the file keeps as one, by name, where they have ``sizes`` rows.
+
+    Raises ValueError if the rows do not come out even.
+    """
+    if len(names) > 1 and len(tensor) != sum(sizes):
+        raise ValueError(f"has {len(tensor)} rows where {' + '.join(map(str, sizes))} are meant")
+    parts = tensor.split(list(sizes)) if len(names) > 1 else [tensor]
+    return {name: places[name].take(part) for name, part in zip(names, parts, strict=True)}
 
 
 def module_of(name: str) -> str:
