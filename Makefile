@@ -1,5 +1,6 @@
 # make demo   a virtual environment, the package, and a first plan on the bundled model: pictures before and after
 # make test   the same with the tools of developers: linter, type checker, tests
+# make test-oldest   adapters and round trips on the oldest supported diffusers and transformers, in an environment apart
 #
 # Variables: PYTHON (who makes the environment), VENV (where), TORCH (what pip installs as torch: on Linux a plain
 # "torch" brings gigabytes of GPU libraries; name a CPU build where you have one), PIP_FLAGS (anything pip takes),
@@ -7,6 +8,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+OLDEST ?= .venv-oldest
 TORCH ?= torch
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
@@ -15,7 +17,7 @@ DEMO ?= runs/demo
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: help install demo test lint types check clean
+.PHONY: help install demo test test-oldest lint types check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -30,6 +32,9 @@ demo: $(VENV)/.installed
 
 test: lint types check
 
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest $(PYTEST_FLAGS) tests/backbone tests/formats tests/patch
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 
@@ -40,7 +45,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # torch goes first and by itself, so that the choice of its build is made here and not by a dependency
 $(VENV)/.torch:
@@ -54,4 +59,11 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable ".[dev,train]"
+	@touch $@
+
+$(OLDEST)/.installed: pyproject.toml
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --editable . \
+		"diffusers==0.31.*" "transformers==4.46.*" "huggingface-hub<1" "peft==0.13.*" "accelerate<1.2" pytest hypothesis
 	@touch $@

@@ -52,8 +52,8 @@ def test_force_replaces_models_only(run: Run, patch_file: Path, tmp_path: Path) 
     assert (tmp_path / "thesis.txt").is_file()
 
 
-def test_show_says_what_is_in_it_without_obeying_names(run: Run, patch_file: Path) -> None:
-    output = run("patch", "show", patch_file).output
+def test_info_says_what_is_in_it_without_obeying_names(run: Run, patch_file: Path) -> None:
+    output = run("patch", "info", patch_file).output
     assert "erase [red]pizza[/red]" in " ".join(output.split())
     assert "by hand" in output
     assert "rank 1" in output
@@ -65,5 +65,5 @@ def test_what_is_no_patch_is_one_line(run: Run, tmp_path: Path, content: bytes |
     path = tmp_path / "patch.safetensors"
     if content is not None:
         path.write_bytes(content)
-    assert run("patch", "show", path, code=2).stderr.count("error:") == 1
-    assert run("patch", "show", tmp_path, code=2).stderr.count("error:") == 1
+    assert run("patch", "info", path, code=2).stderr.count("error:") == 1
+    assert run("patch", "info", tmp_path, code=2).stderr.count("error:") == 1

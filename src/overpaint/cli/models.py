@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overpaint.cli.console import err, plain
 from overpaint.errors import OverpaintError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from overpaint.plan import Plan
     from overpaint.progress import Progress
 
-__all__ = ["device_for", "grader_for", "open_backbone", "share_counter"]
+__all__ = ["device_for", "grader_for", "open_backbone", "open_pipeline", "share_counter"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,15 +40,23 @@ def device_for(wanted: str | None) -> str:
     return wanted
 
 
-def open_backbone(model: str, device: str | None) -> Backbone:
-    """The model behind the adapter that methods and suites work on."""
+def open_pipeline(model: str, device: str | None) -> Any:
+    """A diffusers pipeline, in float32."""
     with err().status(plain(f"loading {model}")):
         _quiet()
-        from overpaint.backbone.loading import backbone_of, load
+        from overpaint.backbone.loading import load
 
         pipe = load(model, device_for(device))
         pipe.set_progress_bar_config(disable=True)
-        return backbone_of(pipe)
+        return pipe
+
+
+def open_backbone(model: str, device: str | None) -> Backbone:
+    """The model behind the adapter that methods and suites work on."""
+    pipe = open_pipeline(model, device)
+    from overpaint.backbone.loading import backbone_of
+
+    return backbone_of(pipe)
 
 
 def grader_for(backbone: Backbone) -> ConceptGrader | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from overpaint.guards import Change, Guard
     from overpaint.patch import Patch
 
-__all__ = ["applied", "base_model", "read_change", "read_patch"]
+__all__ = ["applied", "base_model", "read_change", "read_patch", "said_model"]
 
 
 def read_patch(path: Path) -> Patch:
@@ -54,10 +54,24 @@ def read_change(path: Path) -> Patch | Guard:
 
 def base_model(patch: Change, said: str | None, path: Path) -> str:
     """The model that a patch was made for, unless another one is said."""
-    model = said or patch.provenance.get("model") or patch.provenance.get("plan", {}).get("model")
-    if not isinstance(model, str):
+    model = said or said_model(patch)
+    if model is None:
         raise PatchError(f"{path}: the patch does not say which model it is for; say --model")
     return model
+
+
+def said_model(patch: Change) -> str | None:
+    """The model that a patch says it was made for; of a sum, what all its parts say alike."""
+    from overpaint.patch.provenance import summands
+
+    said = {_said(one) for one in summands(patch.provenance)}
+    return said.pop() if len(said) == 1 else None
+
+
+def _said(provenance: Mapping[str, Any]) -> str | None:
+    plan = provenance.get("plan")
+    model = provenance.get("model") or (plan.get("model") if isinstance(plan, dict) else None)
+    return model if isinstance(model, str) else None
 
 
 def applied(pipe: Any, patches: Sequence[Patch | Guard], scale: float = 1.0) -> ExitStack:

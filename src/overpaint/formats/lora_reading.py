@@ -11,7 +11,7 @@ from overpaint.backbone.parameters import named_parameters, resolve
 from overpaint.errors import BackboneError, PatchError
 from overpaint.formats.clip import as_published
 from overpaint.formats.families import Family, family_of
-from overpaint.formats.places import Place, joined, module_of, place_names
+from overpaint.formats.places import Layout, Place, joined, module_of, place_names
 from overpaint.linear.precision import exact
 from overpaint.patch import Delta, LowRank, Patch
 from overpaint.patch.delta import add
@@ -117,12 +117,13 @@ def _layouts(pipe: Any, weights: list[str]) -> Iterator[dict[str, Place]]:
         family = None
     for component in {name.partition(".")[0] for name in weights}:
         own = [name.removeprefix(f"{component}.") for name in weights if name.startswith(f"{component}.")]
+        layouts: list[Layout] = [as_published]
+        prefixes = [family.kohya[component]] if family and component in family.kohya else []
         if component in ("unet", "transformer"):
-            layouts, prefixes = [as_published, *([family.layouts[component]] if family else [])], DENOISER_PREFIXES
-        else:
-            layouts, prefixes = [as_published], (family.kohya.get(component, ""),) if family else ()
+            layouts += [family.layouts[component]] if family else []
+            prefixes = list(DENOISER_PREFIXES)
         for layout in layouts:
-            for prefix in filter(None, prefixes):
+            for prefix in prefixes:
                 yield {f"{component}.{name}": place for name, place in place_names(layout, prefix, own).items()}
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from overpaint.errors import PatchError
 from overpaint.patch.delta import Delta, Dense, LowRank, Mapped, Plain
 from overpaint.patch.patch import Patch
+from overpaint.patch.provenance import summands
 
 __all__ = ["without"]
 
@@ -21,24 +20,17 @@ def without(total: Patch, part: Patch) -> Patch:
 
     Raises PatchError if the sum does not say that it holds the patch, or its changes are not in it.
     """
-    summands = _summands(total.provenance)
-    if part.provenance not in summands or not set(part.deltas) <= set(total.deltas):
+    parts = summands(total.provenance)
+    if part.provenance not in parts or not set(part.deltas) <= set(total.deltas):
         raise PatchError("is not in the sum; name a patch that was added to it with overpaint patch add")
-    summands.remove(part.provenance)
+    parts.remove(part.provenance)
     deltas: dict[str, Delta] = {}
     for name, delta in total.deltas.items():
         left: Delta | None = _without(name, delta, part.deltas[name]) if name in part.deltas else delta
         if left is not None:
             deltas[name] = left
-    provenance = summands[0] if len(summands) == 1 else {"sum": summands}
+    provenance = parts[0] if len(parts) == 1 else {"sum": parts}
     return Patch(deltas, {name: total.base[name] for name in deltas}, provenance)
-
-
-def _summands(provenance: dict[str, Any]) -> list[dict[str, Any]]:
-    """The patches of a sum, of sums within it too."""
-    if "sum" not in provenance:
-        return [provenance]
-    return [one for part in provenance["sum"] for one in _summands(part)]
 
 
 def _without(name: str, total: Delta, part: Delta) -> Delta | None:
