@@ -26,7 +26,7 @@ def model(request: pytest.FixtureRequest) -> Flux:
 
 
 def test_conditions_are_those_of_the_pipeline(model: Flux) -> None:
-    states, pooled, _ = model.pipe.encode_prompt(PROMPTS, max_sequence_length=model.text.window)
+    states, pooled, _ = model.pipe.encode_prompt(PROMPTS, None, max_sequence_length=model.text.window)
     found = model.encode(PROMPTS)
     assert found.pooled is not None
     torch.testing.assert_close(found.states, states, rtol=1e-4, atol=1e-4)
@@ -46,7 +46,8 @@ def test_same_pictures_as_the_pipeline(model: Flux, guidance: float) -> None:
         max_sequence_length=model.text.window,
         output_type="latent",
     ).images
-    theirs = model.pipe._unpack_latents(theirs, 16, 16, model.pipe.vae_scale_factor)
+    side = model.pipe.default_sample_size * model.pipe.vae_scale_factor
+    theirs = model.pipe._unpack_latents(theirs, side, side, model.pipe.vae_scale_factor)
     assert torch.allclose(ours, theirs, atol=1e-4 * float(theirs.abs().max()))
 
 

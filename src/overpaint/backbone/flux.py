@@ -52,7 +52,8 @@ class Flux(FlowBackbone):
                 f"{type(pipe).__name__}: its transformer takes {channels} channels, its latents have"
                 f" {pipe.vae.config.latent_channels}; take the text-to-image model, not fill, depth or canny"
             )
-        side = pipe.default_sample_size
+        # diffusers 0.31 counts in patches of two latents and says so in its scale; later ones in latents
+        side = pipe.default_sample_size * pipe.vae_scale_factor // 2 ** (len(pipe.vae.config.block_out_channels) - 1)
         super().__init__(pipe, texts, (channels, side, side))
 
     @property
