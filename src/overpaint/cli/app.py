@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from overpaint.cli import bank, bench, edit, generate, methods, patch, report, trace
+from overpaint.cli import bank, bench, edit, generate, methods, patch, report, studio, trace
 from overpaint.cli.errors import Commands
 
 __all__ = ["app", "main"]
@@ -39,6 +39,7 @@ app.command("trace")(trace.trace)
 app.command("methods")(methods.methods)
 app.command("report")(report.report)
 app.command("compare")(report.compare)
+app.command("studio")(studio.studio)
 app.add_typer(patch.app, name="patch")
 app.add_typer(bank.app, name="bank")
 app.add_typer(bench.app, name="bench")

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from overpaint.guards import Change
     from overpaint.plan import Plan
     from overpaint.progress import Progress
+    from overpaint.provenance import Provenance
     from overpaint.runs import RunFolder
 
-__all__ = ["read_captions", "run"]
+__all__ = ["carry_out", "provenance_of", "read_captions", "run", "wanted"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,9 +30,8 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     captions = None if options.captions is None else read_captions(options.captions)
 
     from overpaint.cli.models import open_backbone
-    from overpaint.methods import method_of, resolve
+    from overpaint.methods import method_of
     from overpaint.progress import RichProgress
-    from overpaint.provenance import Provenance
     from overpaint.runs import RunFolder
 
     method_of(plan)  # a wrong name is told before a model is loaded
@@ -41,20 +41,70 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
 
         out().print(dry_run(plan, backbone))
         return
-    settings = resolve(plan, backbone)
-    if captions is not None:  # a run with other captions is another run
-        settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
-    provenance = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
-    progress = RichProgress(err())
+    provenance = provenance_of(plan, backbone, captions)
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
-        patch = _patch(work, backbone, plan, captions, progress, bank, options.ray)
-        wanted = _wanted(options.evaluate, backbone)
-        if wanted:
-            _look(work, backbone, patch, plan, progress)
-        if not work.finished:
-            work.finish(patch=patch.hash)
-        _report(work, backbone, patch, plan, progress, pictures=wanted)
+        if work.finished:
+            say(f"{work.path} is finished; nothing to do", "dim", err())
+        elif work.resumed:
+            say(f"going on with the run in {work.path}", "dim", err())
+        evaluate = wanted(options.evaluate, backbone)
+        progress = RichProgress(err())
+        patch = carry_out(
+            work, backbone, plan, progress, captions=captions, bank=bank, ray=options.ray, evaluate=evaluate
+        )
         _tell(work, plan, patch)
+
+
+def provenance_of(
+    plan: Plan, backbone: Backbone, captions: list[str] | None = None, strength: float = 1.0
+) -> Provenance:
+    """What a run is made of. A run with other captions or at another strength is another run.
+
+    Raises:
+        PlanError: the plan does not fit the method or the model.
+    """
+    from overpaint.methods import resolve
+    from overpaint.provenance import Provenance
+
+    settings = resolve(plan, backbone)
+    if captions is not None:
+        settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
+    if strength != 1:
+        settings["strength"] = strength
+    return Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
+
+
+def carry_out(
+    work: RunFolder,
+    backbone: Backbone,
+    plan: Plan,
+    progress: Progress,
+    *,
+    captions: list[str] | None = None,
+    bank: Path | None = None,
+    ray: str | None = None,
+    evaluate: bool,
+    strength: float = 1.0,
+) -> Change:
+    """Do what is left of a run: fit, draw before and after, finish, write the report. Gives the patch or guard.
+
+    Arguments:
+        work: the run's folder, open for writing; what it holds already is kept.
+        bank: where memories are kept; None: in the run.
+        ray: address of a Ray cluster that learns; None: this process does.
+        evaluate: whether pictures are drawn.
+        strength: what the patch is scaled by before it is saved.
+
+    Raises:
+        OverpaintError: the plan does not fit, or a guard was to be scaled.
+    """
+    patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength)
+    if evaluate:
+        _look(work, backbone, patch, plan, progress)
+    if not work.finished:
+        work.finish(patch=patch.hash)
+    _report(work, backbone, patch, plan, progress, pictures=evaluate)
+    return patch
 
 
 def read_captions(path: Path) -> list[str]:
@@ -81,6 +131,7 @@ def _patch(
     progress: Progress,
     bank: Path | None,
     ray: str | None,
+    strength: float,
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
     from overpaint.cli.models import share_counter
@@ -90,10 +141,7 @@ def _patch(
     from overpaint.runs.record import BANK
 
     if work.finished:
-        say(f"{work.path} is finished; nothing to do", "dim", err())
         return load_change(work.patch_path)
-    if work.resumed:
-        say(f"going on with the run in {work.path}", "dim", err())
     start = time.monotonic()
     cache = cache_folder()
     memories = work.bank if bank is None else MemoryBank(bank / BANK)
@@ -107,12 +155,14 @@ def _patch(
     counter = share_counter(backbone, plan, progress)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
     _log.info("fitted in %.1f s", time.monotonic() - start)
+    if strength != 1:
+        patch = patch.scale(strength)
     work.save_patch(patch)
     return patch
 
 
-def _wanted(evaluate: bool | None, backbone: Backbone) -> bool:
-    """Without a word from the user: where it takes seconds, not hours."""
+def wanted(evaluate: bool | None, backbone: Backbone) -> bool:
+    """Whether pictures are drawn; without a word from the user where it takes seconds, not hours."""
     return evaluate if evaluate is not None else backbone.family == "emoji" or backbone.device.type != "cpu"
 
 

@@ -16,7 +16,7 @@ from overpaint.plan.model import ACTIONS, Edit, Plan
 from overpaint.plan.templates import DEFAULT_KIND, KINDS
 from overpaint.plan.where import Problems, Where
 
-__all__ = ["COMPANIONS", "build"]
+__all__ = ["COMPANIONS", "Include", "build"]
 
 COMPANIONS = {"replace": "with", "erase": "to", "moderate": "to", "rectify": "as", "debias": "over"}
 """The key that says what becomes of the source, by action."""
@@ -26,6 +26,9 @@ _EDIT_KEYS = (*ACTIONS, *dict.fromkeys(COMPANIONS.values()), "from", "members", 
 
 Rows = tuple[tuple[Item, ...], tuple[Item, ...]]
 """Edits and preserved concepts."""
+
+Include = Callable[[Item, Problems], Rows]
+"""Reads the table that a plan names, and tells its mistakes."""
 
 
 @dataclass
@@ -42,7 +45,7 @@ def build(
     root: Item,
     folder: Path,
     problems: Problems,
-    include: Callable[[Item, Problems], Rows],
+    include: Include,
     *,
     check_images: bool = True,
 ) -> Plan:
@@ -87,7 +90,7 @@ def build(
     return Plan(**known, edits=tuple(edits), preserve=preserve, places=places)
 
 
-def _rows(found: dict[str, Item], problems: Problems, include: Callable[[Item, Problems], Rows]) -> Rows:
+def _rows(found: dict[str, Item], problems: Problems, include: Include) -> Rows:
     edits: tuple[Item, ...] = ()
     preserved: tuple[Item, ...] = ()
     if "edits" in found and isinstance(found["edits"].value, str):

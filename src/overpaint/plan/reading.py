@@ -8,7 +8,7 @@ from typing import Any
 
 from overpaint.errors import PlanError
 from overpaint.plan import table
-from overpaint.plan.building import build
+from overpaint.plan.building import Include, build
 from overpaint.plan.marked import Item, from_data, from_yaml
 from overpaint.plan.model import Plan
 from overpaint.plan.where import Problems, Where
@@ -18,8 +18,12 @@ __all__ = ["parse", "read"]
 MAX_BYTES = 4 * 2**20
 
 
-def read(path: str | Path, *, check_images: bool = True) -> Plan:
-    """The plan in a ``.yaml``, ``.yml``, ``.json`` or ``.csv`` file. See `Plan.read`."""
+def read(path: str | Path, *, check_images: bool = True, include: Include | None = None) -> Plan:
+    """The plan in a ``.yaml``, ``.yml``, ``.json`` or ``.csv`` file. See `Plan.read`.
+
+    Arguments:
+        include: reads the table that ``edits: table.csv`` names; by default from the plan's folder.
+    """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in (".yaml", ".yml", ".json", ".csv"):
@@ -37,9 +41,8 @@ def read(path: str | Path, *, check_images: bool = True) -> Plan:
         if document is None:
             raise PlanError(f"{path}:1: an empty file; write at least edits: [{{erase: pizza}}]")
         root = document
-    return build(
-        root, path.parent, problems, lambda item, more: _table(item, path.parent, more), check_images=check_images
-    )
+    include = include or (lambda item, more: _table(item, path.parent, more))
+    return build(root, path.parent, problems, include, check_images=check_images)
 
 
 def parse(data: Mapping[str, Any], *, folder: Path, check_images: bool = True) -> Plan:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from overpaint.report.card import Picture
 
-__all__ = ["picture"]
+__all__ = ["framed", "picture"]
 
 SMALL = 128
 SHOWN = 256
@@ -18,18 +18,23 @@ QUALITY = 88
 
 
 def picture(path: Path | None) -> Picture | None:
-    """The picture in a file, None if there is no such file or it is damaged.
-
-    Up to 128 pixels it is embedded as it is and shown at twice its size (a 64x64 picture at 128) with hard pixels;
-    a larger one is shown 256 wide and embedded at up to twice that, for dense screens.
-    """
+    """The picture in a file as `framed`, None if there is no such file or it is damaged."""
     if path is None:
         return None
     try:
         with Image.open(path) as opened:
-            image = opened.convert("RGB")
+            return framed(opened)
     except OSError:
         return None
+
+
+def framed(image: Image.Image) -> Picture:
+    """A picture to embed.
+
+    Up to 128 pixels it is embedded as it is and shown at twice its size (a 64x64 picture at 128) with hard pixels;
+    a larger one is shown 256 wide and embedded at up to twice that, for dense screens.
+    """
+    image = image.convert("RGB")
     width, height = image.size
     if max(width, height) <= SMALL:
         scale = max(1, SMALL // max(width, height))

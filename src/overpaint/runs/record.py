@@ -14,11 +14,13 @@ from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 from overpaint.runs.lock import NAME as LOCK
 
-__all__ = ["foreign", "move_aside", "new_record", "now", "read_record", "refusal", "same_run"]
+__all__ = ["JOB", "foreign", "move_aside", "new_record", "now", "read_record", "refusal", "same_run"]
 
 FORMAT = 1
 NAME = "run.json"
 BANK = "bank"
+JOB = "job.json"
+"""What the Studio was asked for: there before the run is."""
 _SAME = ("plan", "model_fingerprint", "method", "settings")
 _PREVIOUS = "previous-"
 MOVED = "moved_to"
@@ -84,7 +86,7 @@ def refusal(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], plan: 
 
 def foreign(folder: Path) -> list[str]:
     """Names of what is neither a run's nor left over from one, in a folder without ``run.json``."""
-    ours = (BANK, LOCK)
+    ours = (BANK, JOB, LOCK)
     names = (entry.name for entry in folder.iterdir())
     return sorted(name for name in names if name not in ours and not name.startswith((_PREVIOUS, TEMPORARY)))
 
@@ -102,7 +104,7 @@ def move_aside(folder: Path, record: Mapping[str, Any] | None) -> str:
         write_json_atomic(folder / NAME, {**record, MOVED: moved})
     (folder / moved).mkdir(exist_ok=True)
     for entry in sorted(folder.iterdir()):
-        if entry.name not in (BANK, LOCK, NAME) and not entry.name.startswith(_PREVIOUS):
+        if entry.name not in (BANK, JOB, LOCK, NAME) and not entry.name.startswith(_PREVIOUS):
             entry.rename(folder / moved / entry.name)
     if record is None:
         (folder / NAME).rename(folder / moved / NAME)

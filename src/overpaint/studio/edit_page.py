@@ -1,0 +1,142 @@
+"""Edit: from a few words to a job, and from a job to pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from overpaint.errors import OverpaintError
+from overpaint.plan import DEFAULT_KIND, KINDS, Plan
+from overpaint.plan.words import asked
+from overpaint.report.run_result import result_of_run
+from overpaint.report.verdict import judge
+from overpaint.studio import html
+from overpaint.studio.inputs import ACTIONS, ENDINGS, typed_plan, uploaded_plan
+from overpaint.studio.room import Room
+from overpaint.studio.shelf import address
+
+__all__ = ["edit_page"]
+
+FORMS = (
+    "erase: pizza, or pizza -> salad. replace: dog -> robot. rectify: aubergine -> eggplant. "
+    "debias: pilot -> man pilot 50, woman pilot 50."
+)
+TICK = 1.0
+"""Seconds between two looks at the jobs."""
+
+
+def edit_page(room: Room) -> None:
+    """Build the page inside the open tab."""
+    with gr.Row():
+        with gr.Column(min_width=280):
+            action = gr.Radio(list(ACTIONS), value="erase", label="What to do")
+            concepts = gr.Textbox(lines=4, max_lines=20, label="Concepts, one per line", info=FORMS)
+            upload = gr.File(
+                label="Or a plan (YAML, JSON or CSV); it brings its own edits, settings and seed",
+                file_types=list(ENDINGS),
+                height=120,
+            )
+            method = gr.Dropdown(room.methods, value=room.methods[0], label="Method")
+            strength = gr.Slider(0.1, 2.0, value=1.0, step=0.05, label="Strength")
+            with gr.Accordion("More", open=False):
+                kind = gr.Dropdown(list(KINDS), value=DEFAULT_KIND, label="Kind of concept: chooses the prompts")
+                preserve = gr.Textbox(lines=2, label="Concepts to protect, one per line")
+                settings = gr.Textbox(lines=2, label="Settings of the method, one key=value per line")
+                seed = gr.Number(value=0, precision=0, label="Seed")
+                title = gr.Textbox(max_lines=1, label="Name of the run; by default its first edit")
+            with gr.Row():
+                check = gr.Button("Check", min_width=100)
+                start = gr.Button("Start", variant="primary", min_width=100)
+            said = gr.HTML(elem_id="said")
+        with gr.Column(min_width=280):
+            jobs = gr.HTML(elem_id="jobs")
+            chosen = gr.Dropdown([], label="Job", interactive=True)
+            with gr.Row():
+                cancel = gr.Button("Cancel", min_width=100)
+                resume = gr.Button("Go on", min_width=100)
+            result = gr.HTML(elem_id="result")
+    asking = [action, concepts, upload, method, kind, preserve, settings, seed]
+    seen = gr.State(("", "", ()))
+
+    def plan_of(
+        action: str, concepts: str, upload: str | None, method: str, kind: str, preserve: str, settings: str, seed: Any
+    ) -> Plan:
+        if upload is not None:
+            plan = uploaded_plan(upload, room.bench.model, method)
+        else:
+            words = {"kind": kind, "preserve": preserve, "settings": settings, "seed": seed}
+            plan = typed_plan(action, concepts, model=room.bench.model, method=method, **words)
+        room.bench.check(plan)
+        return plan
+
+    def checked(*given: Any) -> str:
+        try:
+            plan = plan_of(*given)
+            found = f"{len(plan.edits)} edit{'s' * (len(plan.edits) != 1)} by {plan.method}: the plan is in order."
+            with room.worker.device(patience=0) as free:
+                if not free:
+                    return html.message(found, "The device is busy; how long it takes can be told when it is free.")
+                return html.message(found, html.time_of(room.bench.dry_run(plan)))
+        except OverpaintError as error:
+            return html.problem(error)
+
+    def started(strength: float, title: str, *given: Any) -> tuple[str, Any]:
+        try:
+            plan = plan_of(*given)
+            job = room.worker.submit(plan, title.strip() or asked(plan.edits[0]), float(strength))
+        except OverpaintError as error:
+            return html.problem(error), gr.skip()
+        return html.message(f"{job.name} is in the queue."), gr.update(choices=room.job_names(), value=job.name)
+
+    def cancelled(name: str | None) -> str:
+        return _told(lambda: room.worker.cancel(name or ""), f"{name} is cancelled; finished concepts are kept.")
+
+    def resumed(name: str | None) -> str:
+        return _told(lambda: room.worker.resume(name or ""), f"{name} is in the queue again.")
+
+    def looked(name: str | None, seen: tuple[str, str, tuple[str, ...]]) -> tuple[Any, ...]:
+        names = tuple(room.job_names())
+        now = html.job_list(room.worker), room.state_of(name), names
+        if now == seen:
+            return (gr.skip(),) * 4
+        result = gr.skip() if now[1] == seen[1] else result_of(room, name)
+        choices = gr.skip() if names == seen[2] else gr.update(choices=list(names), value=name or next(iter(names), None))
+        return now[0], result, choices, now
+
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+    check.click(checked, asking, said, concurrency_limit=1, **private)
+    start.click(started, [strength, title, *asking], [said, chosen], **private)
+    cancel.click(cancelled, chosen, said, **private)
+    resume.click(resumed, chosen, said, **private)
+    timer = gr.Timer(TICK)
+    quiet = {**private, "show_progress": "hidden"}
+    timer.tick(looked, [chosen, seen], [jobs, result, chosen, seen], queue=False, **quiet)
+
+
+def result_of(room: Room, name: str | None) -> str:
+    """The pictures of a finished job, and whether what should stay stayed; nothing for others."""
+    if name is None or room.state_of(name) != f"{name} finished":
+        return ""
+    try:
+        job, folder = room.worker.jobs.find(name), room.worker.jobs.path(name)
+        verdict = judge(result_of_run(folder).cases[0])
+    except OverpaintError as error:
+        return html.problem(error)
+    picture = folder / "before_after.png"
+    return html.filled(
+        "result.html.j2",
+        name=name,
+        asked=html.described(job.plan),
+        picture=address(name, picture) if picture.is_file() else None,
+        verdict=verdict,
+    )
+
+
+def _told(act: Callable[[], None], done: str) -> str:
+    try:
+        act()
+    except OverpaintError as error:
+        return html.problem(error)
+    return html.message(done)

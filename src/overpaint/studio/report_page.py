@@ -1,0 +1,45 @@
+"""Report: runs to look at, to compare and to take along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from overpaint.errors import OverpaintError
+from overpaint.studio import html
+from overpaint.studio.room import Room
+from overpaint.studio.shelf import address
+
+__all__ = ["opened", "report_page"]
+
+
+def report_page(room: Room, tab: Any) -> None:
+    """Build the page inside the open ``tab``."""
+    runs = gr.Dropdown(room.reports(), multiselect=True, label="Runs: one to open, several to compare")
+    show = gr.Button("Open", variant="primary")
+    page = gr.HTML(elem_id="report")
+
+    def fresh(chosen: list[str] | None) -> Any:
+        names = room.reports()
+        return gr.update(choices=names, value=[name for name in chosen or [] if name in names])
+
+    tab.select(fresh, runs, runs, api_visibility="private", show_progress="hidden")
+    show.click(lambda chosen: opened(room, chosen or []), runs, page, api_visibility="private")
+
+
+def opened(room: Room, names: list[str]) -> str:
+    """A run's files and its report, or the comparison of several."""
+    try:
+        if not names:
+            return html.message("Choose a run.", level="error")
+        if len(names) > 1:
+            title = f"Comparison of {', '.join(names)}"
+            return html.filled("downloads.html.j2", files=[], page=room.shelf.compare(names), title=title)
+        (name,) = names
+        files = list(room.shelf.entries(name))
+        report = room.worker.jobs.path(name) / "report.html"
+        page = address(name, report) if report.is_file() else None
+        return html.filled("downloads.html.j2", files=files, page=page, title=f"Report card of {name}")
+    except OverpaintError as error:
+        return html.problem(error)
