@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,16 @@ from typing import Any
 import pytest
 
 from overpaint.report import write_comparison, write_report
+from tests.browsers import DESKTOP, PHONE, launched, needed, tab_of
 from tests.report.worlds import SCRIPT, TEMPLATE, case, colour, suite
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
-
-PHONE, DESKTOP = 360, 1280
-PATIENCE = 120_000
-"""Milliseconds: a busy machine is no defect of the page."""
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"], timeout=PATIENCE)
+    with launched() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +37,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(browser: Any, path: Path, width: int = DESKTOP, scheme: str = "light") -> tuple[Any, list[str]]:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    context.set_default_timeout(PATIENCE)
-    tab, said = context.new_page(), []
-    for event, text in (("console", lambda m: m.text), ("pageerror", str), ("requestfailed", lambda r: r.url)):
-        tab.on(event, lambda what, text=text: said.append(text(what)))
-    tab.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    tab, said = tab_of(browser, width, scheme)
     tab.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
     tab.goto(path.as_uri())
     return tab, said

@@ -19,6 +19,7 @@ testclient = pytest.importorskip("fastapi.testclient", reason="fastapi's test cl
 
 from overpaint.studio.server import listen, web_app  # noqa: E402
 
+SECRET = "nobody may read this"
 HOSTS = {"base_url": "http://127.0.0.1:7860"}
 
 
@@ -30,7 +31,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     job = studio.worker.submit(plan("pizza"), "pizza")
     Patchy().save(folder / job.name / "patch.safetensors")
     (folder / job.name / "report.html").write_text("<h1>The report</h1>")
-    (folder.parent / "secret.txt").write_text("secret")
+    (folder.parent / "secret.txt").write_text(SECRET)
     with testclient.TestClient(web_app(studio), **HOSTS) as made:
         made.folder = folder
         yield made
@@ -69,7 +70,7 @@ def test_a_run_s_files_are_served_and_a_report_may_run_nothing(client: Any) -> N
 def test_no_path_leads_out(client: Any, path: str) -> None:
     answer = client.get(path.format(folder=client.folder))
     assert answer.status_code in (403, 404)
-    assert "secret" not in answer.text.removeprefix("secret.txt")
+    assert answer.text != SECRET
 
 
 def test_a_page_elsewhere_cannot_use_a_name_that_leads_here(client: Any) -> None:
@@ -82,20 +83,31 @@ def test_an_upload_that_is_too_large_is_refused(client: Any) -> None:
     assert client.post("/gradio_api/upload", files=big).status_code == 413
 
 
-def test_a_file_of_this_computer_cannot_be_named_as_an_upload(client: Any) -> None:
+def asked_to_check(client: Any, path: str) -> dict[str, Any]:
+    """What becomes of a click on Check with a plan that is said to have been uploaded to ``path``."""
     config = client.get("/config").json()
     (check,) = (one for one in config["dependencies"] if one["targets"] and len(one["inputs"]) == 8)
+    data = ["erase", "", {"path": path, "meta": {"_type": "gradio.FileData"}}, "emcid", "object", "", "", 0]
+    ask = {"data": data, "fn_index": check["id"], "session_hash": path, "trigger_id": None}
+    client.post("/gradio_api/queue/join", json=ask)
+    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": path}) as stream:
+        told = [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
+    return next(one for one in told if one["msg"] == "process_completed")
+
+
+def test_a_file_of_this_computer_cannot_be_named_as_an_upload(client: Any) -> None:
     secret = client.folder.parent / "secret.yaml"
     secret.write_text("edits: [{erase: secret}]")
-    stolen = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
-    data = ["erase", "", stolen, "emcid", "object", "", "", 0]
-    ask = {"data": data, "fn_index": check["id"], "session_hash": "s", "trigger_id": None}
-    client.post("/gradio_api/queue/join", json=ask)
-    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "s"}) as stream:
-        told = [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
-    (end,) = (one for one in told if one["msg"] == "process_completed")
+    end = asked_to_check(client, str(secret))
     assert end["success"] is False
     assert "in order" not in json.dumps(end)
+
+
+def test_what_was_uploaded_is_read(client: Any) -> None:
+    (path,) = client.post("/gradio_api/upload", files={"files": ("plan.yaml", b"edits: [{erase: dog}]")}).json()
+    end = asked_to_check(client, path)
+    assert end["success"] is True
+    assert "1 edit by emcid: the plan is in order" in end["output"]["data"][0]
 
 
 def test_a_port_that_is_taken_is_told_in_a_line() -> None:

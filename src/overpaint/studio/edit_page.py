@@ -32,20 +32,20 @@ def edit_page(room: Room) -> None:
     with gr.Row():
         with gr.Column(min_width=280):
             action = gr.Radio(list(ACTIONS), value="erase", label="What to do")
-            concepts = gr.Textbox(lines=4, max_lines=20, label="Concepts, one per line", info=FORMS)
+            concepts = gr.Textbox(value="", lines=4, max_lines=20, label="Concepts, one per line", info=FORMS)
             upload = gr.File(
                 label="Or a plan (YAML, JSON or CSV); it brings its own edits, settings and seed",
                 file_types=list(ENDINGS),
-                height=120,
+                height=160,
             )
             method = gr.Dropdown(room.methods, value=room.methods[0], label="Method")
             strength = gr.Slider(0.1, 2.0, value=1.0, step=0.05, label="Strength")
             with gr.Accordion("More", open=False):
                 kind = gr.Dropdown(list(KINDS), value=DEFAULT_KIND, label="Kind of concept: chooses the prompts")
-                preserve = gr.Textbox(lines=2, label="Concepts to protect, one per line")
-                settings = gr.Textbox(lines=2, label="Settings of the method, one key=value per line")
+                preserve = gr.Textbox(lines=2, value="", label="Concepts to protect, one per line")
+                settings = gr.Textbox(lines=2, value="", label="Settings of the method, one key=value per line")
                 seed = gr.Number(value=0, precision=0, label="Seed")
-                title = gr.Textbox(max_lines=1, label="Name of the run; by default its first edit")
+                title = gr.Textbox(max_lines=1, value="", label="Name of the run; by default its first edit")
             with gr.Row():
                 check = gr.Button("Check", min_width=100)
                 start = gr.Button("Start", variant="primary", min_width=100)
@@ -61,13 +61,20 @@ def edit_page(room: Room) -> None:
     seen = gr.State(("", "", ()))
 
     def plan_of(
-        action: str, concepts: str, upload: str | None, method: str, kind: str, preserve: str, settings: str, seed: Any
+        action: str,
+        concepts: str | None,  # a field that nobody opened yet has no text at all
+        upload: str | None,
+        method: str,
+        kind: str,
+        preserve: str | None,
+        settings: str | None,
+        seed: float | None,
     ) -> Plan:
         if upload is not None:
             plan = uploaded_plan(upload, room.bench.model, method)
         else:
-            words = {"kind": kind, "preserve": preserve, "settings": settings, "seed": seed}
-            plan = typed_plan(action, concepts, model=room.bench.model, method=method, **words)
+            words = {"kind": kind, "preserve": preserve or "", "settings": settings or "", "seed": seed}
+            plan = typed_plan(action, concepts or "", model=room.bench.model, method=method, **words)
         room.bench.check(plan)
         return plan
 
@@ -82,10 +89,10 @@ def edit_page(room: Room) -> None:
         except OverpaintError as error:
             return html.problem(error)
 
-    def started(strength: float, title: str, *given: Any) -> tuple[str, Any]:
+    def started(strength: float, title: str | None, *given: Any) -> tuple[str, Any]:
         try:
             plan = plan_of(*given)
-            job = room.worker.submit(plan, title.strip() or asked(plan.edits[0]), float(strength))
+            job = room.worker.submit(plan, (title or "").strip() or asked(plan.edits[0]), float(strength))
         except OverpaintError as error:
             return html.problem(error), gr.skip()
         return html.message(f"{job.name} is in the queue."), gr.update(choices=room.job_names(), value=job.name)

@@ -23,7 +23,7 @@ __all__ = ["Job", "Jobs", "State"]
 
 State = Literal["queued", "running", "cancelled", "failed", "finished"]
 FORMAT = 1
-LONGEST = 60
+LONGEST = 40
 
 
 @dataclass(frozen=True)

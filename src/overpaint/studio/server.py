@@ -54,9 +54,10 @@ def web_app(room: Room, host: str = LOOPBACK[0]) -> Any:
         saved_as = None if kept else f"{run}-{name}"
         return FileResponse(path, filename=saved_as, headers={"Content-Security-Policy": POLICY})
 
-    return gr.mount_gradio_app(
+    pages = _pages(room)
+    mounted = gr.mount_gradio_app(
         app,
-        _pages(room),
+        pages,
         path="/",
         server_name=host,
         footer_links=[],
@@ -65,10 +66,14 @@ def web_app(room: Room, host: str = LOOPBACK[0]) -> Any:
         max_file_size=MAX_BYTES,
         show_error=True,
         css=html.stylesheet(),
+        theme=_theme(),
         mcp_server=False,
         pwa=False,
         ssr_mode=False,
     )
+    # Whether a file that a request names was uploaded, Gradio asks only where it believes that it launched the pages.
+    pages.has_launched = pages.is_running = True
+    return mounted
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -95,6 +100,13 @@ def serve(room: Room, opened: socket.socket, host: str = LOOPBACK[0]) -> None:
         uvicorn.Server(uvicorn.Config(web_app(room, host), log_level="warning")).run(sockets=[opened])
     finally:
         room.worker.close()
+
+
+def _theme() -> Any:
+    """Gradio's own, its soft text dark enough to be read (4.5 to 1)."""
+    soft = {"body_text_color_subdued": "*neutral_600", "block_info_text_color": "*neutral_600"}
+    dark = {f"{name}_dark": "*neutral_300" for name in soft}
+    return gr.themes.Default().set(**soft, **dark)
 
 
 def _pages(room: Room) -> gr.Blocks:

@@ -34,8 +34,8 @@ def try_page(room: Room, tab: Any) -> None:
                 ]
                 draw = gr.Button("Draw", variant="primary", key="draw")
 
-                def pressed(prompts: str, seeds: str, *strengths: float) -> str:
-                    return drawn(room, prompts, seeds, dict(zip(names, strengths, strict=True)))
+                def pressed(prompts: str | None, seeds: str | None, *strengths: float) -> str:
+                    return drawn(room, prompts or "", seeds or "", dict(zip(names, strengths, strict=True)))
 
                 draw.click(pressed, [prompts, seeds, *given], pictures, concurrency_limit=1, api_visibility="private")
 
