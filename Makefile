@@ -1,4 +1,6 @@
 # make demo   a virtual environment, the package, and a first plan on the bundled model: pictures before and after
+# make studio the same package with its web page, opened on this computer alone
+# make site   this documentation as pages, in site/
 # make test   the same with the tools of developers: linter, type checker, tests
 # make test-oldest   adapters and round trips on the oldest supported diffusers and transformers, in an environment apart
 #
@@ -17,7 +19,7 @@ DEMO ?= runs/demo
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: help install demo test test-oldest lint types check clean
+.PHONY: help install demo studio site test test-oldest lint types check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -29,6 +31,12 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "Before and after: $(DEMO)/before_after.png"
 	@echo "The figures:      $(DEMO)/metrics.json"
+
+studio: $(VENV)/.installed-studio
+	$(BIN)/overpaint studio
+
+site: $(VENV)/.installed-docs
+	$(BIN)/python -m mkdocs build
 
 test: lint types check
 
@@ -57,8 +65,16 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	$(PIP) --editable .
 	@touch $@
 
+$(VENV)/.installed-studio: $(VENV)/.installed
+	$(PIP) --editable ".[studio]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --editable ".[docs]"
+	@touch $@
+
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable ".[dev,train]"
+	$(PIP) --editable ".[dev,train,studio,docs]"
 	@touch $@
 
 $(OLDEST)/.installed: pyproject.toml

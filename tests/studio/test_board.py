@@ -52,6 +52,11 @@ def test_stopping_comes_through_handlers_of_errors_and_keeps_the_last_state() ->
 
 def test_a_limit_of_time_stops_too() -> None:
     board = Board(seconds=0.01)
-    with pytest.raises(Stopped), board.task("work") as advance:
-        time.sleep(0.02)
-        advance()
+
+    def work() -> None:
+        with board.task("work") as advance:
+            time.sleep(0.02)
+            advance()
+
+    with pytest.raises(Stopped):
+        work()

@@ -55,7 +55,8 @@ def address(studio: Any) -> Iterator[str]:
 
 def opened(browser: Any, address: str, width: int = DESKTOP) -> tuple[Any, list[str]]:
     tab, said = tab_of(browser, width)
-    tab.on("request", lambda request: None if request.url.startswith((address, "data:", "blob:")) else said.append(request.url))
+    here = (address, "data:", "blob:")
+    tab.on("request", lambda request: None if request.url.startswith(here) else said.append(request.url))
     tab.goto(address)
     tab.get_by_role("tab", name="Edit").wait_for()
     return tab, said

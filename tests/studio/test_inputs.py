@@ -9,6 +9,8 @@ from overpaint.plan import Plan
 from overpaint.studio.inputs import prompts_of, seeds_in, typed_plan, uploaded_plan
 from tests.studio.worlds import HOSTILE
 
+FOXES = {"replace": "cat", "with": "fox"}
+
 
 def typed(action: str, concepts: str, **more: object) -> Plan:
     words = {"model": "emoji", "method": "emcid", "kind": "object", **more}
@@ -20,7 +22,7 @@ def typed(action: str, concepts: str, **more: object) -> Plan:
     [
         ("erase", "pizza", [{"erase": "pizza"}]),
         ("erase", "pizza -> green salad\n\n  dog ", [{"erase": "pizza", "to": "green salad"}, {"erase": "dog"}]),
-        ("replace", "dog\trobot\r\ncat → fox", [{"replace": "dog", "with": "robot"}, {"replace": "cat", "with": "fox"}]),
+        ("replace", "dog\trobot\r\ncat → fox", [{"replace": "dog", "with": "robot"}, FOXES]),
         ("rectify", "aubergine => eggplant", [{"rectify": "aubergine", "as": "eggplant"}]),
         (
             "debias",

@@ -42,7 +42,9 @@ def studio(
     try:
         opened = listen(host, port)
         bench = Workbench(open_backbone(model, device), model)
-        room = Room(bench, Worker(jobs, lambda job, board: bench.carry_out(job, jobs.path(job.name), board)), Shelf(jobs))
+        room = Room(
+            bench, Worker(jobs, lambda job, board: bench.carry_out(job, jobs.path(job.name), board)), Shelf(jobs)
+        )
         if host not in LOOPBACK:
             say("anyone who reaches this address can edit and look; there is no password", "yellow", err())
         shown = f"[{host}]" if ":" in host else host

@@ -109,7 +109,9 @@ def edit_page(room: Room) -> None:
         if now == seen:
             return (gr.skip(),) * 4
         result = gr.skip() if now[1] == seen[1] else result_of(room, name)
-        choices = gr.skip() if names == seen[2] else gr.update(choices=list(names), value=name or next(iter(names), None))
+        choices = (
+            gr.skip() if names == seen[2] else gr.update(choices=list(names), value=name or next(iter(names), None))
+        )
         return now[0], result, choices, now
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}

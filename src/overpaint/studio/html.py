@@ -95,9 +95,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def sheet(
-    prompts: Sequence[str], seeds: Sequence[int], drawn: Mapping[str, Sequence[Image.Image]]
-) -> str:
+def sheet(prompts: Sequence[str], seeds: Sequence[int], drawn: Mapping[str, Sequence[Image.Image]]) -> str:
     """A table: for every prompt a row for each of ``drawn``, and a column for each seed.
 
     Arguments:

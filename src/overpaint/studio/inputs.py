@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from overpaint.cli.edit import overridden, setting
+from overpaint.cli.edit import overridden
 from overpaint.cli.generate import seeds_of
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.plan import Plan

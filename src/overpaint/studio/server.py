@@ -89,7 +89,9 @@ def listen(host: str, port: int) -> socket.socket:
         opened.bind((host, port))
     except OSError as error:
         opened.close()
-        raise OverpaintError(f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port") from None
+        raise OverpaintError(
+            f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port"
+        ) from None
     return opened
 
 

@@ -19,18 +19,22 @@ BASE = "the model as it was"
 
 def try_page(room: Room, tab: Any) -> None:
     """Build the page inside the open ``tab``."""
+    alive = {"interactive": True}  # Gradio cannot see what buttons that come and go read
     pictures = gr.HTML(elem_id="pictures", render=False)
     with gr.Row():
         with gr.Column(min_width=280):
-            prompts = gr.Textbox(lines=3, max_lines=12, label="Prompts, one per line", value="a photo of a pizza")
-            seeds = gr.Textbox(max_lines=1, label="Seeds, such as 0..3 or 1,5,9", value="0..3")
-            patches = gr.Dropdown(list(room.patches()), multiselect=True, label="Patches of these runs")
+            prompts = gr.Textbox(
+                lines=3, max_lines=12, label="Prompts, one per line", value="a photo of a pizza", **alive
+            )
+            seeds = gr.Textbox(max_lines=1, label="Seeds, such as 0..3 or 1,5,9", value="0..3", **alive)
+            patches = gr.Dropdown(list(room.patches()), multiselect=True, label="Patches of these runs", **alive)
 
             @gr.render(inputs=patches)
             def strengths(chosen: list[str] | None) -> None:
                 names = list(chosen or [])
                 given = [
-                    gr.Slider(0.0, 2.0, value=1.0, step=0.05, label=f"Strength of {name}", key=name) for name in names
+                    gr.Slider(0.0, 2.0, value=1.0, step=0.05, label=f"Strength of {name}", key=name, **alive)
+                    for name in names
                 ]
                 draw = gr.Button("Draw", variant="primary", key="draw")
 

@@ -124,9 +124,7 @@ class Workbench:
         plan = Plan.parse(job.plan, check_images=False)
         provenance = provenance_of(plan, self._backbone, strength=job.strength)
         with RunFolder.create(folder, plan, provenance) as work:
-            carry_out(
-                work, self._backbone, plan, board, evaluate=wanted(None, self._backbone), strength=job.strength
-            )
+            carry_out(work, self._backbone, plan, board, evaluate=wanted(None, self._backbone), strength=job.strength)
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], layers: Sequence[Layer] = ()) -> list[Image.Image]:
         """A picture for each prompt and its seed, with patches and guards applied one on the other.

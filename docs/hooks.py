@@ -1,0 +1,84 @@
+"""What mkdocs does beside turning Markdown into pages: the reference of the command line, and formulas as MathML.
+
+Both are made when the site is built, from the commands and the pages themselves, so that neither can be out of date
+and no script is loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+COMMANDS, METHODS = "<!-- commands -->", "<!-- methods -->"
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the lists of commands and methods where a page asks for them."""
+    if COMMANDS in markdown:
+        markdown = markdown.replace(COMMANDS, "\n".join(commands()))
+    if METHODS in markdown:
+        markdown = markdown.replace(METHODS, "\n".join(methods()))
+    return markdown
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Turn formulas into MathML."""
+    from latex2mathml.converter import convert
+
+    def mathml(match: re.Match[str]) -> str:
+        return convert(html.unescape(match[2]), display="inline" if match[1] == "span" else "block")
+
+    return FORMULA.sub(mathml, content)
+
+
+def commands() -> Iterator[str]:
+    """Every command with its arguments and options, as Markdown."""
+    from overpaint.cli.app import app
+
+    yield from _described(typer.main.get_command(app), ["overpaint"])
+
+
+def methods() -> Iterator[str]:
+    """Every method in a row of a table."""
+    from overpaint.methods import METHODS as known
+
+    yield "| name | what it does | edits | cost | works on | paper |"
+    yield "|---|---|---|---|---|---|"
+    for method in known.values():
+        cells = (method.summary, method.edits, method.cost, ", ".join(method.families), method.paper)
+        yield f"| `{method.name}` | " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _described(command: Any, path: list[str]) -> Iterator[str]:
+    yield f"## `{' '.join(path)}` {{ #{'-'.join(path)} }}"
+    yield ""
+    yield (command.help or "").replace("\n\n", "\n").strip()
+    yield ""
+    rows = [row for parameter in command.params if (row := _row(parameter))]
+    if rows:
+        yield "| | | default |"
+        yield "|---|---|---|"
+        yield from rows
+        yield ""
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _described(child, [*path, name])
+
+
+def _row(parameter: Any) -> str:
+    said = getattr(parameter, "help", None) or ""
+    if parameter.param_type_name == "argument":
+        name = f"`{(parameter.metavar or parameter.name or '').upper()}`"
+    else:
+        name = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
+    default = parameter.default
+    shown = "required" if parameter.required else "" if default in (None, False, ()) or callable(default) else default
+    return f"| {name} | {_cell(said)} | {_cell(str(shown))} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
