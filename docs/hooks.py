@@ -9,21 +9,27 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 
+IMAGES = Path(__file__).parent / "images"
+PICTURE = re.compile(r"<!-- picture (?P<name>[\w-]+): (?P<text>.*?) -->")
 COMMANDS, METHODS = "<!-- commands -->", "<!-- methods -->"
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the lists of commands and methods where a page asks for them."""
+    """Put lists of commands and methods where a page asks for them, and pictures that `benchmarks/screenshots.py` took.
+
+    A picture that was not taken is left out.
+    """
     if COMMANDS in markdown:
         markdown = markdown.replace(COMMANDS, "\n".join(commands()))
     if METHODS in markdown:
         markdown = markdown.replace(METHODS, "\n".join(methods()))
-    return markdown
+    return PICTURE.sub(_picture, markdown)
 
 
 def on_page_content(content: str, **_: Any) -> str:
@@ -52,6 +58,11 @@ def methods() -> Iterator[str]:
     for method in known.values():
         cells = (method.summary, method.edits, method.cost, ", ".join(method.families), method.paper)
         yield f"| `{method.name}` | " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _picture(match: re.Match[str]) -> str:
+    path = IMAGES / f"{match['name']}.png"
+    return f"![{match['text']}](../images/{path.name}){{ loading=lazy }}" if path.is_file() else ""
 
 
 def _described(command: Any, path: list[str]) -> Iterator[str]:

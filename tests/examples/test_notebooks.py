@@ -33,7 +33,11 @@ def test_they_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     drawn: Any = StableDiffusion.sample
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(overpaint, "load", lambda model: pipe, raising=False)
-    monkeypatch.setattr(StableDiffusion, "sample", lambda self, p, s, steps=1, *more: drawn(self, p, s, 1, *more))
+
+    def once(self: Any, prompts: Any, seeds: Any, steps: int = 1, *more: Any, **named: Any) -> Any:
+        return drawn(self, prompts, seeds, 1, *more, **named)
+
+    monkeypatch.setattr(StableDiffusion, "sample", once)
     known: dict[str, Any] = {}
     setup, *rest = cells(NOTEBOOKS[1])
     for cell in (setup, *rest):

@@ -38,9 +38,11 @@ def bench(pipe: Any) -> Workbench:
 def quickly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One sampling step, no grader, no cache of others."""
     drawn: Any = StableDiffusion.sample
-    monkeypatch.setattr(
-        StableDiffusion, "sample", lambda self, prompts, seeds, steps=1, *more: drawn(self, prompts, seeds, 1, *more)
-    )
+
+    def once(self: Any, prompts: Any, seeds: Any, steps: int = 1, *more: Any, **named: Any) -> Any:
+        return drawn(self, prompts, seeds, 1, *more, **named)
+
+    monkeypatch.setattr(StableDiffusion, "sample", once)
     monkeypatch.setattr("overpaint.cli.models.grader_for", lambda backbone: None)
     monkeypatch.setenv("OVERPAINT_CACHE", str(tmp_path / "cache"))
 
