@@ -73,8 +73,16 @@ def edit_page(room: Room) -> None:
         if upload is not None:
             plan = uploaded_plan(upload, room.bench.model, method)
         else:
-            words = {"kind": kind, "preserve": preserve or "", "settings": settings or "", "seed": seed}
-            plan = typed_plan(action, concepts or "", model=room.bench.model, method=method, **words)
+            plan = typed_plan(
+                action,
+                concepts or "",
+                model=room.bench.model,
+                method=method,
+                kind=kind,
+                preserve=preserve or "",
+                settings=settings or "",
+                seed=seed,
+            )
         room.bench.check(plan)
         return plan
 

@@ -54,8 +54,15 @@ class DryRun:
 class Bench(Protocol):
     """What the pages need of a model, so that they can be tested without one."""
 
-    model: str
-    methods: Sequence[str]
+    @property
+    def model(self) -> str:
+        """Its name, as plans say it."""
+        ...
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """Names of the methods that work on it, the default first."""
+        ...
 
     def check(self, plan: Plan) -> None:
         """Raises PlanError if the plan does not fit the model or the method."""

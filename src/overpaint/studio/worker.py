@@ -116,9 +116,11 @@ class Worker:
     def _run(self) -> None:
         while True:
             with self._turn:
-                while not self._closing and (self._borrowers or (job := self._next()) is None):
+                job = self._next()
+                while not self._closing and (job is None or self._borrowers):
                     self._turn.wait()
-                if self._closing:
+                    job = self._next()
+                if self._closing or job is None:
                     return
             with self._device:
                 try:
