@@ -117,9 +117,9 @@ def edit_page(room: Room) -> None:
         if now == seen:
             return (gr.skip(),) * 4
         result = gr.skip() if now[1] == seen[1] else result_of(room, name)
-        choices = (
-            gr.skip() if names == seen[2] else gr.update(choices=list(names), value=name or next(iter(names), None))
-        )
+        # A value that is there is left alone: a click may have changed it since this look was asked for.
+        choose = {"choices": list(names)} if name else {"choices": list(names), "value": next(iter(names), None)}
+        choices = gr.skip() if names == seen[2] else gr.update(**choose)
         return now[0], result, choices, now
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
