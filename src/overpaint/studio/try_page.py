@@ -15,42 +15,42 @@ from overpaint.studio.workbench import Layer
 __all__ = ["drawn", "try_page"]
 
 BASE = "the model as it was"
+MOST = 8
+"""Patches in a mixture."""
 
 
 def try_page(room: Room, tab: Any) -> None:
     """Build the page inside the open ``tab``."""
-    alive = {"interactive": True}  # Gradio cannot see what buttons that come and go read
-    pictures = gr.HTML(elem_id="pictures", render=False)
     with gr.Row():
         with gr.Column(min_width=280):
-            prompts = gr.Textbox(
-                lines=3, max_lines=12, label="Prompts, one per line", value="a photo of a pizza", **alive
+            prompts = gr.Textbox(lines=3, max_lines=12, label="Prompts, one per line", value="a photo of a pizza")
+            seeds = gr.Textbox(max_lines=1, label="Seeds, such as 0..3 or 1,5,9", value="0..3")
+            patches = gr.Dropdown(
+                list(room.patches()), multiselect=True, max_choices=MOST, label=f"Patches of these runs, up to {MOST}"
             )
-            seeds = gr.Textbox(max_lines=1, label="Seeds, such as 0..3 or 1,5,9", value="0..3", **alive)
-            patches = gr.Dropdown(list(room.patches()), multiselect=True, label="Patches of these runs", **alive)
-
-            @gr.render(inputs=patches)
-            def strengths(chosen: list[str] | None) -> None:
-                names = list(chosen or [])
-                given = [
-                    gr.Slider(0.0, 2.0, value=1.0, step=0.05, label=f"Strength of {name}", key=name, **alive)
-                    for name in names
-                ]
-                draw = gr.Button("Draw", variant="primary", key="draw")
-
-                def pressed(prompts: str | None, seeds: str | None, *strengths: float) -> str:
-                    return drawn(room, prompts or "", seeds or "", dict(zip(names, strengths, strict=True)))
-
-                draw.click(pressed, [prompts, seeds, *given], pictures, concurrency_limit=1, api_visibility="private")
-
+            # Sliders that are there from the start: Gradio forgets listeners of those that come and go.
+            sliders = [gr.Slider(0.0, 2.0, value=1.0, step=0.05, visible=False) for _ in range(MOST)]
+            draw = gr.Button("Draw", variant="primary")
         with gr.Column(scale=2, min_width=280):
-            pictures.render()
+            pictures = gr.HTML(elem_id="pictures")
 
     def fresh(chosen: list[str] | None) -> Any:
         names = list(room.patches())
         return gr.update(choices=names, value=[name for name in chosen or [] if name in names])
 
-    tab.select(fresh, patches, patches, api_visibility="private", show_progress="hidden")
+    def labelled(chosen: list[str] | None) -> list[Any]:
+        labels = [f"Strength of {name}" for name in chosen or []][:MOST]
+        shown = [gr.update(label=label, visible=True) for label in labels]
+        return shown + [gr.update(visible=False)] * (MOST - len(shown))
+
+    def pressed(prompts: str | None, seeds: str | None, chosen: list[str] | None, *strengths: float) -> str:
+        mixture = dict(zip((chosen or [])[:MOST], strengths, strict=False))
+        return drawn(room, prompts or "", seeds or "", mixture)
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    tab.select(fresh, patches, patches, show_progress="hidden", **private)
+    patches.change(labelled, patches, sliders, show_progress="hidden", **private)
+    draw.click(pressed, [prompts, seeds, patches, *sliders], pictures, concurrency_limit=1, **private)
 
 
 def drawn(room: Room, prompts: str, seeds: str, strengths: dict[str, float]) -> str:
