@@ -48,15 +48,3 @@ def test_stopping_comes_through_handlers_of_errors_and_keeps_the_last_state() ->
     assert bar.done == 1
     with pytest.raises(Stopped), board.task("another"):
         pass
-
-
-def test_a_limit_of_time_stops_too() -> None:
-    board = Board(seconds=0.01)
-
-    def work() -> None:
-        with board.task("work") as advance:
-            time.sleep(0.02)
-            advance()
-
-    with pytest.raises(Stopped):
-        work()

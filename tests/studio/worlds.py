@@ -50,7 +50,7 @@ class FakeBench:
             raise PlanError(f"no method is called {plan.method!r}")
 
     def dry_run(self, plan: Plan) -> DryRun:
-        return DryRun("Stage I", 12.0 * len(plan.edits), finished=False)
+        return DryRun(100 * len(plan.edits), 12.0 * len(plan.edits))
 
     def carry_out(self, job: Job, folder: Path, board: Board) -> None:
         plan = Plan.parse(job.plan)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
 
-__all__ = ["dry_run"]
+__all__ = ["dry_run", "seconds_of_one"]
 
 
 def dry_run(plan: Plan, backbone: Backbone) -> Table:
@@ -27,7 +27,7 @@ def dry_run(plan: Plan, backbone: Backbone) -> Table:
 
     config = configure(plan, backbone)
     work = method_of(plan).work(backbone, plan, config)
-    return _shown(plan, work, _bytes(backbone), _seconds(backbone) if work.evaluations else 0.0)
+    return _shown(plan, work, _bytes(backbone), seconds_of_one(backbone) if work.evaluations else 0.0)
 
 
 def _shown(plan: Plan, work: Work, model: int, seconds: float) -> Table:
@@ -51,7 +51,7 @@ def _bytes(backbone: Backbone) -> int:
     return sum(p.numel() * p.element_size() for p in named_parameters(backbone.pipe).values())
 
 
-def _seconds(backbone: Backbone) -> float:
+def seconds_of_one(backbone: Backbone) -> float:
     """Of one evaluation on one latent, the second of two."""
     import torch
 

@@ -37,15 +37,9 @@ class Bar:
 
 
 class Board:
-    """A `Progress` that keeps its open tasks, the outermost first. `stop` raises `Stopped` in the work's next step.
+    """A `Progress` that keeps its open tasks, the outermost first. `stop` raises `Stopped` in the work's next step."""
 
-    Attributes:
-        seconds: time limit; after it the work is stopped too. None: none.
-    """
-
-    def __init__(self, seconds: float | None = None) -> None:
-        self.seconds = seconds
-        self._began = time.monotonic()
+    def __init__(self) -> None:
         self._bars: dict[int, Bar] = {}
         self._last: tuple[Bar, ...] = ()
         self._stopped = threading.Event()
@@ -70,8 +64,6 @@ class Board:
 
     def check(self) -> None:
         """Raises Stopped if the work is to stop."""
-        if self.seconds is not None and time.monotonic() - self._began > self.seconds:
-            self.stop()
         if self._stopped.is_set():
             raise Stopped
 

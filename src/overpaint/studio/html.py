@@ -81,11 +81,10 @@ def described(plan: Mapping[str, Any]) -> str:
 
 def time_of(found: DryRun) -> str:
     """What a dry run found, in a sentence."""
-    if found.seconds is None:
-        return "How long it takes could not be told from a short trial."
-    if found.finished:
-        return f"The edit itself takes {duration(found.seconds)}; drawing before and after comes on top."
-    return f"{found.stage} takes about {duration(found.seconds)}; what follows it and drawing come on top."
+    if not found.evaluations:
+        return "It needs no evaluation of the denoiser; drawing before and after is most of it."
+    count = f"At most {found.evaluations:,} evaluations of the denoiser"
+    return f"{count}, about {duration(found.seconds)} of them here; drawing before and after comes on top."
 
 
 def duration(seconds: float) -> str:

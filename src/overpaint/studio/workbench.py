@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,19 +11,17 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from PIL import Image
 
 from overpaint.plan import Plan
-from overpaint.studio.board import Bar, Board, Stopped
+from overpaint.studio.board import Board
 from overpaint.studio.jobs import Job
 
 if TYPE_CHECKING:
-    from overpaint.backbone.stable_diffusion import StableDiffusion
+    from overpaint.backbone.backbone import Backbone
 
 __all__ = ["Bench", "DryRun", "Form", "Layer", "Workbench"]
 
 Form = Literal["lora", "checkpoint"]
 """What a patch is written as for others."""
 
-LONGEST_DRY_RUN = 20.0
-"""Seconds."""
 STEPS = 20
 
 
@@ -38,17 +35,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a short trial of a job found out.
+    """What a plan takes at most.
 
     Attributes:
-        stage: the task that takes longest, empty if the fit was over before anything could be told.
-        seconds: of the whole fit if ``finished``, else what that task will take; None if it had not begun to advance.
-        finished: whether the trial was the whole fit.
+        evaluations: of the denoiser, those for pictures that it learns from included.
+        seconds: for these, by the pace of a single one.
     """
 
-    stage: str
-    seconds: float | None
-    finished: bool
+    evaluations: int
+    seconds: float
 
 
 class Bench(Protocol):
@@ -69,7 +64,7 @@ class Bench(Protocol):
         ...
 
     def dry_run(self, plan: Plan) -> DryRun:
-        """Try the plan for a short time."""
+        """What the plan would take."""
         ...
 
     def carry_out(self, job: Job, folder: Path, board: Board) -> None:
@@ -93,7 +88,7 @@ class Workbench:
         methods: names of those that work on it.
     """
 
-    def __init__(self, backbone: StableDiffusion, model: str) -> None:
+    def __init__(self, backbone: Backbone, model: str) -> None:
         from overpaint.methods import METHODS
 
         self.model = model
@@ -106,24 +101,18 @@ class Workbench:
 
         configure(plan, self._backbone)
 
-    def dry_run(self, plan: Plan, limit: float = LONGEST_DRY_RUN) -> DryRun:
-        """Begin to fit, and stop once the pace can be told or at ``limit`` (seconds). Nothing is kept.
+    def dry_run(self, plan: Plan) -> DryRun:
+        """Count the work, and time a single evaluation.
 
         Raises:
-            OverpaintError: the plan does not fit.
+            PlanError: the plan does not fit.
         """
-        from overpaint.methods import fit
+        from overpaint.cli.dry_run import seconds_of_one
+        from overpaint.methods import configure, method_of
 
-        board, began = _Pace(limit), time.monotonic()
-        try:
-            fit(self._backbone, plan, progress=board)
-        except Stopped:
-            bar = max(board.bars(), key=lambda bar: bar.left or 0.0, default=None)
-            if bar is None:
-                return DryRun("", None, finished=False)
-            taken = None if bar.left is None else time.monotonic() - bar.began + bar.left
-            return DryRun(bar.name, taken, finished=False)
-        return DryRun("", time.monotonic() - began, finished=True)
+        work = method_of(plan).work(self._backbone, plan, configure(plan, self._backbone))
+        seconds = work.evaluations * seconds_of_one(self._backbone) if work.evaluations else 0.0
+        return DryRun(work.evaluations, seconds)
 
     def carry_out(self, job: Job, folder: Path, board: Board) -> None:
         """Do a job, or go on with it: fit, draw before and after, write the report.
@@ -173,15 +162,3 @@ class Workbench:
             return
         with found.applied_to(pipe):
             write_checkpoint(pipe, to, told)
-
-
-class _Pace(Board):
-    """Stops the work as soon as its outermost task has run long enough to tell how long it will take."""
-
-    def check(self) -> None:
-        """Raises Stopped once the pace is known, or at the limit."""
-        first: Bar | None = next(iter(self.bars()), None)
-        enough = (self.seconds or 0.0) / 4
-        if first is not None and first.done and time.monotonic() - first.began > enough:
-            self.stop()
-        super().check()
