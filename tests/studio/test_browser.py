@@ -26,7 +26,7 @@ Open = Callable[..., tuple[Any, list[str]]]
 def served(studio: Any) -> Iterator[str]:
     """The Studio's address while it answers."""
     socket = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(web_app(studio), log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(web_app(studio), log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=lambda: server.run(sockets=[socket]), daemon=True)
     thread.start()
     studio.worker.start()

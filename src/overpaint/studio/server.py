@@ -23,6 +23,8 @@ from overpaint.studio.try_page import try_page
 
 __all__ = ["LOOPBACK", "listen", "serve", "web_app"]
 
+FAREWELL = 2
+"""Seconds that open pages are given when the Studio ends."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A report runs no script and loads nothing: said to the browser too, in case one was written by somebody else.
 POLICY = "default-src 'none'; img-src data: 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
@@ -98,8 +100,10 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(room: Room, opened: socket.socket, host: str = LOOPBACK[0]) -> None:
     """Answer until interrupted; then let the running job stop at its next step."""
     room.worker.start()
+    # Open pages hold a stream each, which would otherwise be waited for without end.
+    config = uvicorn.Config(web_app(room, host), log_level="warning", timeout_graceful_shutdown=FAREWELL)
     try:
-        uvicorn.Server(uvicorn.Config(web_app(room, host), log_level="warning")).run(sockets=[opened])
+        uvicorn.Server(config).run(sockets=[opened])
     finally:
         room.worker.close()
 
