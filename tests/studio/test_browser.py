@@ -115,6 +115,10 @@ def test_edit_try_and_report(browser: Any, address: str, studio: Any) -> None:
         tab.get_by_role("link", name="Patch").click()
     assert download.value.suggested_filename == f"{name}-patch.safetensors"
     assert Path(download.value.path()).read_bytes() == b"patch"
+    tab.get_by_role("button", name="Make its LoRA").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="LoRA").click()
+    assert Path(download.value.path()).read_bytes() == b"lora of patch"
     assert wrong(said) == []
 
 

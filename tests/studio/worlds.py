@@ -74,6 +74,9 @@ class FakeBench:
         self.drawn.append((list(prompts), list(seeds), list(layers)))
         return [Image.new("RGB", (16, 16), (7 * seed % 256, 60 * len(layers), 90)) for seed in seeds]
 
+    def export(self, patch: Path, form: str, to: Path) -> None:
+        to.write_bytes(f"{form} of {patch.read_bytes().decode()}".encode())
+
 
 def room(folder: Path, bench: Any = None) -> Room:
     """A Studio on ``folder``; its worker is not started."""

@@ -10,14 +10,18 @@ from overpaint.errors import OverpaintError
 from overpaint.studio import html
 from overpaint.studio.room import Room
 from overpaint.studio.shelf import address
+from overpaint.studio.workbench import Form
 
-__all__ = ["opened", "report_page"]
+__all__ = ["exported", "opened", "report_page"]
 
 
 def report_page(room: Room, tab: Any) -> None:
     """Build the page inside the open ``tab``."""
     runs = gr.Dropdown(room.reports(), multiselect=True, label="Runs: one to open, several to compare")
-    show = gr.Button("Open", variant="primary")
+    with gr.Row():
+        show = gr.Button("Open", variant="primary", min_width=100)
+        lora = gr.Button("Make its LoRA", min_width=100)
+        checkpoint = gr.Button("Make its checkpoint", min_width=100)
     page = gr.HTML(elem_id="report")
 
     def fresh(chosen: list[str] | None) -> Any:
@@ -27,6 +31,23 @@ def report_page(room: Room, tab: Any) -> None:
     tab.select(fresh, runs, runs, api_visibility="private", show_progress="hidden")
     private: dict[str, Any] = {"api_visibility": "private"}
     show.click(lambda chosen: opened(room, chosen or []), runs, page, **private)
+    lora.click(lambda chosen: exported(room, chosen or [], "lora"), runs, page, concurrency_limit=1, **private)
+    checkpoint.click(
+        lambda chosen: exported(room, chosen or [], "checkpoint"), runs, page, concurrency_limit=1, **private
+    )
+
+
+def exported(room: Room, names: list[str], form: Form) -> str:
+    """Write a run's patch as others read it, beside it, and open the run."""
+    try:
+        if len(names) != 1:
+            return html.message("Choose one run.", level="error")
+        folder = room.worker.jobs.path(names[0])
+        with room.worker.device():
+            room.bench.export(folder / "patch.safetensors", form, folder / f"{form}.safetensors")
+    except OverpaintError as error:
+        return html.problem(error)
+    return opened(room, names)
 
 
 def opened(room: Room, names: list[str]) -> str:

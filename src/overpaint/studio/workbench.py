@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from PIL import Image
 
@@ -17,7 +17,10 @@ from overpaint.studio.jobs import Job
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
 
-__all__ = ["Bench", "DryRun", "Layer", "Workbench"]
+__all__ = ["Bench", "DryRun", "Form", "Layer", "Workbench"]
+
+Form = Literal["lora", "checkpoint"]
+"""What a patch is written as for others."""
 
 STEPS = 20
 
@@ -70,6 +73,10 @@ class Bench(Protocol):
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], layers: Sequence[Layer]) -> list[Image.Image]:
         """A picture for each prompt and seed."""
+        ...
+
+    def export(self, patch: Path, form: Form, to: Path) -> None:
+        """Write a patch as others read it."""
         ...
 
 
@@ -136,3 +143,22 @@ class Workbench:
                 scaled = change if layer.strength == 1 else change.scale(layer.strength)
                 stack.enter_context(scaled.applied_to(self._backbone.pipe))
             return self._backbone.images(list(prompts), list(seeds), STEPS)
+
+    def export(self, patch: Path, form: Form, to: Path) -> None:
+        """Write the patch in a file as a LoRA (diffusers' names), or its model with it as one checkpoint.
+
+        Raises:
+            OverpaintError: it is a guard, is for another model, or cannot be written in this form.
+        """
+        from overpaint.cli.patches import read_patch
+        from overpaint.formats.checkpoint import write_checkpoint
+        from overpaint.formats.lora import adapter_of
+        from overpaint.formats.lora_file import write_lora
+
+        pipe, found = self._backbone.pipe, read_patch(patch)
+        told = {"overpaint.patch": found.hash}
+        if form == "lora":
+            write_lora(adapter_of(found, pipe), pipe, to, metadata=told)
+            return
+        with found.applied_to(pipe):
+            write_checkpoint(pipe, to, told)
