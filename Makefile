@@ -74,7 +74,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable ".[dev,train,studio,docs]"
+	$(PIP) --editable ".[dev,train,studio]"
 	@touch $@
 
 $(OLDEST)/.installed: pyproject.toml

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from overpaint.backbone.loading import backbone_of
+from overpaint.backbone.parameters import resolve
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PatchError, PlanError
 from overpaint.patch import LowRank, Patch
@@ -117,6 +119,22 @@ def test_pictures_are_drawn_with_layers_and_the_model_is_as_it_was(bench: Workbe
     assert np.abs(mixed - expected).max() <= 1  # the sum is rounded once, the stack twice
     assert (pixels(bench.draw(*asked, [Layer(paths[0], 0.0)])) == plain).all()
     assert (pixels(bench.draw(*asked)) == plain).all()
+
+
+def test_a_patch_is_exported_as_others_read_it(bench: Workbench, pipe: Any, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    delta = LowRank(torch.randn(32, 2), torch.randn(2, 128))
+    path = Patch.made_on(pipe, {FC2: delta}, {"model": "emoji"}).save(tmp_path / "patch.safetensors")
+    before = resolve(pipe, FC2).clone()
+    bench.export(path, "lora", tmp_path / "lora.safetensors")
+    bench.export(path, "checkpoint", tmp_path / "checkpoint.safetensors")
+    lora = load_file(tmp_path / "lora.safetensors")
+    (down,), (up,) = ([t for name, t in lora.items() if part in name] for part in ("lora_A", "lora_B"))
+    assert torch.allclose(up @ down, delta.up @ delta.down, rtol=1e-4, atol=1e-4)
+    name = "cond_stage_model.transformer." + FC2.removeprefix("text_encoder.")
+    edited = load_file(tmp_path / "checkpoint.safetensors")[name]
+    assert torch.allclose(edited, before + delta.up @ delta.down, rtol=1e-4, atol=1e-4)
+    assert torch.equal(resolve(pipe, FC2), before)
 
 
 def test_a_file_that_is_no_patch_is_refused(bench: Workbench, tmp_path: Path) -> None:
