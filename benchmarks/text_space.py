@@ -29,7 +29,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.captions import FREE_FORM_TEST, PAPER_TEMPLATES, corpus
-from overpaint.emoji.recipe.widen import widen
+from overpaint.emoji.recipe.widen import concept_inputs, narrow, widen
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import BackboneError
 from overpaint.linear.ridge import Penalty, penalty
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="diffusers folder with text_encoder and tokenizer")
     parser.add_argument("--edits", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--lambdas", type=float, nargs="+", default=[300.0, 3000.0])
-    parser.add_argument("--widths", type=int, nargs="+", default=[], help="feed-forward widths; default: as it is")
+    parser.add_argument("--widths", type=int, nargs="+", default=[], help="feed-forward widths to try beside its own")
     parser.add_argument("--blocks", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--captions", type=int, default=4000)
     parser.add_argument("--padding", type=float, default=1.0, help="weight of padding in the second moments")
@@ -66,9 +66,11 @@ def main() -> None:
         "| width | edits | lambda | templates end / padding | free-form end / padding | drift | moved > 1/4 | seconds |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for width in options.widths or [model.config.intermediate_size]:
-        text = TextEncoder(widen(model, width), tokenizer)
-        measure(text, options)
+    measure(TextEncoder(model, tokenizer), options)
+    slim = narrow(model)
+    for width in options.widths:
+        seen = concept_inputs(TextEncoder(slim, tokenizer), Vocabulary.load())
+        measure(TextEncoder(widen(slim, width, seen), tokenizer), options)
 
 
 def measure(text: TextEncoder, options: argparse.Namespace) -> None:

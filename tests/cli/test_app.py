@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from overpaint.cli.app import app
 
-COMMANDS = ("erase", "replace", "rectify", "edit", "generate", "trace", "patch apply", "patch show", "methods")
+COMMANDS = ("erase", "replace", "rectify", "edit", "generate", "trace", "patch apply", "patch info", "methods")
 
 
 def python(*words: str) -> subprocess.CompletedProcess[str]:

@@ -143,7 +143,7 @@ def test_a_table_with_every_kind_of_edit_runs(run: Run, model: Path, tmp_path: P
     assert set(details[3]["templates"]["P(destination)"]) == {"man pilot", "woman pilot"}
     # a patch in hand: a copy of the model, and pictures
     run("patch", "apply", tmp_path / "run", "--out", tmp_path / "copy")
-    run("patch", "show", tmp_path / "run")
+    run("patch", "info", tmp_path / "run")
     run("generate", "a dog", "--patch", tmp_path / "run", "--out", tmp_path / "grid.png")
     assert (tmp_path / "copy" / "model_index.json").is_file()
 

@@ -24,7 +24,7 @@ def test_a_guard_goes_through_its_life_on_the_command_line(run: Run, model: Path
     picture = tmp_path / "grid.png"
     run("generate", "a cat", "--patch", work, "--compare", "--out", picture)
     assert picture.is_file()
-    assert "sld" in run("patch", "show", work).output
+    assert "sld" in run("patch", "info", work).output
 
     for words_, says in (
         (("patch", "apply", work, "--out", tmp_path / "copy"), "is a guard"),

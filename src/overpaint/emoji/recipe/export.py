@@ -13,12 +13,14 @@ from pathlib import Path
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.assets import CLIP_FILE, GRADER_FILE, MODEL, TRAINING_FILE
 from overpaint.emoji.recipe import autoencoder, text_tower
 from overpaint.emoji.recipe import tokenizer as pieces
 from overpaint.emoji.recipe.batches import noise_schedule
 from overpaint.emoji.recipe.halving import halved
-from overpaint.emoji.recipe.widen import widen
+from overpaint.emoji.recipe.widen import concept_inputs, widen
+from overpaint.emoji.vocabulary import Vocabulary
 
 __all__ = ["export", "pipeline"]
 
@@ -27,9 +29,11 @@ KEY_WIDTH = 3072
 
 def pipeline(work: Path, key_width: int = KEY_WIDTH) -> StableDiffusionPipeline:
     """The stock pipeline of the work folder's parts, float32, the text tower's keys widened."""
+    tower = text_tower.load(work)
+    text = TextEncoder(tower, pieces.load(work))  # a tokenizer of its own: use leaves traces that would be saved
     return StableDiffusionPipeline(
         vae=autoencoder.load(work),
-        text_encoder=widen(text_tower.load(work), key_width),
+        text_encoder=widen(tower, key_width, concept_inputs(text, Vocabulary.load())),
         tokenizer=pieces.load(work),
         unet=UNet2DConditionModel.from_pretrained(work / "unet"),
         scheduler=noise_schedule(),

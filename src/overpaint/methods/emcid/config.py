@@ -153,7 +153,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # the bundled model; measured on its validation split (benchmarks)
         "emoji": {
             "blocks": (0, 1, 2, 3),
-            "lambda": 300.0,
+            "lambda": 10_000.0,
             "steps": 40,
             "rate": 0.05,
             "text_weight": 0.01,
