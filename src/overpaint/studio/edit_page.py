@@ -56,7 +56,7 @@ def edit_page(room: Room) -> None:
             with gr.Row():
                 cancel = gr.Button("Cancel", min_width=100)
                 resume = gr.Button("Go on", min_width=100)
-            result = gr.HTML(elem_id="result")
+    result = gr.HTML(elem_id="result")  # under both columns: neighbours and hold-outs are to be seen without scrolling
     asking = [action, concepts, upload, method, kind, preserve, settings, seed]
     seen = gr.State(("", "", ()))
 
