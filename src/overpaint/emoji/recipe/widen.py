@@ -20,7 +20,7 @@ from overpaint.emoji.templates import FREE_FORM_TRAINING, PAPER_TEMPLATES
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import BackboneError
 
-__all__ = ["concept_inputs", "mlp_inputs", "narrow", "widen"]
+__all__ = ["concept_inputs", "fits", "mlp_inputs", "narrow", "widen"]
 
 SENTENCES = 5
 """Free-form sentences, beside the plain prompts, in which new units see a concept."""
@@ -56,7 +56,7 @@ def mlp_inputs(
 def concept_inputs(text: TextEncoder, vocabulary: Vocabulary) -> tuple[Tensor, ...]:
     """`mlp_inputs` of every concept whose name fits, in plain prompts and in sentences that training used."""
     templates = (*PAPER_TEMPLATES, *FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // SENTENCES][:SENTENCES])
-    return mlp_inputs(text, [c.name for c in vocabulary.concepts if _fits(text, c.name, templates)], templates)
+    return mlp_inputs(text, [c.name for c in vocabulary.concepts if fits(text, c.name, templates)], templates)
 
 
 @torch.no_grad()
@@ -87,7 +87,8 @@ def widen(model: nn.Module, width: int, inputs: Sequence[Tensor], seed: int = 0)
     return wide
 
 
-def _fits(text: TextEncoder, name: str, templates: Sequence[str]) -> bool:
+def fits(text: TextEncoder, name: str, templates: Sequence[str]) -> bool:
+    """Whether the text window holds the name in every template."""
     try:
         for template in templates:
             text.locate(template, name)
