@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 
 from overpaint.report import write_comparison, write_report
-from tests.browsers import DESKTOP, PHONE, launched, needed, tab_of
+from tests.browsers import DESKTOP, PHONE, needed, tab_of
 from tests.report.worlds import SCRIPT, TEMPLATE, case, colour, suite
 
 pytestmark = needed
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

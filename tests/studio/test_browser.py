@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browsers import DESKTOP, PHONE, launched, needed, tab_of
+from tests.browsers import DESKTOP, PHONE, needed, tab_of
 from tests.studio.worlds import HOSTILE, FakeBench, eventually, room
 
 pytest.importorskip("gradio", reason="gradio is not installed (the extra studio)")
@@ -34,12 +34,6 @@ def served(studio: Any) -> Iterator[str]:
     server.should_exit = True
     studio.worker.close()
     thread.join(30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
