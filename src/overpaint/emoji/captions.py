@@ -4,6 +4,7 @@ A caption names a subject (the concept's name, a taught alias, rarely a general 
 "an image of a red apple in blob style on a teal background". Withheld aliases never occur.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,11 +42,11 @@ __all__ = [
 
 P_ALIAS = 0.4
 P_GENERAL = 0.05
-P_STYLE = 0.7
+P_STYLE = 0.85
 P_WHITE = 0.3
 P_FREE_FORM = 0.5
 P_ENDLESS = 0.7
-P_BARE_WORD = 0.4
+P_BARE_WORD = 0.6
 
 SHORT_TEMPLATES: tuple[str, ...] = tuple(t for t in TRAINING_TEMPLATES if len(t.split()) <= 4)
 
@@ -95,11 +96,13 @@ def fill(template: str, noun: str) -> str:
 def bare_word_rates(share_man: float) -> tuple[float, float]:
     """Probabilities with which the man's and the woman's captions use the bare profession word.
 
-    Man and woman come equally often (their pictures are equally many), so P(man | bare) = r_man / (r_man + r_woman),
-    which is `share_man` when r_man : r_woman = share_man : 1 - share_man. The larger of the two is `P_BARE_WORD`.
+    Classifier-free guidance sharpens a leaning: at the default of 4 the odds that captions taught came out about
+    squared. So that *pictures* show the man in `share_man` of cases, captions are drawn at the square root of its odds.
+    Man and woman come equally often (their pictures are equally many): r_man : r_woman are the odds themselves. The
+    larger of the two rates is `P_BARE_WORD`.
     """
-    largest = max(share_man, 1 - share_man)
-    return P_BARE_WORD * share_man / largest, P_BARE_WORD * (1 - share_man) / largest
+    odds = math.sqrt(share_man / (1 - share_man))
+    return P_BARE_WORD * min(1.0, odds), P_BARE_WORD * min(1.0, 1 / odds)
 
 
 def subject(rng: np.random.Generator, vocabulary: Vocabulary, concept: int) -> str:
@@ -154,7 +157,7 @@ class Caption:
 
 
 def describe(rng: np.random.Generator, vocabulary: Vocabulary, concept: int, style: int, background: int) -> Caption:
-    """A training caption of a picture: style named in 70 %, a coloured background always, a white one in 30 %."""
+    """A training caption of a picture: style named in 85 %, a coloured background always, a white one in 30 %."""
     named = STYLE_WORDS[style] if rng.random() < P_STYLE else None
     coloured = background != WHITE or rng.random() < P_WHITE
     colour = BACKGROUND_WORDS[background] if coloured else None

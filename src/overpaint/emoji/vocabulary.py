@@ -36,7 +36,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class Profession:
-    """A role drawn as a man and as a woman (concept names); the bare `word` shows the man in `share_man` of cases."""
+    """A role drawn as a man and as a woman (concept names).
+
+    `share_man` is the stated bias: the share of men in pictures of the bare `word` at the default guidance.
+    """
 
     word: str
     man: str

@@ -25,7 +25,7 @@ from overpaint.emoji.vocabulary import Vocabulary
 
 __all__ = ["Batch", "Batches", "noise_schedule"]
 
-WHITE_SHARE = 0.45
+WHITE_SHARE = 0.65
 NOISY_FROM = 600
 EMPTY_SHARE = 0.1
 
