@@ -81,7 +81,7 @@ def test_what_the_adapter_tells_of_the_model(model: StableDiffusionXL) -> None:
 
 
 def test_published_structure() -> None:
-    assert len(StableDiffusionXL(tiny_sdxl(full=True)).cross_attention_projections()) == 140
+    assert len(StableDiffusionXL(tiny_sdxl(depths=(1, 2, 10))).cross_attention_projections()) == 140
 
 
 def test_a_half_precision_autoencoder_that_overflows_computes_in_float32_and_is_half_again() -> None:

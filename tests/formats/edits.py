@@ -70,16 +70,16 @@ def outputs(pipe: Any, family: str) -> dict[str, Tensor]:
     model: Any = getattr(pipe, DENOISER[family])
     config = model.config
     time = torch.tensor([500.0])
-    if family == "flux":
+    if DENOISER[family] == "transformer":
+        rows, whole = noise(1, 5, config.joint_attention_dim), noise(1, config.pooled_projection_dim)
+        places = {"img_ids": torch.zeros(4, 3), "txt_ids": torch.zeros(5, 3), "guidance": torch.ones(1)}
         found["noise"] = model(
-            hidden_states=noise(1, 4, 16), encoder_hidden_states=noise(1, 5, 64), pooled_projections=noise(1, 32),
-            timestep=time / 1000, guidance=torch.ones(1), img_ids=torch.zeros(4, 3), txt_ids=torch.zeros(5, 3),
-        ).sample  # fmt: skip
-    elif family == "sd3":
-        found["noise"] = model(
-            hidden_states=noise(1, 4, 8, 8), encoder_hidden_states=noise(1, 5, 96), pooled_projections=noise(1, 80),
-            timestep=time,
-        ).sample  # fmt: skip
+            hidden_states=noise(1, 4, 16) if family == "flux" else noise(1, 4, 8, 8),
+            encoder_hidden_states=rows,
+            pooled_projections=whole,
+            timestep=time / 1000 if family == "flux" else time,
+            **(places if family == "flux" else {}),
+        ).sample
     else:
         extra = (
             {"added_cond_kwargs": {"text_embeds": noise(1, 48), "time_ids": noise(1, 6)}} if family == "sdxl" else {}

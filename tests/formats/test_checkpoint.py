@@ -14,7 +14,7 @@ from overpaint.formats.checkpoint import write_checkpoint
 from overpaint.formats.flux import flux
 from overpaint.formats.folder import write_folder
 from overpaint.formats.places import laid_out
-from tests.formats.pipelines import PIPELINES
+from tests.formats.pipelines import PIPELINES, sdxl
 from tests.formats.test_folder import everything
 
 READ_BACK = [name for name in PIPELINES if name != "flux"]
@@ -92,9 +92,8 @@ def test_the_file_says_what_it_is_and_shares_no_memory(tmp_path: Path) -> None:
         assert header.get("modelspec.prediction_type") == prediction
         assert header["overpaint.patch"] == "abc"
     assert "text_encoders.t5xxl.transformer.shared.weight" in load_file(path)
-    velocity: Any = PIPELINES["sdxl"]
-    assert "v_pred" in load_file(write_checkpoint(velocity("v_prediction"), path))
-    assert "v_pred" not in load_file(write_checkpoint(velocity(), path))
+    assert "v_pred" in load_file(write_checkpoint(sdxl("v_prediction"), path))
+    assert "v_pred" not in load_file(write_checkpoint(sdxl(), path))
 
 
 def test_what_has_no_place_is_named_and_nothing_is_written(tmp_path: Path) -> None:

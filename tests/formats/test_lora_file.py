@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from overpaint.backbone.parameters import resolve
 from overpaint.errors import PatchError
 from overpaint.formats.lora import adapter_of
 from overpaint.formats.lora_file import NAMINGS, Naming, lora_tensors, write_lora
@@ -101,7 +102,8 @@ def test_a_convolution_stays_one(tmp_path: Path) -> None:
 def test_what_diffusers_cannot_load_is_refused_and_nothing_written(tmp_path: Path) -> None:
     pipe: Any = PIPELINES["flux"]()
     name = "text_encoder_2.encoder.block.0.layer.1.DenseReluDense.wo.weight"
-    adapter = adapter_of(Patch.made_on(pipe, {name: LowRank(torch.ones(64, 1), torch.ones(1, 32))}), pipe)
+    rows, columns = resolve(pipe, name).shape
+    adapter = adapter_of(Patch.made_on(pipe, {name: LowRank(torch.ones(rows, 1), torch.ones(1, columns))}), pipe)
     with pytest.raises(PatchError, match="no LoRA of a T5; use --naming kohya"):
         write_lora(adapter, pipe, tmp_path / "l.safetensors")
     assert not list(tmp_path.iterdir())
