@@ -20,7 +20,7 @@ from overpaint.guards import Guard, load_change
 from overpaint.guards.rules import SafeGuidance
 from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.plan import Plan
-from tests.plan.test_reading import GOOD
+from tests.plan.test_any_input import GOOD
 
 MANY = pytest.param(5000, marks=pytest.mark.slow)
 WORDS = [b"edits", b"{", b"}", b"[", b"]", b":", b"-", b"\n", b"'", b'"', b"&a", b"*a", b"!!", b"\0", b"\xff", b"1e999"]

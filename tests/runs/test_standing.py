@@ -16,7 +16,7 @@ from overpaint.files import TEMPORARY
 from overpaint.plan import Plan
 from overpaint.runs import Bank, RunFolder
 from tests.plan.strategies import plans
-from tests.runs.test_folder import provenance
+from tests.runs.examples import provenance
 
 
 def plan(*edits: dict[str, Any], **rest: Any) -> Plan:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
+from overpaint.hashing import digest
 
 __all__ = ["MemoryStore", "TransientStore", "digest", "scheduler_fingerprint", "tokenizer_fingerprint"]
 
@@ -49,12 +49,6 @@ class TransientStore:
         if key not in self.entries:
             self.put(key, tensors, meta)
         return self.entries[key]
-
-
-def digest(content: Any) -> str:
-    """sha256 of JSON-like content, 64 hexadecimal digits."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def tokenizer_fingerprint(*tokenizers: Any) -> str:

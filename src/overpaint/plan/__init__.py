@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from overpaint.plan.model import ACTIONS, Action, Edit, Plan
+from overpaint.plan.edit import ACTIONS, Action, Edit
+from overpaint.plan.plan import Plan
 from overpaint.plan.templates import DEFAULT_KIND, KINDS, Kind
 from overpaint.plan.where import Where
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from overpaint.errors import PlanError
 from overpaint.plan import checks, values
+from overpaint.plan.edit import ACTIONS, Edit
 from overpaint.plan.marked import Item
-from overpaint.plan.model import ACTIONS, Edit, Plan
+from overpaint.plan.plan import Plan
 from overpaint.plan.templates import DEFAULT_KIND, KINDS
 from overpaint.plan.where import Problems, Where
 

@@ -15,7 +15,7 @@ from overpaint.errors import PlanError
 from overpaint.plan.templates import KINDS
 
 if TYPE_CHECKING:
-    from overpaint.plan.model import Edit
+    from overpaint.plan.edit import Edit
 
 __all__ = [
     "concept",

@@ -10,7 +10,7 @@ from overpaint.errors import PlanError
 from overpaint.plan import table
 from overpaint.plan.building import Include, build
 from overpaint.plan.marked import Item, from_data, from_yaml
-from overpaint.plan.model import Plan
+from overpaint.plan.plan import Plan
 from overpaint.plan.where import Problems, Where
 
 __all__ = ["parse", "read"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from overpaint.plan.building import COMPANIONS
-from overpaint.plan.model import Edit
+from overpaint.plan.edit import Edit
 
 __all__ = ["asked"]
 

@@ -10,8 +10,9 @@ import yaml
 
 from overpaint.errors import PlanError
 from overpaint.plan.building import COMPANIONS
+from overpaint.plan.edit import Edit
 from overpaint.plan.marked import RESOLVERS, TAG
-from overpaint.plan.model import Edit, Plan
+from overpaint.plan.plan import Plan
 
 __all__ = ["data", "text"]
 

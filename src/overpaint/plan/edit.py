@@ -1,40 +1,27 @@
-"""A plan: which concepts change into what, for which model, by which method. Pure data, frozen, without torch."""
+"""An edit: one concept and what is to become of it. Pure data, frozen, without torch."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from overpaint.errors import PlanError
-from overpaint.files import write_text_atomic
+from overpaint.hashing import digest
 from overpaint.plan import checks
+from overpaint.plan.data import Data
 from overpaint.plan.templates import DEFAULT_KIND, KINDS
 from overpaint.plan.where import Where
 
-__all__ = ["ACTIONS", "Action", "Edit", "Plan"]
+__all__ = ["ACTIONS", "Action", "Edit"]
 
 Action = Literal["replace", "erase", "moderate", "rectify", "debias"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
-class _Data(BaseModel):
-    """Frozen; equal if it says the same, wherever it was read from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.model_dump() == other.model_dump()
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())
-
-
-class Edit(_Data):
+class Edit(Data):
     """One concept and what is to become of it.
 
     Attributes:
@@ -110,7 +97,19 @@ class Edit(_Data):
 
     def fingerprint(self) -> str:
         """Hash of what the edit says, pictures by their bytes: 64 hexadecimal digits."""
-        return _digest(_content(self))
+        return digest(self.content())
+
+    def content(self) -> dict[str, Any]:
+        """What the edit says as JSON data, pictures by their bytes: what fingerprints are taken of.
+
+        Raises:
+            PlanError: a picture is gone.
+        """
+        content = self.model_dump(mode="json")
+        for later in ("within", "members"):  # came after the first runs: unused, they leave a fingerprint as it was
+            if not content[later]:
+                del content[later]
+        return {**content, "images": [_picture(path, self) for path in self.images]}
 
     @field_validator("source", "destination", "within")
     @classmethod
@@ -180,128 +179,8 @@ class Edit(_Data):
             raise PlanError(f"{what} from itself; leave 'from' out to erase it everywhere")
 
 
-class Plan(_Data):
-    """All that is asked for in one run.
-
-    Attributes:
-        model: bundled name, hub id, folder or file, as `overpaint.load` takes it.
-        method: a name in the methods' registry, which also checks `settings`.
-        edits: at least one; sources are unique and never somebody's destination.
-        preserve: concepts to protect knowingly; each once.
-        seed: what all randomness derives from.
-        places: where plan-wide values were read (``settings.steps``, ``preserve.0``); not part of equality and hashes.
-
-    Raises:
-        PlanError: edits contradict each other (also from the constructor); one line per contradiction.
-    """
-
-    model: str = "emoji"
-    method: str = "emcid"
-    settings: dict[str, Any] = Field(default_factory=dict)
-    edits: tuple[Edit, ...]
-    preserve: tuple[str, ...] = ()
-    seed: int = 0
-    places: dict[str, Where] = Field(default_factory=dict, exclude=True, repr=False)
-
-    @classmethod
-    def read(cls, path: str | Path, *, check_images: bool = True) -> Plan:
-        """Read a ``.yaml``, ``.yml``, ``.json`` or ``.csv`` file (`overpaint.plan.reading`).
-
-        Raises:
-            PlanError: all mistakes, one per line: file, line, what, and how to mend it.
-        """
-        from overpaint.plan.reading import read  # it needs this module
-
-        return read(path, check_images=check_images)
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any], *, folder: str | Path = ".", check_images: bool = True) -> Plan:
-        """Build a plan from the words of a plan file: ``Plan.parse({"edits": [{"erase": "pizza"}]})``.
-
-        Raises:
-            PlanError: all mistakes, one per line, with their path in ``data``.
-        """
-        from overpaint.plan.reading import parse
-
-        return parse(data, folder=Path(folder), check_images=check_images)
-
-    def to_data(self) -> dict[str, Any]:
-        """The words of a plan file, nothing left to defaults; `parse` gives an equal plan back."""
-        from overpaint.plan.writing import data
-
-        return data(self)
-
-    def write(self, path: str | Path) -> Path:
-        """Write everything that was resolved to a ``.yaml``, ``.yml`` or ``.json`` file; `read` gives an equal plan.
-
-        Raises:
-            PlanError: another file ending.
-        """
-        from overpaint.plan.writing import text
-
-        return write_text_atomic(path, text(self, Path(path)))
-
-    def at(self, place: str) -> str:
-        """Where a plan-wide value stands, for messages: ``plan.yaml:3``; ``place`` itself if nobody knows."""
-        while place not in self.places and "." in place:
-            place = place.rpartition(".")[0]
-        return str(self.places.get(place, place))
-
-    def fingerprint(self) -> str:
-        """Hash of what the plan says, pictures by their bytes: 64 hexadecimal digits.
-
-        Raises:
-            PlanError: a picture is gone.
-        """
-        return _digest({**self.model_dump(mode="json"), "edits": [_content(edit) for edit in self.edits]})
-
-    @field_validator("model", "method")
-    @classmethod
-    def _clean(cls, text: str) -> str:
-        return checks.concept(text)
-
-    @field_validator("settings")
-    @classmethod
-    def _settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        cleaned: dict[str, Any] = checks.plain(settings)
-        return cleaned
-
-    @field_validator("preserve")
-    @classmethod
-    def _preserve(cls, preserve: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(checks.concept(name) for name in preserve)
-
-    @field_validator("seed")
-    @classmethod
-    def _seed(cls, seed: int) -> int:
-        return checks.seed(seed)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Plan:
-        if not self.edits:
-            raise PlanError(f"{self.at('edits')}: no edits; write at least one")
-        problems = checks.conflicts(self.edits, self.preserve, lambda index: self.at(f"preserve.{index}"))
-        lines = [f"{edit.at}: {text}" for edit, text in problems]
-        if lines:
-            raise PlanError(*lines)
-        return self
-
-
-def _content(edit: Edit) -> dict[str, Any]:
-    content = edit.model_dump(mode="json")
-    for later in ("within", "members"):  # came after the first runs: unused, they leave a fingerprint as it was
-        if not content[later]:
-            del content[later]
-    return {**content, "images": [_picture(path, edit) for path in edit.images]}
-
-
 def _picture(path: Path, edit: Edit) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise PlanError(f"{edit.at}: cannot read the picture {path} ({error.strerror}); put it back") from error
-
-
-def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
