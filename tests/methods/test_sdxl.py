@@ -24,14 +24,13 @@ from overpaint.methods.emcid.stage_two import stage_two
 from overpaint.methods.esd.erasures import Texts, erasures_of
 from overpaint.methods.esd.pool import erasing
 from overpaint.patch import Patch
-from overpaint.plan import Plan
+from tests.methods.alike import REPLACED, acts_and_is_undone, plan_of, reads_the_destination
 from tests.methods.tiny import CAPTIONS, TEMPLATES, WINDOW
 from tests.models import tiny_sdxl
 
 BLOCKS = {"text_encoder": [0, 1], "text_encoder_2": [1, 2]}
 AFTER = {name: blocks[-1] for name, blocks in BLOCKS.items()}
 QUICK = {"steps": 3, "rate": 0.05, "image_steps": 2, "image_guidance": 2.0, "clamp": 1.5}
-REPLACED = {"replace": "dog", "with": "cat", "prompts": list(TEMPLATES)}
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +38,6 @@ def model() -> StableDiffusionXL:
     found = backbone_of(tiny_sdxl(window=WINDOW))
     assert isinstance(found, StableDiffusionXL)
     return found
-
-
-def plan_of(method: str, edit: dict[str, Any] | None = None, **settings: Any) -> Plan:
-    return Plan.parse({"method": method, "settings": settings, "edits": [edit or REPLACED]})
 
 
 # ---- EMCID ------------------------------------------------------------------------------------------------------
@@ -192,19 +187,8 @@ def test_one_encoder_alone_can_be_edited(model: StableDiffusionXL) -> None:
 # ---- closed forms -----------------------------------------------------------------------------------------------
 
 
-@torch.no_grad()
 def test_uce_makes_cross_attention_read_the_destination(model: StableDiffusionXL) -> None:
-    patch = fit(model, plan_of("uce", {"replace": "dog", "with": "cat", "prompts": ["{}"]}, **{"lambda": 1e-6}))
-
-    def readings() -> list[Tensor]:
-        rows = [model.encode([name]).states[0, model.text.locate("{}", name).last] for name in ("dog", "cat")]
-        return [torch.stack([layer(row) for row in rows]) for layer in model.readings[0].layers.values()]
-
-    before = readings()
-    with patch.applied_to(model.pipe):
-        after = readings()
-    for old, new in zip(before, after, strict=True):
-        torch.testing.assert_close(new[0], old[1], rtol=1e-2, atol=1e-2)
+    reads_the_destination(model)
 
 
 @pytest.mark.parametrize("method", ["uce-paper", "time", "rece", "speed", "oce", "mace-cfr"])
@@ -213,10 +197,7 @@ def test_closed_forms_change_every_matrix_that_reads_text(model: StableDiffusion
     assert isinstance(patch, Patch)
     ending = "to_v.weight" if method == "speed" else ""
     assert set(patch.deltas) == {name for name in model.readings[0].layers if name.endswith(ending)}
-    before = model.sample(["a dog"], [0], steps=1)
-    with patch.applied_to(model.pipe):
-        assert not torch.equal(model.sample(["a dog"], [0], steps=1), before)
-    assert torch.equal(model.sample(["a dog"], [0], steps=1), before)
+    acts_and_is_undone(model, patch, "a dog")
 
 
 # ---- fine-tuning ------------------------------------------------------------------------------------------------
@@ -243,11 +224,7 @@ def test_fine_tuning_nears_its_target_and_is_undone(model: StableDiffusionXL, me
     quick: dict[str, Any] = {"image_steps": 2, "steps": 3, "batch": 2, "rate": 1e-3}
     quick |= {"images": 2} if method == "ablation" else {"trajectories": 1, "eta": 1.0}
     plan = plan_of(method, {"erase": "dog", "to": "cat", "prompts": ["photo of {}"]}, **quick)
-    before = model.sample(["photo of dog"], [0], steps=1)
-    patch = fit(model, plan, store=TransientStore())
-    with patch.applied_to(model.pipe):
-        assert not torch.equal(model.sample(["photo of dog"], [0], steps=1), before)
-    assert torch.equal(model.sample(["photo of dog"], [0], steps=1), before)
+    acts_and_is_undone(model, fit(model, plan, store=TransientStore()), "photo of dog")
 
 
 def test_ablation_of_token_embeddings_is_for_one_text_encoder(model: StableDiffusionXL) -> None:
@@ -262,9 +239,7 @@ def test_ablation_of_token_embeddings_is_for_one_text_encoder(model: StableDiffu
 def test_guards_act(model: StableDiffusionXL, method: str) -> None:
     guard = fit(model, plan_of(method, {"erase": "dog"}))
     assert isinstance(guard, Guard)
-    before = model.sample(["a photo"], [0], steps=2, guidance=5.0)
-    with guard.applied_to(model.pipe):
-        assert not torch.equal(model.sample(["a photo"], [0], steps=2, guidance=5.0), before)
+    acts_and_is_undone(model, guard, "a photo", steps=2, guidance=5.0)
 
 
 def test_what_has_no_place_here_is_refused(model: StableDiffusionXL) -> None:
