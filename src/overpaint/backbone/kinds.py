@@ -12,7 +12,7 @@ from overpaint.backbone.stable_diffusion_xl import StableDiffusionXL
 from overpaint.backbone.z_image import ZImage
 from overpaint.errors import BackboneError
 
-__all__ = ["KINDS", "Kind", "kind_of", "kind_of_class", "kind_of_keys"]
+__all__ = ["KINDS", "Kind", "kind_of", "kind_of_class", "kind_of_keys", "nearest_kind"]
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,18 @@ KINDS: tuple[Kind, ...] = (
 """All of them; of two that a pipeline fits the first is meant."""
 
 
+def nearest_kind(pipe: Any) -> Kind | None:
+    """The kind that a pipeline is of, or would be if nothing were taken out of it; None if its denoiser is of none."""
+    alike = [k for k in KINDS if type(getattr(pipe, k.backbone.denoiser_name, None)).__name__ == k.denoiser]
+    return min(alike, key=lambda kind: len(_lacking(pipe, kind)), default=None)
+
+
 def kind_of(pipe: Any) -> Kind:
     """The kind of a pipeline. BackboneError, saying what is missing, if it is of none."""
-    alike = [k for k in KINDS if type(getattr(pipe, k.backbone.denoiser_name, None)).__name__ == k.denoiser]
-    for kind in alike:
-        if not _lacking(pipe, kind):
-            return kind
-    lacking = min((_lacking(pipe, kind) for kind in alike or KINDS), key=len)
+    nearest = nearest_kind(pipe)
+    lacking = min((_lacking(pipe, kind) for kind in ([nearest] if nearest else KINDS)), key=len)
+    if nearest is not None and not lacking:
+        return nearest
     reason = f"has no {lacking[0]}" if lacking else "its denoiser is of another kind"
     raise BackboneError(f"{type(pipe).__name__}: {reason}; supported are {_supported()}")
 

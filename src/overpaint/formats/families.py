@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from overpaint.backbone.kinds import nearest_kind
 from overpaint.backbone.parameters import canonical_prefix
 from overpaint.errors import BackboneError
 from overpaint.formats.clip import as_published, open_clip
@@ -135,21 +136,18 @@ FAMILIES = {
         ),
     )
 }
-TRANSFORMERS = {"FluxTransformer2DModel": "flux", "SD3Transformer2DModel": "sd3"}
 
 
 def family_of(pipe: Any) -> Family:
-    """The family of a pipeline. BackboneError if there are no original files of its kind."""
-    transformer = getattr(pipe, "transformer", None)
-    if transformer is not None:
-        name = TRANSFORMERS.get(type(transformer).__name__)
-    elif getattr(pipe, "unet", None) is None:
-        name = None
-    elif getattr(pipe, "text_encoder_2", None) is not None:
-        name = "sdxl"
-    else:
+    """The family of a pipeline, which may lack components. BackboneError if there are no original files of its kind.
+
+    Among pipelines with a UNet and one text encoder OpenAI's CLIP tells the first version, OpenCLIP's the second.
+    """
+    kind = nearest_kind(pipe)
+    name = None if kind is None else getattr(kind.backbone, "family", None)
+    if kind is not None and name is None and pipe.text_encoder is not None:
         name = "sd1" if pipe.text_encoder.config.hidden_act == "quick_gelu" else "sd2"
-    if name is None:
+    if name not in FAMILIES:
         raise BackboneError(f"{type(pipe).__name__}: no checkpoint or kohya layout is known; write a diffusers folder")
     return FAMILIES[name]
 
