@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browsers import DESKTOP, PHONE, needed, tab_of
-from tests.studio.worlds import HOSTILE, FakeBench, eventually, room
+from tests.studio.worlds import HOSTILE, eventually, room
 
 pytest.importorskip("gradio", reason="gradio is not installed (the extra studio)")
 uvicorn = pytest.importorskip("uvicorn")
@@ -67,6 +67,23 @@ def ask(tab: Any, concepts: str, action: str = "erase") -> None:
     tab.get_by_label("Concepts, one per line").fill(concepts)
 
 
+def start(tab: Any, concepts: str, action: str = "erase") -> None:
+    ask(tab, concepts, action)
+    tab.get_by_role("button", name="Start").click()
+
+
+@contextmanager
+def at_work(browser: Any, runs: Path) -> Iterator[tuple[Any, Any, list[str]]]:
+    """A Studio that was asked for two concepts and is held up at the first, a tab on it, and what the tab said."""
+    studio = room(runs)
+    studio.bench.gate.clear()
+    with served(studio) as address:
+        tab, said = opened(browser, address)
+        start(tab, "one\ntwo")
+        tab.get_by_role("progressbar", name="Stage I").wait_for()
+        yield studio, tab, said
+
+
 def pick(tab: Any, label: str, name: str) -> None:
     tab.get_by_label(label).click()
     tab.get_by_role("option", name=name, exact=True).click()
@@ -118,19 +135,16 @@ def test_edit_try_and_report(browser: Any, address: str, studio: Any) -> None:
 
 def test_what_is_wrong_is_said_where_people_look(browser: Any, address: str) -> None:
     tab, said = opened(browser, address)
-    ask(tab, "dog", "replace")
-    tab.get_by_role("button", name="Start").click()
+    start(tab, "dog", "replace")
     tab.get_by_role("alert").get_by_text("line 1: says not what becomes of it").wait_for()
-    ask(tab, "trouble")
-    tab.get_by_role("button", name="Start").click()
+    start(tab, "trouble")
     tab.locator("#jobs").get_by_text("trouble: the edit diverged; soften it").wait_for()
     assert wrong(said) == []
 
 
 def test_names_are_shown_and_not_carried_out(browser: Any, address: str, studio: Any) -> None:
     tab, said = opened(browser, address)
-    ask(tab, HOSTILE)
-    tab.get_by_role("button", name="Start").click()
+    start(tab, HOSTILE)
     tab.locator("#result").get_by_text(HOSTILE).wait_for()
     tab.get_by_role("tab", name="Try").click()
     tab.get_by_label("Prompts, one per line").fill(HOSTILE)
@@ -141,14 +155,8 @@ def test_names_are_shown_and_not_carried_out(browser: Any, address: str, studio:
 
 
 def test_a_job_outlives_the_browser_and_the_studio(browser: Any, tmp_path: Path) -> None:
-    bench = FakeBench()
-    bench.gate.clear()
-    first = room(tmp_path, bench)
-    with served(first) as address:
-        tab, _ = opened(browser, address)
-        ask(tab, "one\ntwo")
-        tab.get_by_role("button", name="Start").click()
-        tab.get_by_role("progressbar", name="Stage I").wait_for()
+    with at_work(browser, tmp_path) as (first, tab, _):
+        bench = first.bench
         tab.context.close()
         assert bench.reached.wait(30)
         threading.Timer(0.2, bench.gate.set).start()
@@ -163,23 +171,16 @@ def test_a_job_outlives_the_browser_and_the_studio(browser: Any, tmp_path: Path)
 
 
 def test_cancelling_keeps_finished_concepts_and_going_on_does_the_rest(browser: Any, tmp_path: Path) -> None:
-    bench = FakeBench()
-    bench.gate.clear()
-    studio = room(tmp_path, bench)
-    with served(studio) as address:
-        tab, said = opened(browser, address)
-        ask(tab, "one\ntwo")
-        tab.get_by_role("button", name="Start").click()
-        tab.get_by_role("progressbar", name="Stage I").wait_for()
+    with at_work(browser, tmp_path) as (studio, tab, said):
         tab.get_by_role("button", name="Cancel").click()
         tab.locator("#said").get_by_text("finished concepts are kept").wait_for()
-        bench.gate.set()
+        studio.bench.gate.set()
         tab.locator("#jobs").get_by_text("cancelled").wait_for()
         eventually(lambda: studio.worker.board("erase-one") is None)
-        assert bench.done == ["erase:one"]
+        assert studio.bench.done == ["erase:one"]
         tab.get_by_role("button", name="Go on").click()
         tab.locator("#result img").wait_for()
-        assert bench.done == ["erase:one", "erase:two"]
+        assert studio.bench.done == ["erase:one", "erase:two"]
         assert wrong(said) == []
 
 
