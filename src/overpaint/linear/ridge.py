@@ -91,7 +91,7 @@ def ridge_update(
     """``D = R K^T (w C + K K^T + P P^T)^-1`` as ``up = R`` (out, n), ``down`` (n, in), float64.
 
     With fewer keys than inputs only a system of their number is solved (Woodbury, on the cached Cholesky factor of C);
-    otherwise the full one is.
+    otherwise the full one is. With more keys than outputs ``up`` is the identity (out, out) and ``down`` is D.
 
     Args:
         keys: K (in, n).
@@ -109,7 +109,8 @@ def ridge_update(
         whole = moment.moment if isinstance(moment, Penalty) else moment
         inside = None if whole is None else b.mT @ exact(whole) @ b
         kept = None if protected is None else b.mT @ exact(protected)
-        return Factors(r, ridge_update(b.mT @ k, r, inside, weight, kept).down @ b.mT)
+        small = ridge_update(b.mT @ k, r, inside, weight, kept)
+        return Factors(small.up, small.down @ b.mT)
     c = moment if isinstance(moment, Penalty) or moment is None else penalty(moment)
     n = k.shape[1]
     every = k if protected is None else torch.cat([k, exact(protected)], dim=1)
@@ -120,11 +121,17 @@ def ridge_update(
         gram = (gram + gram.mT) / 2
         gram.diagonal().add_(weight)
         down = torch.cholesky_solve(p.mT, torch.linalg.cholesky(gram))[:n]
+        if n > len(r):
+            return Factors(torch.eye(len(r), dtype=r.dtype, device=r.device), r @ down)
     else:
         system = every @ every.mT
         if c is None:
             system.diagonal().add_(weight)
         else:
             system += weight * c.moment
-        down = torch.cholesky_solve(k, torch.linalg.cholesky(system)).mT
+        factor = torch.linalg.cholesky(system)
+        if n > len(r):
+            change = torch.cholesky_solve(k @ r.mT, factor).mT
+            return Factors(torch.eye(len(r), dtype=r.dtype, device=r.device), change)
+        down = torch.cholesky_solve(k, factor).mT
     return Factors(r, down)

@@ -11,7 +11,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from overpaint.emoji.templates import FREE_FORM_TRAINING
+from overpaint.plan.checks import template
+
 __all__ = ["DEFAULTS", "PRESETS", "EmcidConfig", "defaults"]
+
+CONTEXTS = 8
+"""Sentences around a phrase for the bundled model; 20 reach no more."""
 
 Share = dict[str, float]
 Blocks = tuple[int, ...]
@@ -27,6 +33,9 @@ class EmcidConfig(BaseModel):
             this block's feed-forward output, which is only a part of the state).
         lambda: weight of the captions' second moment, one for all text encoders or one for each; alpha: weight of
             edits against it, only ``lambda (1 - alpha) / alpha`` matters.
+        contexts: sentences with one ``{}`` in which the phrases of things and persons are met beside their templates.
+            With any, each prompt's key and wanted state is a condition of its own; with none, as published, a concept's
+            mean is.
 
     Values (Stage I):
         values: ``copy`` (the destination's own state, nothing is optimised), ``pooled`` (text alignment alone),
@@ -64,6 +73,7 @@ class EmcidConfig(BaseModel):
     residual: Literal["stream", "mlp"] = "stream"
     lambda_: float | dict[str, float] = Field(4000.0, alias="lambda")
     alpha: float = Field(0.5, gt=0, lt=1)
+    contexts: tuple[str, ...] = ()
 
     values: Literal["copy", "pooled", "noise"] = "noise"
     warm_start: bool = True
@@ -105,6 +115,11 @@ class EmcidConfig(BaseModel):
             raise ValueError("must name a text encoder")
         return blocks
 
+    @field_validator("contexts")
+    @classmethod
+    def _slotted(cls, contexts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(template, contexts))
+
     @field_validator("lambda_")
     @classmethod
     def _positive(cls, weight: float | dict[str, float]) -> float | dict[str, float]:
@@ -128,6 +143,7 @@ AS_RELEASED: Mapping[str, Any] = MappingProxyType(
     {
         **PUBLISHED,
         "residual": "mlp",
+        "contexts": (),
         "values": "noise",
         "warm_start": False,
         "v0": "first",
@@ -154,6 +170,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "emoji": {
             "blocks": (0, 1, 2, 3),
             "lambda": 10_000.0,
+            "contexts": FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // CONTEXTS][:CONTEXTS],
             "steps": 40,
             "rate": 0.05,
             "text_weight": 0.01,

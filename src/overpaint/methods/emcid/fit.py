@@ -15,11 +15,11 @@ from overpaint.linear.lowrank import Factors
 from overpaint.linear.ridge import alpha_weight, penalty
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.learn import learn
 from overpaint.methods.emcid.memory import VERSION, Concept, Memory
 from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
 from overpaint.methods.emcid.sites import edited, sites_of, weights_of
+from overpaint.methods.emcid.spread import aim
 from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
 from overpaint.methods.emcid.tasks import Task, tasks_of, templates_of
@@ -66,15 +66,17 @@ def fit(
         for text, own in zip(texts, values.split([text.width for text in texts], dim=1), strict=True):
             blocks = sites[text.name]
             moments = moments_of(backbone, text, said, blocks, config.padding > 0, store, progress)
+            wanted = aim(text, tasks, own.to(text.device), blocks[-1], config.contexts)
             changes = stage_two(
                 text,
-                locate(text, [(task.edit.prompts, task.source) for task in tasks]),
-                own.to(text.device),
+                wanted.prompts,
+                wanted.values,
                 blocks,
                 lambda block, moments=moments: penalty(moments(block).mean(config.padding)),
                 alpha_weight(weights[text.name], config.alpha),
                 config.residual,
                 preserved(text, plan, config),
+                wanted.shares,
                 advance=advance,
             )
             deltas |= {text.fc2_name(block): _delta(change) for block, change in changes.items()}

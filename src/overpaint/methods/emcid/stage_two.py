@@ -47,6 +47,7 @@ def stage_two(
     weight: float,
     residual: str = "stream",
     kept: Kept | None = None,
+    shares: Tensor | None = None,
     chunk: int = 512,
     advance: Callable[..., None] | None = None,
 ) -> dict[int, Factors]:
@@ -66,10 +67,11 @@ def stage_two(
         penalty_of: second moment of the keys of a block.
         weight: lambda of the ridge problem.
         kept: tokens whose outputs must stay.
+        shares: (n,) how much each concept counts in the ridge problem; None: 1.
         chunk: prompts in one forward pass; changes memory, not results.
 
     Returns:
-        For each block ``up`` (width, n) and ``down`` (n, key_width), float64.
+        For each block ``up`` (width, r) and ``down`` (r, key_width), float64, r the lesser of n and width.
     """
     if residual not in ("stream", "mlp"):
         raise ValueError(f"residual is 'stream' or 'mlp', not {residual!r}")
@@ -78,11 +80,14 @@ def stage_two(
     order = torch.cat(_by_length(prompts.last, chunk))
     keeping = _Kept.start(text, kept, blocks[0], chunk)
     z = exact(values)
+    root = None if shares is None else exact(shares).sqrt()[:, None]
     changes: dict[int, Factors] = {}
     for i, block in enumerate(blocks):
         seen = [part.look(text, block, blocks[-1] + 1, residual) for part in edited]
         keys, current = (_concepts(torch.cat(column), prompts, order) for column in zip(*seen, strict=True))
         missing = (z - current) / (len(blocks) - i)
+        if root is not None:
+            keys, missing = keys * root, missing * root
         protected = None if keeping is None else keeping.keys(text, block)
         change = ridge_update(keys.mT, missing.mT, penalty_of(block), weight, protected)
         changes[block] = change

@@ -1,0 +1,102 @@
+"""Values in many sentences: what Stage II aims at where a phrase stands among other words than those of its templates.
+
+A key moves with the words before the phrase, so a change that is solved for mean keys reaches less than its value in
+any one sentence. Each prompt is therefore a condition of its own, and its wanted state the learned value moved as the
+anchor's own state moves from the templates to that prompt: with copied values, the anchor's own state there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError
+from overpaint.linear.precision import exact
+from overpaint.methods.emcid.keys import Prompts, average, locate
+from overpaint.methods.emcid.tasks import Task
+from overpaint.plan.templates import KINDS
+
+__all__ = ["Aim", "aim"]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What Stage II solves for.
+
+    Attributes:
+        prompts: of n conditions; those of one condition are averaged.
+        values: (n, width) wanted states after the last edited block.
+        shares: (n,) how much each condition counts; None: 1.
+    """
+
+    prompts: Prompts
+    values: Tensor
+    shares: Tensor | None = None
+
+
+@torch.no_grad()
+def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, contexts: Sequence[str]) -> Aim:
+    """One condition for each task, its prompts averaged; with ``contexts`` one for each prompt, T of a task's as 1 / T.
+
+    Args:
+        values: (tasks, width) learned after block ``after`` as means over each task's templates.
+        contexts: further sentences with one ``{}``, for kinds of concepts that are things. One that a task's phrases
+            do not fit into is left out for that task.
+    """
+    learned = [task.edit.prompts for task in tasks]
+    if not contexts:
+        return Aim(locate(text, [(own, task.source) for own, task in zip(learned, tasks, strict=True)]), values)
+    every = [(*own, *_fitting(text, task, contexts)) for own, task in zip(learned, tasks, strict=True)]
+    prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)])
+    counts = torch.tensor([len(own) for own in every], device=prompts.owner.device)
+    number = torch.arange(len(prompts), device=prompts.owner.device) - (counts.cumsum(0) - counts)[prompts.owner]
+    templates = torch.tensor([len(own) for own in learned], device=prompts.owner.device)
+    anchors = exact(_anchors(text, tasks, every, after))
+    first = number < templates[prompts.owner]
+    origin = average(anchors[first], prompts.owner[first], len(tasks))
+    wanted = exact(values)[prompts.owner] + anchors - origin[prompts.owner]
+    single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
+    return Aim(single, wanted, exact(counts[prompts.owner]).reciprocal())
+
+
+def _fitting(text: TextEncoder, task: Task, contexts: Sequence[str]) -> list[str]:
+    """The contexts for a task: all that leave room for each of its phrases, none for kinds that are no things."""
+    if not KINDS[task.edit.kind].thing:
+        return []
+    return [c for c in contexts if c not in task.edit.prompts and all(_fits(text, c, p) for p in _phrases(task))]
+
+
+def _fits(text: TextEncoder, template: str, phrase: str) -> bool:
+    try:
+        text.locate(template, phrase)
+    except BackboneError:
+        return False
+    return True
+
+
+def _phrases(task: Task) -> list[str]:
+    return list(dict.fromkeys([task.source, *(c.destination for c in task.concepts if c.destination is not None)]))
+
+
+def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str, ...]], after: int) -> Tensor:
+    """States (p, width) of what each task aims at in each of its prompts: destinations in their shares, or itself."""
+    asked = [
+        (prompts, concept.destination or task.source)
+        for task, prompts in zip(tasks, every, strict=True)
+        for concept in task.concepts
+    ]
+    prompts = locate(text, asked)
+    states = torch.cat([_after(text, prompts.ids[rows], prompts.last[rows], after) for rows in prompts.chunks(512)])
+    parts = iter(states.split([len(templates) for templates, _ in asked]))
+    return torch.cat([torch.stack([factor * next(parts) for factor in task.factors]).sum(dim=0) for task in tasks])
+
+
+def _after(text: TextEncoder, ids: Tensor, last: Tensor, block: int) -> Tensor:
+    """States (p, width) after a block at positions (p,); rows are cut behind the last one if attention is causal."""
+    length = int(last.max()) + 1 if text.causal else None
+    states = text.run(text.embed(ids[:, :length]), 0, block + 1)
+    return states[torch.arange(len(states), device=states.device), last]

@@ -1,0 +1,96 @@
+"""Conditions in many sentences: against states looked up one by one, and against least squares by repetition."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from overpaint.backbone.text import TextEncoder
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.keys import locate
+from overpaint.methods.emcid.spread import aim
+from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.emcid.tasks import Task, tasks_of
+from overpaint.plan import Plan
+from tests.methods.tiny import penalties, tiny_text
+
+CONTEXTS = ("we saw a {} today", "the {} is old")
+BLOCK = 2
+
+
+def tasks(text: TextEncoder, *edits: dict[str, object]) -> list[Task]:
+    return tasks_of([text], Plan.parse({"edits": list(edits)}), EmcidConfig(values="copy", contexts=CONTEXTS))
+
+
+def state(text: TextEncoder, template: str, phrase: str) -> Tensor:
+    found = text.locate(template, phrase)
+    with torch.no_grad():
+        return text.run(text.embed(text.tokenize([found.prompt])), 0, BLOCK + 1)[0, found.last].double()
+
+
+def mean_state(text: TextEncoder, task: Task, phrase: str) -> Tensor:
+    return torch.stack([state(text, template, phrase) for template in task.edit.prompts]).mean(dim=0)
+
+
+def test_without_contexts_a_concept_is_one_condition() -> None:
+    text = tiny_text()
+    found = tasks(text, {"replace": "dog", "with": "cat"}, {"replace": "pizza", "with": "hens"})
+    values = torch.randn(2, text.width)
+    aimed = aim(text, found, values, BLOCK, ())
+    assert aimed.shares is None
+    assert aimed.prompts.concepts == 2
+    torch.testing.assert_close(aimed.values, values)
+
+
+def test_copied_values_are_the_destinations_own_states_in_each_sentence() -> None:
+    text = tiny_text()
+    (task,) = tasks(text, {"replace": "dog", "with": "cat"})
+    aimed = aim(text, [task], mean_state(text, task, "cat")[None], BLOCK, CONTEXTS)
+    every = (*task.edit.prompts, *CONTEXTS)
+    assert aimed.prompts.concepts == len(aimed.prompts) == len(every)
+    torch.testing.assert_close(aimed.values, torch.stack([state(text, t, "cat") for t in every]), rtol=1e-5, atol=1e-5)
+    assert aimed.shares is not None
+    torch.testing.assert_close(aimed.shares, torch.full((len(every),), 1 / len(every), dtype=torch.float64))
+
+
+def test_mixtures_move_as_their_destinations_do_together() -> None:
+    text = tiny_text()
+    (task,) = tasks(text, {"debias": "dog", "over": {"cat": 0.25, "hens": 0.75}})
+    value = torch.randn(1, text.width)
+    aimed = aim(text, [task], value, BLOCK, CONTEXTS)
+    mixed = {t: 0.25 * state(text, t, "cat") + 0.75 * state(text, t, "hens") for t in (*task.edit.prompts, *CONTEXTS)}
+    origin = torch.stack([mixed[t] for t in task.edit.prompts]).mean(dim=0)
+    wanted = torch.stack([value[0].double() + mixed[t] - origin for t in mixed])
+    torch.testing.assert_close(aimed.values, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_what_has_no_destination_moves_as_the_source_does() -> None:
+    text = tiny_text()
+    (task,) = tasks_of([text], Plan.parse({"edits": [{"erase": "dog"}]}), EmcidConfig(erase="esd"))
+    value = torch.randn(1, text.width)
+    aimed = aim(text, [task], value, BLOCK, CONTEXTS)
+    origin = mean_state(text, task, "dog")
+    wanted = torch.stack([value[0] + state(text, t, "dog") - origin for t in (*task.edit.prompts, *CONTEXTS)])
+    torch.testing.assert_close(aimed.values, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_sentences_without_room_and_kinds_that_are_no_things_are_left_out() -> None:
+    text = tiny_text()
+    long = "and so on " * text.window + "a {}"
+    thing, style = tasks(text, {"replace": "dog", "with": "cat"}, {"replace": "pizza", "with": "hens", "kind": "style"})
+    aimed = aim(text, [thing, style], torch.zeros(2, text.width), BLOCK, (long, CONTEXTS[0]))
+    assert len(aimed.prompts) == len(thing.edit.prompts) + 1 + len(style.edit.prompts)
+    assert aimed.shares is not None
+    assert aimed.shares.sum().item() == pytest.approx(2)
+
+
+def test_a_share_of_two_counts_as_the_same_condition_twice() -> None:
+    text = tiny_text()
+    c = penalties(text, range(BLOCK + 1))
+    phrases = [(("a {}",), "dog"), (("a {}",), "pizza")]
+    values = torch.randn(2, text.width, dtype=torch.float64)
+    shared = stage_two(text, locate(text, phrases), values, [0, 2], c.__getitem__, 0.5, shares=torch.tensor([1.0, 2.0]))
+    twice = stage_two(text, locate(text, [*phrases, phrases[1]]), values[[0, 1, 1]], [0, 2], c.__getitem__, 0.5)
+    for block in shared:
+        torch.testing.assert_close(shared[block].matrix, twice[block].matrix)
