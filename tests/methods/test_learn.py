@@ -173,7 +173,7 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
     plan = plan_of(some("dog"), "emcid")
     config = configure(plan, backbone)
     assert isinstance(config, EmcidConfig)
-    (task,) = tasks_of([backbone.text], plan, config)
+    (task,) = tasks_of([backbone.text], backbone.family, plan, config)
 
     def key(config: EmcidConfig = config, block: int = 1, model: str = "m", tokenizer: str = "t", s: str = "s") -> str:
         return memory_key(task.concepts[0], config, {"text_encoder": block}, model, tokenizer, s)
@@ -207,7 +207,7 @@ def test_another_noise_schedule_gives_another_memory_of_noise_only() -> None:
             plan = plan_of(some("dog"), method)
             config = configure(plan, backbone)
             assert isinstance(config, EmcidConfig)
-            concepts = [c for task in tasks_of([backbone.text], plan, config) for c in task.concepts]
+            concepts = [c for task in tasks_of([backbone.text], backbone.family, plan, config) for c in task.concepts]
             assert Learning(backbone, concepts, config, AFTER, store).missing([0]) == ([] if keys and shared else [0])
             learn(backbone, concepts, config, AFTER, store, Silent())
             keys.append(len(store.entries))

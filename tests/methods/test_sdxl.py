@@ -119,22 +119,21 @@ def test_delta_at_the_published_block_reaches_the_denoiser_at_the_subject_token_
     joint = Joint(model, [Concept("dog", "cat", TEMPLATES[:1], 0)], AFTER, "window", "mean")
     delta = torch.randn(1, 80, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        moved, _ = joint.student(delta)
-    difference = (moved.states - joint.source.states)[0]
+        moved, source = joint.condition(joint.student(delta)), joint.condition(joint.sources)
+    difference = (moved.states - source.states)[0]
     last = model.text.locate(TEMPLATES[0], "dog").last
     torch.testing.assert_close(difference[last], delta[0], rtol=1e-4, atol=1e-4)
     difference[last] = 0
     assert not difference.any()
     assert moved.pooled is not None
-    assert joint.source.pooled is not None
-    assert (moved.pooled - joint.source.pooled).norm() > 1e-3
+    assert source.pooled is not None
+    assert (moved.pooled - source.pooled).norm() > 1e-3
 
 
 def test_text_loss_is_of_the_pooled_state_and_of_the_projected_one(model: StableDiffusionXL) -> None:
     joint = Joint(model, [Concept("dog", "cat", TEMPLATES[:1], 0)], AFTER, "window", "mean")
     with torch.no_grad():
-        _, encoded = joint.student(torch.zeros(1, 80))
-        found = joint.text_loss(encoded, "pooled")
+        found = joint.text_loss(joint.student(torch.zeros(1, 80)), "pooled")
         prompts = [TEMPLATES[0].format(name) for name in ("dog", "cat")]
         one = model.pipe.text_encoder(model.text.tokenize(prompts)).pooler_output
         two = model.pipe.text_encoder_2(model.text_encoders[1].tokenize(prompts)).text_embeds

@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
+from overpaint.methods.emcid.adam import Adam, clamp_rows
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.context import Context, lengths
 from overpaint.methods.emcid.latents import Latents, Noise
 from overpaint.methods.emcid.memory import Concept, Memory
-from overpaint.methods.emcid.stage_one import Adam, clamp_rows, stage_one
+from overpaint.methods.emcid.stage_one import stage_one
 from overpaint.methods.emcid.targets import mixture
 from tests.methods.tiny import TEMPLATES, tiny_backbone, tiny_text
 
@@ -167,7 +168,7 @@ def test_steps_against_adam_of_torch() -> None:
         gradient = torch.randn(3, 5, generator=generator)
         reference.grad = gradient.clone()
         optimizer.step()
-        mine = adam.step(mine, gradient)
+        mine = adam.step(torch.arange(3), mine, gradient)
     torch.testing.assert_close(mine, reference.detach())
 
 

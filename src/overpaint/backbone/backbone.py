@@ -18,6 +18,7 @@ from overpaint.backbone.condition import Condition
 from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.reading import Reading
 from overpaint.backbone.text import Encoded, TextEncoder
+from overpaint.linear.root import symmetric_root
 from overpaint.progress import Progress, Silent
 
 __all__ = ["Backbone"]
@@ -84,6 +85,13 @@ class Backbone(ABC):
     @abstractmethod
     def guidance(self) -> float:
         """Default guidance scale."""
+
+    @cached_property
+    def metrics(self) -> list[Tensor]:
+        """For each of `readings` a root (width, width) of its Gram matrix, float64: ``||R e||`` weighs a change e of a
+        state as the denoiser's layers do. Found when first asked for and then kept.
+        """
+        return [symmetric_root(reading.gram()) for reading in self.readings]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from overpaint.backbone.subject import Subject
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.text import Encoded, TextEncoder
+from overpaint.linear.moments import SecondMoment
 
 __all__ = ["Joined", "Mapped", "Pooled", "Reader", "Reading"]
 
@@ -21,6 +22,7 @@ class Reader(Protocol):
 
     Attributes:
         name: of the pipeline's components that it is made of.
+        encoders: the names of these, one by one.
         width: of the states.
         window: positions of a row.
         begin: positions before the prompt's own, whose states are the same in every prompt.
@@ -32,6 +34,11 @@ class Reader(Protocol):
     window: int
     begin: int
     padded: bool
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """See above."""
+        ...
 
     @property
     def tokenizer(self) -> Any:
@@ -58,6 +65,10 @@ class Reader(Protocol):
         """States (n, window, width), or of the first ``length`` positions."""
         ...
 
+    def states_in(self, encoded: Mapping[str, Encoded]) -> Tensor:
+        """The same (n, w, width) from its encoders' work on n prompts, by name; gradients flow."""
+        ...
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -71,6 +82,11 @@ class Reading:
     readers: tuple[Reader, ...]
     layers: Mapping[str, nn.Linear]
 
+    def gram(self) -> Tensor:
+        """``G = sum of W^T W`` over the layers (width, width), float64: ``e^T G e`` is what they make of a change e."""
+        first, *rest = (SecondMoment.of(layer.weight) for layer in self.layers.values())
+        return sum(rest, start=first).total
+
 
 class Joined:
     """Encoders with one vocabulary whose states stand side by side at each position (SDXL's two)."""
@@ -79,7 +95,8 @@ class Joined:
         """``width``: filled up with zeros to it."""
         self._texts = list(texts)
         first = self._texts[0]
-        self.name = "+".join(text.name for text in self._texts)
+        self.encoders = tuple(text.name for text in self._texts)
+        self.name = "+".join(self.encoders)
         own = sum(text.width for text in self._texts)
         self.width = width or own
         self._empty = self.width - own
@@ -89,7 +106,14 @@ class Joined:
 
     def encode(self, prompts: Sequence[str], length: int | None = None) -> Tensor:
         """See `Reader`."""
-        states = torch.cat([text.encode(prompts, length) for text in self._texts], dim=-1)
+        return self._side_by_side([text.encode(prompts, length) for text in self._texts])
+
+    def states_in(self, encoded: Mapping[str, Encoded]) -> Tensor:
+        """See `Reader`."""
+        return self._side_by_side([encoded[name].states for name in self.encoders])
+
+    def _side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
+        states = torch.cat([part.to(parts[0].device) for part in parts], dim=-1)
         return F.pad(states, (0, self._empty)) if self._empty else states
 
 
@@ -98,6 +122,7 @@ class Mapped:
 
     def __init__(self, text: TextEncoder, change: Callable[[Tensor], Tensor]) -> None:
         self._text, self._change = text, change
+        self.encoders = text.encoders
         self.name, self.width, self.window = text.name, text.width, text.window
         self.begin, self.padded, self.tokenizer = text.begin, text.padded, text.tokenizer
         self.tokenize, self.end_positions = text.tokenize, text.end_positions
@@ -107,6 +132,10 @@ class Mapped:
     def encode(self, prompts: Sequence[str], length: int | None = None) -> Tensor:
         """See `Reader`."""
         return self._change(self._text.encode(prompts, length))
+
+    def states_in(self, encoded: Mapping[str, Encoded]) -> Tensor:
+        """See `Reader`."""
+        return self._change(self._text.states_in(encoded))
 
 
 class Pooled:
@@ -122,7 +151,8 @@ class Pooled:
     def __init__(self, texts: Sequence[TextEncoder], width: int) -> None:
         """``width`` of all vectors together, which stand side by side."""
         self._texts = list(texts)
-        self.name = "pooled " + "+".join(text.name for text in self._texts)
+        self.encoders = tuple(text.name for text in self._texts)
+        self.name = "pooled " + "+".join(self.encoders)
         self.width = width
         self.tokenizer = self._texts[0].tokenizer
         self.tokenize = self._texts[0].tokenize
@@ -143,6 +173,12 @@ class Pooled:
     def encode(self, prompts: Sequence[str], length: int | None = None) -> Tensor:
         """Vectors (n, 1, width)."""
         return torch.cat([text.embeddings(prompts) for text in self._texts], dim=-1)[:, None]
+
+    def states_in(self, encoded: Mapping[str, Encoded]) -> Tensor:
+        """Vectors (n, 1, width)."""
+        found = [(text, encoded[text.name]) for text in self._texts]
+        vectors = [text.embedding(one.final, one.ids) for text, one in found]
+        return torch.cat([vector.to(vectors[0].device) for vector in vectors], dim=-1)[:, None]
 
 
 def _whole(subject: Subject) -> Subject:

@@ -9,7 +9,7 @@ the model's own forward pass, never rebuilt here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,11 @@ class TextEncoder:
         self._calls: dict[tuple[Any, ...], tuple[tuple[Any, ...], dict[str, Any]]] = {}
 
     @property
+    def encoders(self) -> tuple[str, ...]:
+        """Itself; see `overpaint.backbone.reading.Reader`."""
+        return (self.name,)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are now."""
         device: torch.device = self._norm.weight.device
@@ -167,6 +172,10 @@ class TextEncoder:
         """What the denoiser is given (n, window, width), from states at the input of block ``first``."""
         states = self.run(states, first, self.depth)
         return self.finish(states) if self.depth == len(self.blocks) else states
+
+    def states_in(self, encoded: Mapping[str, Encoded]) -> Tensor:
+        """See `overpaint.backbone.reading.Reader`."""
+        return encoded[self.name].states
 
     def encoded(self, ids: Tensor, states: Tensor, first: int = 0, run: Run | None = None) -> Encoded:
         """All that can be read off, from states at the input of block ``first``; ``run`` in place of the own one."""

@@ -11,11 +11,11 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
 from overpaint.methods.ablation.config import AblationConfig
-from overpaint.methods.emcid.stage_one import in_precision
 from overpaint.methods.esd.objective import errors
 from overpaint.methods.esd.sources import turn
 from overpaint.methods.esd.student import Student
 from overpaint.methods.training.descent import Descent
+from overpaint.methods.training.precision import in_precision
 from overpaint.seeding import derive
 
 __all__ = ["Pictures", "Training"]

@@ -14,7 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from overpaint.emoji.templates import FREE_FORM_TRAINING
 from overpaint.plan.checks import template
 
-__all__ = ["DEFAULTS", "PRESETS", "EmcidConfig", "defaults"]
+__all__ = ["BATCH", "DEFAULTS", "PRESETS", "EmcidConfig", "defaults"]
+
+BATCH = 8
+"""Concepts optimised together where settings do not say."""
 
 CONTEXTS = 8
 """Sentences around a phrase for the bundled model; 20 reach no more."""
@@ -39,8 +42,15 @@ class EmcidConfig(BaseModel):
 
     Values (Stage I):
         values: ``copy`` (the destination's own state, nothing is optimised), ``pooled`` (text alignment alone),
+            ``states`` (all states that are read from the subject on, as near as they come, without the denoiser),
             ``noise`` (noise predictions and text alignment).
-        warm_start: begin an optimisation with the copied value instead of zero.
+        warm_start: begin an optimisation with the copied value (yes), with what ``states`` learns in ``warm_steps``, or
+            with zero (no).
+        metric: in which states are near: the ``denoiser``'s, ``sum W^T W`` over its layers that read them, or
+            ``identity``. states_in: ``prompts``, or ``contexts`` beside them. tail: so many padding tokens behind the
+            end token; None: all. Few are faster where attention is causal.
+        student: where the value stands in a prompt: on the source's own state there, ``moved`` by delta (as published),
+            or ``placed`` on the destination's, which is where Stage II wants it in contexts.
         erase: towards an ``anchor`` (the plan's ``to`` or the kind's neutral word), by negative guidance (``esd``), or
             ``auto``: anchor where there is one.
         mu: strength of negative guidance.
@@ -51,6 +61,9 @@ class EmcidConfig(BaseModel):
             the prompts padded to the longest with masked padding (as released).
         precision: of the denoiser in training; ``bfloat16`` is much faster where the processor has units for it.
         draws: noise draws made once per concept and used in turn, with their targets; None: fresh ones every step.
+        timesteps: of draws, ``uniform`` or ``stratified``, spread evenly over the draws of a concept.
+        patience: a concept is done when its validation loss (of draws kept apart, or the text's) has not fallen by the
+            share ``flat`` in so many steps; the next one takes its place. None: all take ``steps``.
 
     Pictures that noise is added to:
         image_source: drawn from prompts of the ``source`` (as released) or the ``destination`` (the paper's figure).
@@ -75,8 +88,13 @@ class EmcidConfig(BaseModel):
     alpha: float = Field(0.5, gt=0, lt=1)
     contexts: tuple[str, ...] = ()
 
-    values: Literal["copy", "pooled", "noise"] = "noise"
-    warm_start: bool = True
+    values: Literal["copy", "pooled", "states", "noise"] = "noise"
+    warm_start: bool | Literal["states"] = True
+    warm_steps: int = Field(40, ge=1)
+    metric: Literal["denoiser", "identity"] = "denoiser"
+    states_in: Literal["prompts", "contexts"] = "prompts"
+    tail: int | None = Field(None, ge=0)
+    student: Literal["moved", "placed"] = "moved"
     erase: Literal["auto", "anchor", "esd"] = "auto"
     mu: float = Field(1.0, ge=0)
     steps: int = Field(200, ge=1)
@@ -89,6 +107,9 @@ class EmcidConfig(BaseModel):
     conditioning: Literal["window", "short"] = "window"
     precision: Literal["float32", "bfloat16"] = "float32"
     draws: int | None = Field(None, ge=1)
+    timesteps: Literal["uniform", "stratified"] = "uniform"
+    patience: int | None = Field(None, ge=1)
+    flat: float = Field(0.01, gt=0, lt=1)
 
     image_source: Literal["source", "destination"] = "source"
     images_per_prompt: int = Field(1, ge=1)
@@ -131,7 +152,21 @@ class EmcidConfig(BaseModel):
     def _something_to_learn_from(self) -> EmcidConfig:
         if self.values == "pooled" and self.text_weight == 0:
             raise ValueError("values 'pooled' learn from the text loss alone; give text_weight more than 0")
+        if self.values == "states" and self.warm_start == "states":
+            raise ValueError("values 'states' cannot begin with themselves; take warm_start: yes")
+        if self.matches_states and self.conditioning == "short":
+            raise ValueError("states are compared in the whole window that is read in use; take conditioning: window")
         return self
+
+    @property
+    def matches_states(self) -> bool:
+        """Whether states are compared at all, for the value itself or to begin with."""
+        return self.values == "states" or (self.values != "copy" and self.warm_start == "states")
+
+    @property
+    def together(self) -> int:
+        """Concepts optimised at the same time."""
+        return self.batch or BATCH
 
 
 PUBLISHED: Mapping[str, Any] = MappingProxyType(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from overpaint.backbone.text import Encoded, Run, TextEncoder
 from overpaint.methods.emcid.keys import Prompts, aligned_around, aligned_tail, average, locate
 from overpaint.methods.emcid.memory import Concept
 
-__all__ = ["Context", "lengths"]
+__all__ = ["Context", "lengths", "templates"]
 
 
 class Context:
@@ -28,26 +30,58 @@ class Context:
         destination: the destination prompts (p, L'), or None.
     """
 
-    def __init__(self, text: TextEncoder, concepts: Sequence[Concept], block: int, conditioning: str, v0: str) -> None:
-        """All concepts have a destination or none has; with ``conditioning="short"`` all are of equal `lengths`."""
+    def __init__(
+        self,
+        text: TextEncoder,
+        concepts: Sequence[Concept],
+        block: int,
+        conditioning: str,
+        v0: str,
+        wide: bool = False,
+        tail: int | None = None,
+    ) -> None:
+        """All concepts have a destination or none has; with ``conditioning="short"`` all are of equal `lengths`.
+
+        ``wide``: the concepts' free-form sentences are prompts, too, but no part of ``v0`` and ``copied``. ``tail``: so
+        many padding tokens are enough; rows are cut behind them where attention is causal.
+        """
         self.text = text
         self.block = block
-        self._first_only = v0 == "first"
+        self._conditioning = conditioning
+        self._tail = tail if text.causal and text.padded else None
         with torch.no_grad():
-            self.prompts = locate(text, [(c.prompts, c.source) for c in concepts])
-            self.ids, self._run = _conditioned(text, self.prompts, conditioning)
+            self.prompts = locate(text, [(templates(c, wide), c.source) for c in concepts])
+            # the first prompt's alone is as released
+            counts = [1 if v0 == "first" else len(c.prompts) for c in concepts]
+            own = [i < k for k, c in zip(counts, concepts, strict=True) for i in range(len(templates(c, wide)))]
+            self._own = torch.tensor(own, device=self.prompts.owner.device)
+            self.ids, self._run = self._conditioned(self.prompts)
             self.after = self._run(text.embed(self.ids), 0, block + 1)
             self.source = self._encoded(self.ids, self.after, self._run)
-            self.v0 = self._mean(self.prompts, self.prompts.at_last(self.after))
+            self.v0 = self._mean(self.prompts, self.after)
             self.copied: Tensor | None = None
             self.destination: Encoded | None = None
             if concepts[0].destination is not None:
-                self._learn_destination(concepts, conditioning)
+                self._learn_destination([(templates(c, wide), c.destination or "") for c in concepts])
 
     @property
     def owner(self) -> Tensor:
         """Concept (p,) of each row."""
         return self.prompts.owner
+
+    def take(self, chosen: Tensor) -> Context:
+        """The same of some concepts alone, given by number in rising order (k,) and numbered anew."""
+        inside = torch.isin(self.owner, chosen)
+        part = copy.copy(self)
+        part.prompts, part._own, part.after = _some(self.prompts, inside, chosen), self._own[inside], self.after[inside]
+        part.ids, part._run = self.ids[inside], self._conditioned(part.prompts)[1]
+        part.source, part.v0 = _rows(self.source, inside), self.v0[chosen]
+        if self.destination is not None and self.copied is not None:
+            part.destination, part.copied = _rows(self.destination, inside), self.copied[chosen]
+            into, out_of, row = self._tail_at
+            kept = inside[row]
+            part._tail_at = (into[kept], out_of[kept], (inside.cumsum(dim=0) - 1)[row[kept]])
+        return part
 
     def student(self, delta: Tensor) -> Encoded:
         """The source prompts (p, L) with delta (n, width) added after the block at each concept's last token."""
@@ -76,12 +110,12 @@ class Context:
         total = error.new_zeros(self.prompts.concepts)
         return total.index_add(0, self.owner, per_row) / torch.bincount(self.owner)
 
-    def _learn_destination(self, concepts: Sequence[Concept], conditioning: str) -> None:
-        wanted = locate(self.text, [(c.prompts, c.destination or "") for c in concepts])
-        ids, run = _conditioned(self.text, wanted, conditioning)
+    def _learn_destination(self, concepts: Sequence[tuple[Sequence[str], str]]) -> None:
+        wanted = locate(self.text, concepts)
+        ids, run = self._conditioned(wanted)
         after = run(self.text.embed(ids), 0, self.block + 1)
         self.destination = self._encoded(ids, after, run)
-        self.copied = self._mean(wanted, wanted.at_last(after)) - self.v0
+        self.copied = self._mean(wanted, after) - self.v0
         into, out_of, row = [], [], []
         for i, (a, b) in enumerate(zip(self.prompts.places, wanted.places, strict=True)):
             ends = (self.ids.shape[1], ids.shape[1]) if self.text.padded else (a[2] + 1, b[2] + 1)
@@ -98,12 +132,24 @@ class Context:
     def _encoded(self, ids: Tensor, after: Tensor, run: Run) -> Encoded:
         return self.text.encoded(ids, after, self.block + 1, run)
 
-    def _mean(self, prompts: Prompts, states: Tensor) -> Tensor:
-        """One state for each concept: the mean over its prompts, or its first prompt's (as released)."""
-        if self._first_only:
-            firsts = torch.searchsorted(prompts.owner, torch.arange(prompts.concepts, device=states.device))
-            return states[firsts].float()
-        return average(states, prompts.owner, prompts.concepts).float()
+    def _mean(self, prompts: Prompts, after: Tensor) -> Tensor:
+        """One state for each concept: the mean over its own prompts' last tokens, or its first prompt's."""
+        return average(prompts.at_last(after)[self._own], prompts.owner[self._own], prompts.concepts).float()
+
+    def _conditioned(self, prompts: Prompts) -> tuple[Tensor, Run]:
+        """Token ids and the way through the blocks.
+
+        The window unmasked, which may be cut behind what matters, or the longest prompt's length with masked padding.
+        """
+        if self._conditioning == "window":
+            length = None if self._tail is None else int(prompts.end.max()) + 1 + self._tail
+            return prompts.ids[:, :length], self.text.run
+        return _masked(self.text, prompts)
+
+
+def templates(concept: Concept, wide: bool) -> tuple[str, ...]:
+    """A concept's prompts, or with ``wide`` these and its free-form sentences."""
+    return concept.prompts + concept.contexts if wide else concept.prompts
 
 
 def lengths(text: TextEncoder, concept: Concept) -> tuple[int, int]:
@@ -114,10 +160,22 @@ def lengths(text: TextEncoder, concept: Concept) -> tuple[int, int]:
     return source + 1, max(text.locate(t, concept.destination).end for t in concept.prompts) + 1
 
 
-def _conditioned(text: TextEncoder, prompts: Prompts, conditioning: str) -> tuple[Tensor, Run]:
-    """Token ids and the way through the blocks: the whole window unmasked, or the longest prompt's length masked."""
-    if conditioning == "window":
-        return prompts.ids, text.run
+def _some(prompts: Prompts, inside: Tensor, chosen: Tensor) -> Prompts:
+    """The rows (p,) inside, which are all of the chosen concepts'."""
+    columns = {field.name: getattr(prompts, field.name) for field in fields(prompts)}
+    columns = {name: column[inside] for name, column in columns.items() if isinstance(column, Tensor)}
+    columns["owner"] = torch.searchsorted(chosen, columns["owner"])
+    return replace(prompts, **columns, concepts=len(chosen))
+
+
+def _rows(encoded: Encoded, inside: Tensor) -> Encoded:
+    states = encoded.states[inside]
+    final = states if encoded.final is encoded.states else encoded.final[inside]
+    return Encoded(encoded.ids[inside], states, final)
+
+
+def _masked(text: TextEncoder, prompts: Prompts) -> tuple[Tensor, Run]:
+    """Token ids and the way through the blocks: the longest prompt's length, padding masked."""
     ids = prompts.ids[:, : int(prompts.end.max()) + 1]
     mask = (torch.arange(ids.shape[1], device=ids.device) <= prompts.end[:, None]).long()
     args, kwargs = _block_call(text, ids, mask)

@@ -5,6 +5,7 @@ The vectors of one concept in several encoders stand side by side in one row, in
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -27,8 +28,9 @@ class Joint:
         prompts: the source prompts as the first edited encoder has them.
         v0: (n, width) origins, width being the sum over edited encoders.
         copied: (n, width) what a copied value adds to them, or None without destinations.
-        source: conditions (p) of the unedited source prompts.
-        destination: conditions (p) of the destination prompts, or None.
+        sources: the unedited source prompts (p) behind each encoder, by its name.
+        destinations: the same of the destination prompts; empty without destinations.
+        edited: names of the encoders that have a value.
     """
 
     def __init__(
@@ -38,28 +40,29 @@ class Joint:
         after: Mapping[str, int],
         conditioning: str,
         v0: str,
+        wide: bool = False,
+        tail: int | None = None,
     ) -> None:
-        """``after``: by edited encoder the block after which its value acts."""
+        """``after``: by edited encoder the block after which its value acts; the rest as for `Context`."""
         self._backbone = backbone
+        self.edited = frozenset(after)
         # encoders without a value are run from their first block on like the others, and only once
-        self._contexts = {
-            text.name: Context(text, concepts, after.get(text.name, 0), conditioning, v0)
-            for text in backbone.text_encoders
-        }
-        self._edited = [self._contexts[name] for name in self._contexts if name in after]
+        self._gather(
+            {
+                text.name: Context(text, concepts, after.get(text.name, 0), conditioning, v0, wide, tail)
+                for text in backbone.text_encoders
+            }
+        )
+
+    def _gather(self, contexts: dict[str, Context]) -> None:
+        self._contexts = contexts
+        self._edited = [context for name, context in contexts.items() if name in self.edited]
         self.prompts: Prompts = self._edited[0].prompts
         self.v0 = torch.cat([context.v0 for context in self._edited], dim=1)
-        with torch.no_grad():
-            self.source = backbone.condition({name: context.source for name, context in self._contexts.items()})
-        self.copied: Tensor | None = None
-        self.destination: Condition | None = None
-        wanted: dict[str, Encoded] = {
-            name: context.destination for name, context in self._contexts.items() if context.destination is not None
-        }
-        if wanted:
-            self.copied = torch.cat([context.copied for context in self._edited if context.copied is not None], dim=1)
-            with torch.no_grad():
-                self.destination = backbone.condition(wanted)
+        self.sources = {name: context.source for name, context in contexts.items()}
+        self.destinations = {name: c.destination for name, c in contexts.items() if c.destination is not None}
+        found = [context.copied for context in self._edited if context.copied is not None]
+        self.copied = torch.cat(found, dim=1) if found else None
 
     @property
     def owner(self) -> Tensor:
@@ -70,15 +73,24 @@ class Joint:
         """Vectors (n, width) as one (n, width_e) for each edited encoder."""
         return list(rows.split([context.v0.shape[1] for context in self._edited], dim=1))
 
-    def student(self, delta: Tensor) -> tuple[Condition, list[Encoded]]:
-        """Conditions (p) with delta (n, width) added, and the edited encoders' work behind them."""
-        parts = zip(self._edited, self.split(delta), strict=True)
-        made = {context.text.name: context.student(part) for context, part in parts}
-        every = {name: made.get(name, context.source) for name, context in self._contexts.items()}
-        return self._backbone.condition(every), list(made.values())
+    def take(self, chosen: Tensor) -> Joint:
+        """The same of some concepts alone, given by number in rising order (k,) and numbered anew."""
+        if len(chosen) == self.prompts.concepts:
+            return self
+        part = copy.copy(self)
+        part._gather({name: context.take(chosen) for name, context in self._contexts.items()})
+        return part
 
-    def text_loss(self, encoded: Sequence[Encoded], target: str) -> Tensor:
+    def student(self, delta: Tensor) -> dict[str, Encoded]:
+        """The source prompts (p) behind every encoder, with delta (n, width) added in the edited ones."""
+        parts = zip(self._edited, self.split(delta), strict=True)
+        return self.sources | {context.text.name: context.student(part) for context, part in parts}
+
+    def condition(self, encoded: Mapping[str, Encoded]) -> Condition:
+        """What the denoiser is told of prompts (p)."""
+        return self._backbone.condition(encoded)
+
+    def text_loss(self, encoded: Mapping[str, Encoded], target: str) -> Tensor:
         """Sum (n,) over edited encoders of what each is away from its destination; see `Context.text_loss`."""
-        pairs = zip(self._edited, encoded, strict=True)
-        losses = [context.text_loss(one, target).to(self.v0) for context, one in pairs]
+        losses = [context.text_loss(encoded[context.text.name], target).to(self.v0) for context in self._edited]
         return torch.stack(losses).sum(dim=0)

@@ -84,26 +84,50 @@ def _given(backbone: Backbone, concept: Concept) -> Latents:
 class Noise:
     """Endless draws for a batch of concepts, each from a generator of its own: no concept depends on its neighbours."""
 
-    def __init__(self, latents: Sequence[Latents], seeds: Sequence[int], timesteps: int) -> None:
+    def __init__(
+        self, latents: Sequence[Latents], seeds: Sequence[int], timesteps: int, cycle: int | None = None
+    ) -> None:
+        """``cycle``: timesteps are stratified over so many draws; None: uniform."""
         self._latents = latents
         self._sources = [torch.Generator("cpu").manual_seed(derive(seed, "noise")) for seed in seeds]
         self._timesteps = timesteps
+        self._cycle = cycle
+        self._strata: list[list[int]] = [[] for _ in seeds]
 
-    def draw(self, count: int) -> Draw:
-        """The next ``count`` draws: a picture of each prompt, its timestep and its noise, all uniform or normal."""
-        rounds = [[self._one(*pair) for pair in zip(self._latents, self._sources, strict=True)] for _ in range(count)]
+    def draw(self, count: int, concepts: Sequence[int] | None = None) -> Draw:
+        """The next ``count`` draws of some concepts or all: a picture of each prompt, its timestep and its noise."""
+        numbers = range(len(self._latents)) if concepts is None else concepts
+        rounds = [[self._one(number) for number in numbers] for _ in range(count)]
         x0, t, noise = (
             torch.stack([torch.cat([concept[i] for concept in every]) for every in rounds]) for i in range(3)
         )
         return Draw(x0, t, noise)
 
-    def _one(self, latents: Latents, source: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _one(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        latents, source = self._latents[number], self._sources[number]
         prompts, pictures = latents.mean.shape[:2]
         which = torch.randint(pictures, (prompts,), generator=source)
-        t = torch.randint(self._timesteps, (prompts,), generator=source)
+        t = self._times(number, prompts)
         rows = torch.arange(prompts)
         x0 = latents.mean[rows, which]
         noise = torch.randn(x0.shape, generator=source).to(x0)
         if latents.std is not None:
             x0 = x0 + latents.std[rows, which] * torch.randn(x0.shape, generator=source).to(x0)
         return x0, t.to(x0.device), noise
+
+    def _times(self, number: int, prompts: int) -> Tensor:
+        """Timesteps (B,) of a concept's next draw.
+
+        Stratified over K draws of B prompts: of the K B equal parts of the schedule each is drawn from once. In one
+        draw the prompts are K / B strata of B parts away from each other, and every prompt visits all K strata.
+        """
+        source = self._sources[number]
+        if self._cycle is None:
+            return torch.randint(self._timesteps, (prompts,), generator=source)
+        strata = self._strata[number]
+        if not strata:
+            strata += torch.randperm(self._cycle, generator=source).tolist()
+        place = torch.arange(prompts)
+        stratum = (strata.pop() + place * self._cycle // prompts) % self._cycle
+        inside = (place + torch.rand(prompts, generator=source, dtype=torch.float64)) / prompts
+        return ((stratum + inside) * self._timesteps / self._cycle).long().clamp(max=self._timesteps - 1)

@@ -20,15 +20,15 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.errors import out_of_memory
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept, Memory, composition, memory_key
-from overpaint.methods.emcid.stage_one import stage_one
+from overpaint.methods.emcid.stage_one import stage_one, steps_of
 from overpaint.methods.emcid.tasks import batches
 from overpaint.methods.store import MemoryStore, scheduler_fingerprint, tokenizer_fingerprint
 from overpaint.progress import Progress
 
-__all__ = ["BATCH", "Learning", "halving", "learn"]
+__all__ = ["Learning", "halving", "learn"]
 
-BATCH = 8
-"""Concepts optimised together where settings do not say."""
+QUEUE = 4
+"""Where concepts may stop early: so many times what is optimised together is one batch, whose places are refilled."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +80,9 @@ class Learning:
         model = backbone.fingerprint
         tokenizer = tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders))
         schedule = scheduler_fingerprint(backbone)
-        self.batches = list(batches(backbone.text, concepts, config.conditioning, config.batch or BATCH))
-        self.steps = 1 if config.values == "copy" else config.steps
+        size = config.together * (1 if config.patience is None else QUEUE)
+        self.batches = list(batches(backbone.text, concepts, config.conditioning, size))
+        self.steps = steps_of(config)
         self._concepts = concepts
         self._store = store
         self._keys = [memory_key(c, config, after, model, tokenizer, schedule) for c in concepts]

@@ -23,8 +23,10 @@ TEXT_SETTINGS: tuple[str, ...] = ("v0",)
 OPTIMISER_SETTINGS = tuple(
     "warm_start steps rate weight_decay clamp text_weight text_target conditioning".split()  # noqa: SIM905
 )
+STATES_SETTINGS: tuple[str, ...] = ("metric", "tail", "warm_steps")
+STOPPING_SETTINGS: tuple[str, ...] = ("patience", "flat")
 NOISE_SETTINGS = tuple(
-    "mu precision draws image_source images_per_prompt image_steps image_guidance round_trip".split()  # noqa: SIM905
+    "mu precision draws timesteps image_source images_per_prompt image_steps image_guidance round_trip".split()  # noqa: SIM905
 )
 
 Objective = Literal["destination", "esd", "images"]
@@ -42,6 +44,7 @@ class Concept:
         objective: what noise predictions should become: those of the ``destination``, negative guidance (``esd``), or
             the true noise on given ``images``.
         images: paths of these.
+        contexts: sentences with one ``{}`` that states are compared in, beside the prompts.
     """
 
     source: str
@@ -50,6 +53,7 @@ class Concept:
     seed: int
     objective: Objective = "destination"
     images: tuple[Path, ...] = ()
+    contexts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,10 @@ def memory_key(
     settings = TEXT_SETTINGS
     if config.values != "copy":
         settings += OPTIMISER_SETTINGS
+        if config.patience is not None:
+            settings += STOPPING_SETTINGS
+    if config.matches_states:
+        settings += STATES_SETTINGS
     if config.values == "noise":
         settings += NOISE_SETTINGS
     content = {
@@ -112,6 +120,8 @@ def memory_key(
         "objective": concept.objective,
         "settings": {name: getattr(config, name) for name in settings},
     }
+    if config.matches_states:
+        content["contexts"] = list(concept.contexts)
     if config.values == "noise":  # the others have no randomness and see no pictures
         content["seed"] = concept.seed
         content["schedule"] = schedule

@@ -23,16 +23,16 @@ __all__ = ["Target", "destination", "mixture", "negative_guidance", "predict", "
 Target = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+@torch.no_grad()
 def target_of(objective: Objective, backbone: Backbone, context: Joint, mu: float) -> Target:
     """The target of a batch whose concepts share an objective."""
     if objective == "images":
         return true_noise
     if objective == "destination":
-        assert context.destination is not None
-        return destination(backbone, context.destination)
-    empty = backbone.unconditional().repeat(len(context.source))
-    length = context.source.states.shape[1]
-    return negative_guidance(backbone, context.source, replace(empty, states=empty.states[:, :length]), mu)
+        return destination(backbone, context.condition(context.destinations))
+    source = context.condition(context.sources)
+    empty = backbone.unconditional().repeat(len(source))
+    return negative_guidance(backbone, source, replace(empty, states=empty.states[:, : source.states.shape[1]]), mu)
 
 
 def destination(backbone: Backbone, wanted: Condition) -> Target:

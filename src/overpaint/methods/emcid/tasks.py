@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
@@ -11,6 +11,7 @@ from overpaint.methods.checks import preserve_problems, unknown_factors
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept, Objective
+from overpaint.methods.sentences import sentences_for
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.seeding import derive
@@ -31,8 +32,8 @@ class Task:
     factors: tuple[float, ...]
 
 
-def tasks_of(texts: Sequence[TextEncoder], plan: Plan, config: EmcidConfig) -> list[Task]:
-    """The plan's edits as tasks, checked against the text encoders that are edited.
+def tasks_of(texts: Sequence[TextEncoder], family: str, plan: Plan, config: EmcidConfig) -> list[Task]:
+    """The plan's edits as tasks, checked against the text encoders that are edited, of a model of this family.
 
     Raises:
         PlanError: phrases that do not fit the text window, objectives that the settings cannot reach; one line each.
@@ -41,7 +42,9 @@ def tasks_of(texts: Sequence[TextEncoder], plan: Plan, config: EmcidConfig) -> l
     problems: list[str] = []
     for edit in plan.edits:
         try:
-            found = [_task(plan, edit, source, config) for source in edit.edited]
+            sentences = sentences_for(family, edit.kind, config.contexts) if config.matches_states else ()
+            made = [_task(plan, edit, source, config) for source in edit.edited]
+            found = [_in_sentences(texts, task, sentences) for task in made]
             for task in found:
                 for concept in task.concepts:
                     for text in texts:
@@ -102,6 +105,24 @@ def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
             " or take values: noise"
         )
     return Task(edit, source, (Concept(source, destination, edit.prompts, seed, objective, edit.images),), (1.0,))
+
+
+def _in_sentences(texts: Sequence[TextEncoder], task: Task, sentences: Sequence[str]) -> Task:
+    """The task with those sentences for each of its concepts that it and its destination fit into."""
+
+    def fits(sentence: str, concept: Concept) -> bool:
+        try:
+            for text in texts:
+                text.locate(sentence, concept.source)
+                text.locate(sentence, concept.destination or concept.source)
+        except BackboneError:
+            return False
+        return True
+
+    def of(concept: Concept) -> Concept:
+        return replace(concept, contexts=tuple(s for s in sentences if fits(s, concept)))
+
+    return replace(task, concepts=tuple(map(of, task.concepts))) if sentences else task
 
 
 def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:

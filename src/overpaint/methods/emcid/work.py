@@ -9,6 +9,8 @@ from overpaint.backbone.text import TextEncoder
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.sites import edited, sites_of
+from overpaint.methods.emcid.stage_one import HELD
+from overpaint.methods.emcid.stopping import CHECK
 from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.methods.work import BACKWARD, DOUBLE, SINGLE, Work
 from overpaint.plan import Plan
@@ -24,7 +26,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> Work:
 
     Raises PlanError as `overpaint.methods.emcid.fit.fit` does.
     """
-    tasks = tasks_of(edited(backbone, plan, config), plan, config)
+    tasks = tasks_of(edited(backbone, plan, config), backbone.family, plan, config)
     concepts = list(dict.fromkeys(concept for task in tasks for concept in task.concepts))
     sites = sites_of(backbone, plan, config)
     texts = [text for text in backbone.text_encoders if text.name in sites]
@@ -53,11 +55,12 @@ def _stage_one(concepts: Sequence[Concept], config: EmcidConfig) -> tuple[int, i
         return 0, 0
     pictures = evaluations = 0
     draws = min(config.draws or config.steps, config.steps)
+    looks = 0 if config.patience is None else HELD * (1 + -(-config.steps // CHECK))
     for concept in concepts:
         rows = len(concept.prompts)
         if not concept.images:
             pictures += rows * config.images_per_prompt
             evaluations += rows * config.images_per_prompt * config.image_steps * 2
         teacher = {"images": 0, "destination": 1, "esd": 2}[concept.objective]
-        evaluations += rows * (draws * teacher + config.steps * (1 + BACKWARD))
+        evaluations += rows * (draws * teacher + config.steps * (1 + BACKWARD) + looks)
     return pictures, evaluations

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.methods.emcid.stage_one import in_precision
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.objective import errors
@@ -16,6 +15,7 @@ from overpaint.methods.esd.pool import Pool, join
 from overpaint.methods.esd.sources import Source
 from overpaint.methods.esd.student import Student
 from overpaint.methods.training.descent import Descent
+from overpaint.methods.training.precision import in_precision
 
 __all__ = ["Training"]
 
