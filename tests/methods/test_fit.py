@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.errors import OverpaintError, PlanError
-from overpaint.methods import TransientStore, fit, resolve
+from overpaint.errors import BackboneError, OverpaintError, PlanError
+from overpaint.methods import TransientStore, configure, fit, resolve
+from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import average, locate
+from overpaint.methods.emcid.tasks import tasks_of
+from overpaint.methods.sentences import sentences_for
 from overpaint.patch import Dense, LowRank, Patch
 from overpaint.plan import Plan
 from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
@@ -228,3 +231,30 @@ def test_every_phrase_that_does_not_fit_is_named() -> None:
 
 def test_blocks_beyond_the_encoder_are_refused() -> None:
     assert "blocks 0 to 2" in refused(plan_of({"dog": "cat"}, settings={"blocks": [0, 7]}))
+
+
+def test_contexts_are_sentences_that_both_phrases_fit_into() -> None:
+    backbone = tiny_backbone()
+    settings = {"values": "states", "contexts": 6, "steps": 3}
+    long = {"dog": "cat", "pizza": "a very long name of it"}
+    plan = plan_of(long, "emcid", settings=settings)
+    config = configure(plan, backbone)
+    assert isinstance(config, EmcidConfig)
+    tasks = tasks_of([backbone.text], backbone.family, plan, config)
+    known = sentences_for(backbone.family, "object", 6)
+    short, other = (task.concepts[0].contexts for task in tasks)
+    assert {*short} >= {*other}
+    assert len(other) < len(known)
+    for sentence in known:
+        try:
+            backbone.text.locate(sentence, "a very long name of it")
+        except BackboneError:
+            assert sentence not in other
+    assert run(backbone, plan).hash != run(backbone, plan_of(long, "emcid", settings={**settings, "contexts": 0})).hash
+
+
+def test_states_need_a_destination() -> None:
+    erased = [{"erase": "dog", "prompts": list(TEMPLATES)}]
+    plan = Plan.parse({"method": "emcid", "settings": {**FEW, "values": "states"}, "edits": erased})
+    with pytest.raises(PlanError, match="values 'states' of 'dog' need a phrase to learn from"):
+        run(tiny_backbone(), plan)

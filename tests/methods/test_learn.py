@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,15 @@ from overpaint.errors import OverpaintError
 from overpaint.methods import TransientStore, configure
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.learn import Learning, halving, learn
-from overpaint.methods.emcid.memory import NOISE_SETTINGS, OPTIMISER_SETTINGS, TEXT_SETTINGS, Memory, memory_key
+from overpaint.methods.emcid.memory import (
+    NOISE_SETTINGS,
+    OPTIMISER_SETTINGS,
+    STATES_SETTINGS,
+    STOPPING_SETTINGS,
+    TEXT_SETTINGS,
+    Memory,
+    memory_key,
+)
 from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.progress import Silent
 from tests.methods.test_fit import PAIRS, plan_of, run
@@ -149,6 +158,7 @@ def test_later_groups_keep_to_the_size_that_fitted() -> None:
 CHANGED: dict[str, Any] = {
     **{"warm_start": False, "steps": 3, "rate": 0.3, "weight_decay": 0.1, "clamp": 1.0, "text_weight": 0.5},
     **{"text_target": "positions", "conditioning": "short", "mu": 2.0, "precision": "bfloat16", "draws": 3},
+    **{"timesteps": "stratified", "metric": "identity", "tail": 2, "warm_steps": 7, "patience": 10, "flat": 0.1},
     **{"image_source": "destination", "images_per_prompt": 2, "image_steps": 3, "image_guidance": 1.0},
     **{"round_trip": True, "v0": "first"},
 }
@@ -163,11 +173,13 @@ STAGE_TWO = {
     "factors",
     "batch",
 }
-IN_CONCEPTS = {"blocks", "values", "erase"}
+IN_CONCEPTS = {"blocks", "values", "erase", "contexts"}
+ONLY_WITH = {**{name: {"warm_start": "states"} for name in STATES_SETTINGS}, "flat": {"patience": 5}}
+"""What else has to be set for a setting to mean anything."""
 
 
 def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: StableDiffusion) -> None:
-    settings = {*TEXT_SETTINGS, *OPTIMISER_SETTINGS, *NOISE_SETTINGS}
+    settings = {*TEXT_SETTINGS, *OPTIMISER_SETTINGS, *STOPPING_SETTINGS, *STATES_SETTINGS, *NOISE_SETTINGS}
     assert settings == CHANGED.keys()
     assert {*EmcidConfig.model_fields} == settings | STAGE_TWO | IN_CONCEPTS
     plan = plan_of(some("dog"), "emcid")
@@ -178,7 +190,11 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
     def key(config: EmcidConfig = config, block: int = 1, model: str = "m", tokenizer: str = "t", s: str = "s") -> str:
         return memory_key(task.concepts[0], config, {"text_encoder": block}, model, tokenizer, s)
 
-    others = [key(config.model_copy(update={name: value})) for name, value in CHANGED.items()]
+    others = []
+    for name, value in CHANGED.items():
+        others.append(key(config.model_copy(update={**ONLY_WITH.get(name, {}), name: value})))
+        if name in ONLY_WITH:
+            assert key(config.model_copy(update={name: value})) == key()
     others += [
         key(block=2),
         key(model="x"),
@@ -187,6 +203,11 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
         key(config.model_copy(update={"values": "copy"})),
     ]
     assert len({key(), *others}) == len(others) + 1
+    inside = replace(task.concepts[0], contexts=("the {} here",))
+    states = config.model_copy(update={"values": "states"})
+    one, other = (memory_key(c, states, AFTER, "m", "t", "s") for c in (task.concepts[0], inside))
+    assert one != other
+    assert memory_key(inside, config, AFTER, "m", "t", "s") == key()
     same = {
         "residual": "mlp",
         "lambda_": 5.0,

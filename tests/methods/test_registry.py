@@ -84,6 +84,10 @@ def test_resolved_settings_resolve_to_themselves() -> None:
         ({"blocks": []}, "rising order"),
         ({"lambda": -1}, "settings.lambda"),
         ({"values": "pooled", "text_weight": 0}, "text_weight"),
+        ({"values": "states", "warm_start": "states"}, "take warm_start: yes"),
+        ({"values": "states", "conditioning": "short"}, "take conditioning: window"),
+        ({"warm_start": "states", "conditioning": "short"}, "take conditioning: window"),
+        ({"timesteps": "sorted"}, "settings.timesteps"),
     ],
 )
 def test_wrong_settings_are_named_with_their_place(settings: dict[str, Any], message: str) -> None:

@@ -20,13 +20,14 @@ class Plateau:
 
     def __init__(self, concepts: int, patience: int, flat: float) -> None:
         """A loss falls when it is below ``1 - flat`` of what it was at its last fall; ``patience`` counts steps."""
-        self.lowest = torch.full((concepts,), torch.inf)
+        self.lowest = torch.full((concepts,), torch.inf, dtype=torch.float64)
         self._at = torch.zeros(concepts, dtype=torch.long)
         self._patience = patience
         self._share = 1 - flat
 
     def look(self, concepts: Tensor, steps: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
         """Of concepts (k,) that have made so many steps (k,): who has fallen, and who will not fall any more (k,)."""
+        loss = loss.double()
         fallen = loss < self._share * self.lowest[concepts]
         self.lowest[concepts[fallen]] = loss[fallen]
         self._at[concepts[fallen]] = steps[fallen]
