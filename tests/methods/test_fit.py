@@ -15,7 +15,6 @@ from overpaint.methods import TransientStore, configure, fit, resolve
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.tasks import tasks_of
-from overpaint.methods.sentences import sentences_for
 from overpaint.patch import Dense, LowRank, Patch
 from overpaint.plan import Plan
 from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
@@ -233,24 +232,20 @@ def test_blocks_beyond_the_encoder_are_refused() -> None:
     assert "blocks 0 to 2" in refused(plan_of({"dog": "cat"}, settings={"blocks": [0, 7]}))
 
 
-def test_contexts_are_sentences_that_both_phrases_fit_into() -> None:
+def test_states_are_compared_in_contexts_that_both_phrases_fit_into() -> None:
     backbone = tiny_backbone()
-    settings = {"values": "states", "contexts": 6, "steps": 3}
-    long = {"dog": "cat", "pizza": "a very long name of it"}
-    plan = plan_of(long, "emcid", settings=settings)
+    contexts = ["a {} here", "we have seen it in the old kitchen of a {}"]
+    pairs = {"dog": "cat", "pizza": "chop"}
+    settings = {"values": "states", "contexts": contexts, "states_in": "contexts", "steps": 3}
+    plan = plan_of(pairs, "emcid", settings=settings)
     config = configure(plan, backbone)
     assert isinstance(config, EmcidConfig)
-    tasks = tasks_of([backbone.text], backbone.family, plan, config)
-    known = sentences_for(backbone.family, "object", 6)
-    short, other = (task.concepts[0].contexts for task in tasks)
-    assert {*short} >= {*other}
-    assert len(other) < len(known)
-    for sentence in known:
-        try:
-            backbone.text.locate(sentence, "a very long name of it")
-        except BackboneError:
-            assert sentence not in other
-    assert run(backbone, plan).hash != run(backbone, plan_of(long, "emcid", settings={**settings, "contexts": 0})).hash
+    with pytest.raises(BackboneError):
+        backbone.text.locate(contexts[1], "chop")
+    for task in tasks_of([backbone.text], plan, config):
+        assert [concept.contexts for concept in task.concepts] == [("a {} here",)]
+    without = plan_of(pairs, "emcid", settings={**settings, "states_in": "prompts"})
+    assert run(backbone, plan).hash != run(backbone, without).hash
 
 
 def test_states_need_a_destination() -> None:

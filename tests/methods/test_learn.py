@@ -158,7 +158,15 @@ def test_later_groups_keep_to_the_size_that_fitted() -> None:
 CHANGED: dict[str, Any] = {
     **{"warm_start": False, "steps": 3, "rate": 0.3, "weight_decay": 0.1, "clamp": 1.0, "text_weight": 0.5},
     **{"text_target": "positions", "conditioning": "short", "mu": 2.0, "precision": "bfloat16", "draws": 3},
-    **{"timesteps": "stratified", "metric": "identity", "tail": 2, "warm_steps": 7, "patience": 10, "flat": 0.1},
+    **{
+        "student": "placed",
+        "timesteps": "stratified",
+        "metric": "identity",
+        "tail": 2,
+        "warm_steps": 7,
+        "patience": 10,
+        "flat": 0.1,
+    },
     **{"image_source": "destination", "images_per_prompt": 2, "image_steps": 3, "image_guidance": 1.0},
     **{"round_trip": True, "v0": "first"},
 }
@@ -173,7 +181,7 @@ STAGE_TWO = {
     "factors",
     "batch",
 }
-IN_CONCEPTS = {"blocks", "values", "erase", "contexts"}
+IN_CONCEPTS = {"blocks", "values", "erase", "states_in"}
 ONLY_WITH = {**{name: {"warm_start": "states"} for name in STATES_SETTINGS}, "flat": {"patience": 5}}
 """What else has to be set for a setting to mean anything."""
 
@@ -185,7 +193,7 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
     plan = plan_of(some("dog"), "emcid")
     config = configure(plan, backbone)
     assert isinstance(config, EmcidConfig)
-    (task,) = tasks_of([backbone.text], backbone.family, plan, config)
+    (task,) = tasks_of([backbone.text], plan, config)
 
     def key(config: EmcidConfig = config, block: int = 1, model: str = "m", tokenizer: str = "t", s: str = "s") -> str:
         return memory_key(task.concepts[0], config, {"text_encoder": block}, model, tokenizer, s)
@@ -228,7 +236,7 @@ def test_another_noise_schedule_gives_another_memory_of_noise_only() -> None:
             plan = plan_of(some("dog"), method)
             config = configure(plan, backbone)
             assert isinstance(config, EmcidConfig)
-            concepts = [c for task in tasks_of([backbone.text], backbone.family, plan, config) for c in task.concepts]
+            concepts = [c for task in tasks_of([backbone.text], plan, config) for c in task.concepts]
             assert Learning(backbone, concepts, config, AFTER, store).missing([0]) == ([] if keys and shared else [0])
             learn(backbone, concepts, config, AFTER, store, Silent())
             keys.append(len(store.entries))

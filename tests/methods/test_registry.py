@@ -87,6 +87,7 @@ def test_resolved_settings_resolve_to_themselves() -> None:
         ({"values": "states", "warm_start": "states"}, "take warm_start: yes"),
         ({"values": "states", "conditioning": "short"}, "take conditioning: window"),
         ({"warm_start": "states", "conditioning": "short"}, "take conditioning: window"),
+        ({"values": "states", "states_in": "contexts"}, "give contexts or take states_in: prompts"),
         ({"timesteps": "sorted"}, "settings.timesteps"),
     ],
 )

@@ -22,10 +22,10 @@ from overpaint.methods.emcid.states import States, pairs_of
 from tests.methods.tiny import TEMPLATES, tiny_backbone
 from tests.models import HAS_Z_IMAGE, tiny_flux, tiny_sd3, tiny_sdxl, tiny_z_image
 
-SENTENCES = ("a {} of the photo", "the hens in {}")
+CONTEXTS = ("a {} of the photo", "the hens in {}")
 CONCEPTS = [
-    Concept("dog", "pizza kitchen", TEMPLATES, 0, contexts=SENTENCES),
-    Concept("pizza", "hens", TEMPLATES, 1, contexts=SENTENCES[:1]),
+    Concept("dog", "pizza kitchen", TEMPLATES, 0, contexts=CONTEXTS),
+    Concept("pizza", "hens", TEMPLATES, 1, contexts=CONTEXTS[:1]),
     Concept("cat in a hat", "dog", TEMPLATES, 2),
 ]
 AFTER = {"text_encoder": 1}
@@ -88,7 +88,7 @@ def test_few_padding_tokens_make_short_rows(backbone: StableDiffusion) -> None:
 
 def test_aligned_are_the_phrases_ends_and_the_same_words(backbone: StableDiffusion) -> None:
     text = backbone.text
-    for template in (*TEMPLATES, *SENTENCES):
+    for template in (*TEMPLATES, *CONTEXTS):
         a, b = text.locate(template, "dog"), text.locate(template, "pizza kitchen")
         one, other = text.tokenize([a.prompt, b.prompt]).tolist()
         pairs = pairs_of(text, template, "dog", "pizza kitchen")
@@ -116,6 +116,24 @@ def test_a_part_of_a_batch_is_that_part(backbone: StableDiffusion) -> None:
     torch.testing.assert_close(again, part[1:])
 
 
+@torch.no_grad()
+def test_placed_values_stand_on_the_destinations_own_state(backbone: StableDiffusion) -> None:
+    """So a copied one is the destination in every prompt, and every other as far from it as from the copy."""
+    text = backbone.text
+    joint = Joint(backbone, CONCEPTS, AFTER, "window", "mean", placed=True, wide=True)
+    assert joint.copied is not None
+    step = torch.randn(joint.v0.shape, generator=torch.Generator().manual_seed(0)).double()
+    found = joint.student(joint.copied + step)["text_encoder"].states
+    last = joint.take(torch.tensor([1])).student((joint.copied + step)[1:2])["text_encoder"].states
+    asked = [(c, t) for c in CONCEPTS for t in c.prompts + c.contexts]
+    for row, (concept, template) in enumerate(asked):
+        a, b = text.locate(template, concept.source), text.locate(template, concept.destination or "")
+        states = text.run(text.embed(text.tokenize([a.prompt, b.prompt])), 0, 2)
+        states[0, a.last] = states[1, b.last] + step[CONCEPTS.index(concept)]
+        torch.testing.assert_close(found[row], text.read(states[:1], 2)[0])
+    torch.testing.assert_close(last, found[[concept is CONCEPTS[1] for concept, _ in asked]])
+
+
 def learned(backbone: Backbone, concepts: list[Concept] | None = None, **settings: object) -> list[Memory]:
     return stage_one(backbone, concepts or CONCEPTS, config(**settings), AFTER)
 
@@ -131,7 +149,7 @@ def test_values_come_nearer_than_copied_ones_and_as_near_one_by_one(backbone: St
         assert memory.loss[0].isnan()
 
 
-def test_sentences_are_learned_from_and_leave_the_origin_alone(backbone: StableDiffusion) -> None:
+def test_contexts_are_learned_from_and_leave_the_origin_alone(backbone: StableDiffusion) -> None:
     bare = [replace(concept, contexts=()) for concept in CONCEPTS]
     for one, other in zip(learned(backbone), learned(backbone, bare), strict=True):
         torch.testing.assert_close(one.v0, other.v0)

@@ -156,6 +156,8 @@ class EmcidConfig(BaseModel):
             raise ValueError("values 'states' cannot begin with themselves; take warm_start: yes")
         if self.matches_states and self.conditioning == "short":
             raise ValueError("states are compared in the whole window that is read in use; take conditioning: window")
+        if self.matches_states and self.states_in == "contexts" and not self.contexts:
+            raise ValueError("states_in 'contexts' needs some; give contexts or take states_in: prompts")
         return self
 
     @property

@@ -37,13 +37,17 @@ class Context:
         block: int,
         conditioning: str,
         v0: str,
+        *,
+        placed: bool = False,
         wide: bool = False,
         tail: int | None = None,
     ) -> None:
         """All concepts have a destination or none has; with ``conditioning="short"`` all are of equal `lengths`.
 
-        ``wide``: the concepts' free-form sentences are prompts, too, but no part of ``v0`` and ``copied``. ``tail``: so
-        many padding tokens are enough; rows are cut behind them where attention is causal.
+        Args:
+            placed: the student of a copied value has the destination's own state in each prompt, where there is one.
+            wide: the concepts' contexts are prompts, too, but no part of ``v0`` and ``copied``.
+            tail: so many padding tokens are enough; rows are cut behind them where attention is causal.
         """
         self.text = text
         self.block = block
@@ -61,8 +65,9 @@ class Context:
             self.v0 = self._mean(self.prompts, self.after)
             self.copied: Tensor | None = None
             self.destination: Encoded | None = None
+            self._base = self.after
             if concepts[0].destination is not None:
-                self._learn_destination([(templates(c, wide), c.destination or "") for c in concepts])
+                self._learn_destination([(templates(c, wide), c.destination or "") for c in concepts], placed)
 
     @property
     def owner(self) -> Tensor:
@@ -75,6 +80,7 @@ class Context:
         part = copy.copy(self)
         part.prompts, part._own, part.after = _some(self.prompts, inside, chosen), self._own[inside], self.after[inside]
         part.ids, part._run = self.ids[inside], self._conditioned(part.prompts)[1]
+        part._base = part.after if self._base is self.after else self._base[inside]
         part.source, part.v0 = _rows(self.source, inside), self.v0[chosen]
         if self.destination is not None and self.copied is not None:
             part.destination, part.copied = _rows(self.destination, inside), self.copied[chosen]
@@ -84,10 +90,13 @@ class Context:
         return part
 
     def student(self, delta: Tensor) -> Encoded:
-        """The source prompts (p, L) with delta (n, width) added after the block at each concept's last token."""
+        """The source prompts (p, L) with delta (n, width) added after the block at each concept's last token.
+
+        It is added to the source's own state there; or, ``placed``, to the destination's less what a copied value adds.
+        """
         rows = torch.arange(len(self.after), device=self.after.device)
         step = delta[self.owner].to(self.after.dtype)
-        states = self.after.index_put((rows, self.prompts.last), step, accumulate=True)
+        states = self._base.index_put((rows, self.prompts.last), step, accumulate=True)
         return self._encoded(self.ids, states, self._run)
 
     def text_loss(self, student: Encoded, target: str) -> Tensor:
@@ -110,12 +119,17 @@ class Context:
         total = error.new_zeros(self.prompts.concepts)
         return total.index_add(0, self.owner, per_row) / torch.bincount(self.owner)
 
-    def _learn_destination(self, concepts: Sequence[tuple[Sequence[str], str]]) -> None:
+    def _learn_destination(self, concepts: Sequence[tuple[Sequence[str], str]], placed: bool) -> None:
         wanted = locate(self.text, concepts)
         ids, run = self._conditioned(wanted)
         after = run(self.text.embed(ids), 0, self.block + 1)
         self.destination = self._encoded(ids, after, run)
         self.copied = self._mean(wanted, after) - self.v0
+        if placed:
+            origins = wanted.at_last(after) - self.copied[self.owner].to(after.dtype)
+            self._base = self.after.index_put(
+                (torch.arange(len(after), device=after.device), self.prompts.last), origins
+            )
         into, out_of, row = [], [], []
         for i, (a, b) in enumerate(zip(self.prompts.places, wanted.places, strict=True)):
             ends = (self.ids.shape[1], ids.shape[1]) if self.text.padded else (a[2] + 1, b[2] + 1)
@@ -148,7 +162,7 @@ class Context:
 
 
 def templates(concept: Concept, wide: bool) -> tuple[str, ...]:
-    """A concept's prompts, or with ``wide`` these and its free-form sentences."""
+    """A concept's prompts, or with ``wide`` these and its contexts."""
     return concept.prompts + concept.contexts if wide else concept.prompts
 
 

@@ -52,7 +52,7 @@ def fit(
         OverpaintError: no captions for a model that brings none, or every edit has diverged.
     """
     texts = edited(backbone, plan, config)
-    tasks = tasks_of(texts, backbone.family, plan, config)
+    tasks = tasks_of(texts, plan, config)
     weights = weights_of(texts, plan, config)
     sites = sites_of(backbone, plan, config)
     said = captions_for(backbone, config.captions, captions)
@@ -91,7 +91,7 @@ def fit(
 def concepts_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> tuple[list[Concept], dict[str, int]]:
     """The values that a plan needs and, by text encoder, the block after which they act. PlanError as `fit`."""
     sites = sites_of(backbone, plan, config)
-    concepts = _concepts(tasks_of(edited(backbone, plan, config), backbone.family, plan, config))
+    concepts = _concepts(tasks_of(edited(backbone, plan, config), plan, config))
     return concepts, {name: blocks[-1] for name, blocks in sites.items()}
 
 

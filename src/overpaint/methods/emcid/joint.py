@@ -40,6 +40,8 @@ class Joint:
         after: Mapping[str, int],
         conditioning: str,
         v0: str,
+        *,
+        placed: bool = False,
         wide: bool = False,
         tail: int | None = None,
     ) -> None:
@@ -49,7 +51,9 @@ class Joint:
         # encoders without a value are run from their first block on like the others, and only once
         self._gather(
             {
-                text.name: Context(text, concepts, after.get(text.name, 0), conditioning, v0, wide, tail)
+                text.name: Context(
+                    text, concepts, after.get(text.name, 0), conditioning, v0, placed=placed, wide=wide, tail=tail
+                )
                 for text in backbone.text_encoders
             }
         )

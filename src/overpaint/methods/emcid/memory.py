@@ -21,7 +21,7 @@ VERSION = 1
 
 TEXT_SETTINGS: tuple[str, ...] = ("v0",)
 OPTIMISER_SETTINGS = tuple(
-    "warm_start steps rate weight_decay clamp text_weight text_target conditioning".split()  # noqa: SIM905
+    "warm_start student steps rate weight_decay clamp text_weight text_target conditioning".split()  # noqa: SIM905
 )
 STATES_SETTINGS: tuple[str, ...] = ("metric", "tail", "warm_steps")
 STOPPING_SETTINGS: tuple[str, ...] = ("patience", "flat")

@@ -14,11 +14,9 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
-from overpaint.errors import BackboneError
 from overpaint.linear.precision import exact
 from overpaint.methods.emcid.keys import Prompts, average, locate
-from overpaint.methods.emcid.tasks import Task
-from overpaint.plan.templates import KINDS
+from overpaint.methods.emcid.tasks import Task, contexts_of
 
 __all__ = ["Aim", "aim"]
 
@@ -50,7 +48,7 @@ def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, co
     learned = [task.edit.prompts for task in tasks]
     if not contexts:
         return Aim(locate(text, [(own, task.source) for own, task in zip(learned, tasks, strict=True)]), values)
-    every = [(*own, *_fitting(text, task, contexts)) for own, task in zip(learned, tasks, strict=True)]
+    every = [(*own, *contexts_of([text], task, contexts)) for own, task in zip(learned, tasks, strict=True)]
     prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)])
     counts = torch.tensor([len(own) for own in every], device=prompts.owner.device)
     number = torch.arange(len(prompts), device=prompts.owner.device) - (counts.cumsum(0) - counts)[prompts.owner]
@@ -61,25 +59,6 @@ def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, co
     wanted = exact(values)[prompts.owner] + anchors - origin[prompts.owner]
     single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
     return Aim(single, wanted, exact(counts[prompts.owner]).reciprocal())
-
-
-def _fitting(text: TextEncoder, task: Task, contexts: Sequence[str]) -> list[str]:
-    """The contexts for a task: all that leave room for each of its phrases, none for kinds that are no things."""
-    if not KINDS[task.edit.kind].thing:
-        return []
-    return [c for c in contexts if c not in task.edit.prompts and all(_fits(text, c, p) for p in _phrases(task))]
-
-
-def _fits(text: TextEncoder, template: str, phrase: str) -> bool:
-    try:
-        text.locate(template, phrase)
-    except BackboneError:
-        return False
-    return True
-
-
-def _phrases(task: Task) -> list[str]:
-    return list(dict.fromkeys([task.source, *(c.destination for c in task.concepts if c.destination is not None)]))
 
 
 def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str, ...]], after: int) -> Tensor:

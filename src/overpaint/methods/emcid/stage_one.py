@@ -47,7 +47,7 @@ def stage_one(
             goal = _states(backbone, concepts, config, after)
             start = goal.joint.copied if config.warm_start else None
             return _learned(goal, start, config, advance)
-        joint = Joint(backbone, concepts, after, config.conditioning, config.v0)
+        joint = Joint(backbone, concepts, after, config.conditioning, config.v0, placed=config.student == "placed")
         if config.values == "copy":
             if joint.copied is None:
                 raise ValueError("a value can be copied from a destination only")
@@ -72,7 +72,8 @@ def steps_of(config: EmcidConfig) -> int:
 def _states(
     backbone: Backbone, concepts: Sequence[Concept], config: EmcidConfig, after: Mapping[str, int]
 ) -> StatesGoal:
-    joint = Joint(backbone, concepts, after, config.conditioning, config.v0, wide=True, tail=config.tail)
+    placed = config.student == "placed"
+    joint = Joint(backbone, concepts, after, config.conditioning, config.v0, placed=placed, wide=True, tail=config.tail)
     return StatesGoal(joint, States(backbone, joint, concepts, config.metric, config.tail))
 
 

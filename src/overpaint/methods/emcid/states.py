@@ -70,7 +70,7 @@ class States:
     def __init__(
         self, backbone: Backbone, joint: Joint, concepts: Sequence[Concept], metric: str, tail: int | None
     ) -> None:
-        """``joint``: of the same concepts, sentences included; ``metric``: ``denoiser`` or ``identity``.
+        """``joint``: of the same concepts, contexts included; ``metric``: ``denoiser`` or ``identity``.
 
         Layers that read no edited encoder are left out: nothing changes there.
         """

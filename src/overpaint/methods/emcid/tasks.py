@@ -11,12 +11,11 @@ from overpaint.methods.checks import preserve_problems, unknown_factors
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept, Objective
-from overpaint.methods.sentences import sentences_for
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.seeding import derive
 
-__all__ = ["Task", "batches", "tasks_of", "templates_of"]
+__all__ = ["Task", "batches", "contexts_of", "tasks_of", "templates_of"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Task:
     factors: tuple[float, ...]
 
 
-def tasks_of(texts: Sequence[TextEncoder], family: str, plan: Plan, config: EmcidConfig) -> list[Task]:
-    """The plan's edits as tasks, checked against the text encoders that are edited, of a model of this family.
+def tasks_of(texts: Sequence[TextEncoder], plan: Plan, config: EmcidConfig) -> list[Task]:
+    """The plan's edits as tasks, checked against the text encoders that are edited.
 
     Raises:
         PlanError: phrases that do not fit the text window, objectives that the settings cannot reach; one line each.
@@ -42,9 +41,7 @@ def tasks_of(texts: Sequence[TextEncoder], family: str, plan: Plan, config: Emci
     problems: list[str] = []
     for edit in plan.edits:
         try:
-            sentences = sentences_for(family, edit.kind, config.contexts) if config.matches_states else ()
-            made = [_task(plan, edit, source, config) for source in edit.edited]
-            found = [_in_sentences(texts, task, sentences) for task in made]
+            found = [_task(plan, edit, source, config) for source in edit.edited]
             for task in found:
                 for concept in task.concepts:
                     for text in texts:
@@ -54,7 +51,7 @@ def tasks_of(texts: Sequence[TextEncoder], family: str, plan: Plan, config: Emci
         except BackboneError as error:
             problems.append(f"{edit.at}: {error}")
         else:
-            tasks += found
+            tasks += [_in_contexts(texts, task, config) for task in found]
     for text in texts:
         problems += preserve_problems(text, plan, templates_of(plan))
     problems += unknown_factors(plan, config.factors)
@@ -66,6 +63,15 @@ def tasks_of(texts: Sequence[TextEncoder], family: str, plan: Plan, config: Emci
 def templates_of(plan: Plan) -> list[str]:
     """The prompts that a plan's edits use: preserved concepts are met in the same company."""
     return list(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
+
+
+def contexts_of(texts: Sequence[TextEncoder], task: Task, contexts: Sequence[str]) -> tuple[str, ...]:
+    """The contexts for a task: all that leave room for each of its phrases, none for kinds that are no things."""
+    if not KINDS[task.edit.kind].thing:
+        return ()
+    phrases = dict.fromkeys([task.source, *(c.destination for c in task.concepts if c.destination is not None)])
+    further = [context for context in contexts if context not in task.edit.prompts]
+    return tuple(c for c in further if all(_fits(text, c, phrase) for text in texts for phrase in phrases))
 
 
 def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, size: int) -> Iterator[list[int]]:
@@ -80,6 +86,14 @@ def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, s
         groups.setdefault(alike, []).append(index)
     for members in groups.values():
         yield from (members[i : i + size] for i in range(0, len(members), size))
+
+
+def _fits(text: TextEncoder, template: str, phrase: str) -> bool:
+    try:
+        text.locate(template, phrase)
+    except BackboneError:
+        return False
+    return True
 
 
 def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
@@ -107,22 +121,11 @@ def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
     return Task(edit, source, (Concept(source, destination, edit.prompts, seed, objective, edit.images),), (1.0,))
 
 
-def _in_sentences(texts: Sequence[TextEncoder], task: Task, sentences: Sequence[str]) -> Task:
-    """The task with those sentences for each of its concepts that it and its destination fit into."""
-
-    def fits(sentence: str, concept: Concept) -> bool:
-        try:
-            for text in texts:
-                text.locate(sentence, concept.source)
-                text.locate(sentence, concept.destination or concept.source)
-        except BackboneError:
-            return False
-        return True
-
-    def of(concept: Concept) -> Concept:
-        return replace(concept, contexts=tuple(s for s in sentences if fits(s, concept)))
-
-    return replace(task, concepts=tuple(map(of, task.concepts))) if sentences else task
+def _in_contexts(texts: Sequence[TextEncoder], task: Task, config: EmcidConfig) -> Task:
+    if not config.matches_states or config.states_in == "prompts":
+        return task
+    contexts = contexts_of(texts, task, config.contexts)
+    return replace(task, concepts=tuple(replace(concept, contexts=contexts) for concept in task.concepts))
 
 
 def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:

@@ -26,7 +26,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> Work:
 
     Raises PlanError as `overpaint.methods.emcid.fit.fit` does.
     """
-    tasks = tasks_of(edited(backbone, plan, config), backbone.family, plan, config)
+    tasks = tasks_of(edited(backbone, plan, config), plan, config)
     concepts = list(dict.fromkeys(concept for task in tasks for concept in task.concepts))
     sites = sites_of(backbone, plan, config)
     texts = [text for text in backbone.text_encoders if text.name in sites]
