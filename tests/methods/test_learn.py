@@ -174,6 +174,7 @@ STAGE_TWO = {
     "residual",
     "lambda_",
     "alpha",
+    "contexts",
     "captions",
     "padding",
     "protect",
