@@ -30,11 +30,16 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.captions import FREE_FORM_TEST, PAPER_TEMPLATES, corpus
 from overpaint.emoji.recipe.widen import concept_inputs, fits, narrow, widen
+from overpaint.emoji.templates import FREE_FORM_TRAINING
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.linear.ridge import Penalty, penalty
+from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.moments import key_moments
+from overpaint.methods.emcid.spread import aim
 from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.emcid.tasks import tasks_of
+from overpaint.plan import Plan
 
 HOLD_OUTS = 300
 SCORED = 100
@@ -48,13 +53,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="diffusers folder with text_encoder and tokenizer")
     parser.add_argument("--edits", type=int, nargs="+", default=[100, 300, 1000])
-    parser.add_argument("--lambdas", type=float, nargs="+", default=[300.0, 3000.0])
+    parser.add_argument("--lambdas", type=float, nargs="+", default=[7000.0])
     parser.add_argument("--widths", type=int, nargs="+", default=[], help="feed-forward widths to try beside its own")
     parser.add_argument("--blocks", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--captions", type=int, default=4000)
     parser.add_argument("--padding", type=float, default=1.0, help="weight of padding in the second moments")
     parser.add_argument("--hide", action="store_true", help="leave captions that name a hold-out out of the moments")
     parser.add_argument("--residual", default="stream", choices=["stream", "mlp"])
+    parser.add_argument("--contexts", type=int, default=8, help="sentences beside the templates; 0: mean keys")
+    parser.add_argument("--steady", type=float, default=10.0, help="weight of what sentences add to keys")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -115,12 +122,27 @@ def edit(
     options: argparse.Namespace,
 ) -> TextEncoder:
     """A copy of the tower with every source replaced by its destination."""
-    prompts = locate(text, [(PAPER_TEMPLATES, name) for name in sources])
     wanted = locate(text, [(PAPER_TEMPLATES, name) for name in destinations])
     with torch.no_grad():
         states = text.run(text.embed(wanted.ids), 0, max(options.blocks) + 1)
     values = average(wanted.at_last(states), wanted.owner, wanted.concepts)
-    changes = stage_two(text, prompts, values, options.blocks, penalties.__getitem__, weight, options.residual)
+    every = len(FREE_FORM_TRAINING) // options.contexts if options.contexts else 1
+    contexts = FREE_FORM_TRAINING[::every][: options.contexts]
+    edits = [{"replace": a, "with": b} for a, b in zip(sources, destinations, strict=True)]
+    tasks = tasks_of([text], Plan.parse({"edits": edits}), EmcidConfig(values="copy", contexts=contexts))
+    goal = aim(text, tasks, values, max(options.blocks), contexts)
+    changes = stage_two(
+        text,
+        goal.prompts,
+        goal.values,
+        options.blocks,
+        penalties.__getitem__,
+        weight,
+        options.residual,
+        shares=goal.shares,
+        group=goal.group,
+        steady=options.steady,
+    )
     model = copy.deepcopy(text.model)
     edited = TextEncoder(model, text.tokenizer)
     with torch.no_grad():

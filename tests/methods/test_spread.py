@@ -94,3 +94,25 @@ def test_a_share_of_two_counts_as_the_same_condition_twice() -> None:
     twice = stage_two(text, locate(text, [*phrases, phrases[1]]), values[[0, 1, 1]], [0, 2], c.__getitem__, 0.5)
     for block in shared:
         torch.testing.assert_close(shared[block].matrix, twice[block].matrix)
+
+
+def test_a_steady_change_is_the_least_squares_that_also_ignores_what_sentences_add() -> None:
+    text = tiny_text()
+    c = penalties(text, range(1))
+    tasks_found = tasks(text, {"replace": "dog", "with": "cat"}, {"replace": "pizza", "with": "hens"})
+    aimed = aim(text, tasks_found, torch.randn(2, text.width), 0, CONTEXTS)
+    assert aimed.shares is not None
+    assert aimed.group is not None
+    change = stage_two(
+        text, aimed.prompts, aimed.values, [0], c.__getitem__, 0.5, "stream", None, aimed.shares, aimed.group, 3.0
+    )[0].matrix
+    with torch.no_grad():
+        states = text.embed(aimed.prompts.ids)
+        out, keys, _ = text.block_with_mlp(states, 0)
+        k, h = aimed.prompts.at_last(keys).double(), aimed.prompts.at_last(out).double()
+    added = torch.cat([k[aimed.group == g] - k[aimed.group == g].mean(dim=0) for g in (0, 1)])
+    w = aimed.shares[:, None].sqrt()
+    rows = torch.cat([0.5**0.5 * c[0].cholesky.mT, w * k, 3.0**0.5 * w * added])
+    right = torch.zeros(len(rows), text.width, dtype=torch.float64)
+    right[len(c[0].moment) : len(c[0].moment) + len(k)] = w * (aimed.values - h)
+    torch.testing.assert_close(change, torch.linalg.lstsq(rows, right, driver="gels").solution.mT, rtol=1e-6, atol=1e-8)

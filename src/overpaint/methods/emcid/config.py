@@ -38,7 +38,8 @@ class EmcidConfig(BaseModel):
             edits against it, only ``lambda (1 - alpha) / alpha`` matters.
         contexts: sentences with one ``{}`` in which the phrases of things and persons are met beside their templates.
             With any, each prompt's key and wanted state is a condition of its own; with none, as published, a concept's
-            mean is.
+            mean is. steady: how much the change is kept from reading what a sentence adds to a phrase's key; an edit
+            counts 1.
 
     Values (Stage I):
         values: ``copy`` (the destination's own state, nothing is optimised), ``pooled`` (text alignment alone),
@@ -87,6 +88,7 @@ class EmcidConfig(BaseModel):
     lambda_: float | dict[str, float] = Field(4000.0, alias="lambda")
     alpha: float = Field(0.5, gt=0, lt=1)
     contexts: tuple[str, ...] = ()
+    steady: float = Field(0.0, ge=0)
 
     values: Literal["copy", "pooled", "states", "noise"] = "noise"
     warm_start: bool | Literal["states"] = True
@@ -206,7 +208,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # the bundled model; measured on its validation split (benchmarks)
         "emoji": {
             "blocks": (0, 1, 2, 3),
-            "lambda": 10_000.0,
+            "lambda": 7_000.0,
+            "steady": 10.0,
             "contexts": FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // CONTEXTS][:CONTEXTS],
             "steps": 40,
             "rate": 0.05,

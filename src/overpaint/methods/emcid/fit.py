@@ -77,6 +77,8 @@ def fit(
                 config.residual,
                 preserved(text, plan, config),
                 wanted.shares,
+                wanted.group,
+                config.steady,
                 advance=advance,
             )
             deltas |= {text.fc2_name(block): _delta(change) for block, change in changes.items()}

@@ -29,11 +29,13 @@ class Aim:
         prompts: of n conditions; those of one condition are averaged.
         values: (n, width) wanted states after the last edited block.
         shares: (n,) how much each condition counts; None: 1.
+        group: (n,) the task of each condition; None: each has its own.
     """
 
     prompts: Prompts
     values: Tensor
     shares: Tensor | None = None
+    group: Tensor | None = None
 
 
 @torch.no_grad()
@@ -58,7 +60,7 @@ def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, co
     origin = average(anchors[first], prompts.owner[first], len(tasks))
     wanted = exact(values)[prompts.owner] + anchors - origin[prompts.owner]
     single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
-    return Aim(single, wanted, exact(counts[prompts.owner]).reciprocal())
+    return Aim(single, wanted, exact(counts[prompts.owner]).reciprocal(), prompts.owner)
 
 
 def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str, ...]], after: int) -> Tensor:

@@ -48,6 +48,8 @@ def stage_two(
     residual: str = "stream",
     kept: Kept | None = None,
     shares: Tensor | None = None,
+    group: Tensor | None = None,
+    steady: float = 0.0,
     chunk: int = 512,
     advance: Callable[..., None] | None = None,
 ) -> dict[int, Factors]:
@@ -68,6 +70,10 @@ def stage_two(
         weight: lambda of the ridge problem.
         kept: tokens whose outputs must stay.
         shares: (n,) how much each concept counts in the ridge problem; None: 1.
+        group: (n,) which of them are one phrase in several sentences.
+        steady: s, how much the change is kept from reading what a sentence adds to the keys of a group,
+            ``s sum_i share_i ||D (k_i - mean of its group)||^2``. Unseen sentences then disturb it less, and so do
+            other concepts, whose keys vary in the same directions.
         chunk: prompts in one forward pass; changes memory, not results.
 
     Returns:
@@ -86,9 +92,13 @@ def stage_two(
         seen = [part.look(text, block, blocks[-1] + 1, residual) for part in edited]
         keys, current = (_concepts(torch.cat(column), prompts, order) for column in zip(*seen, strict=True))
         missing = (z - current) / (len(blocks) - i)
+        stay = [] if keeping is None else [keeping.keys(text, block)]
+        if group is not None and steady > 0:
+            added = keys - average(keys, group, int(group.max()) + 1)[group]
+            stay.append(steady**0.5 * (added if root is None else added * root).mT)
         if root is not None:
             keys, missing = keys * root, missing * root
-        protected = None if keeping is None else keeping.keys(text, block)
+        protected = torch.cat(stay, dim=1) if stay else None
         change = ridge_update(keys.mT, missing.mT, penalty_of(block), weight, protected)
         changes[block] = change
         if block != blocks[-1]:
