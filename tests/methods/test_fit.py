@@ -50,7 +50,7 @@ class Breaking(TransientStore):
 def test_the_patch_makes_the_source_the_destination_where_values_act() -> None:
     backbone = tiny_backbone()
     text = backbone.text
-    plan = plan_of({"dog": "cat", "pizza": "kitchen"})
+    plan = plan_of({"dog": "cat", "pizza": "kitchen"}, settings={"steady": 0.0})
     patch = run(backbone, plan)
     assert set(patch.deltas) == {text.fc2_name(0), text.fc2_name(1)}
 
