@@ -175,6 +175,7 @@ STAGE_TWO = {
     "lambda_",
     "alpha",
     "contexts",
+    "steady",
     "captions",
     "padding",
     "protect",
