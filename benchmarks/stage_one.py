@@ -28,7 +28,6 @@ from text_space import HELD_IN, SCORED, share, tails
 
 from overpaint.bench.suites.emoji.replacing import replacement
 from overpaint.bench.suites.emoji.world import World
-from overpaint.cli.console import out, plain, table
 from overpaint.methods import TransientStore, configure, fit
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.fit import concepts_of
@@ -73,10 +72,11 @@ def main() -> None:
     found = opened(options, parser)
     ways = {name: WAYS[name] for name in options.way or WAYS}
     asked = Asked.of(found, options.edits, options.sentences)
-    shown = table(f"Stage I, {options.edits} edits, {options.split} split, seed {options.seed}", *HEADINGS)
+    print(f"Stage I, {options.edits} edits, {options.split} split, seed {options.seed}\n")
+    for line in (HEADINGS, ["---"] * len(HEADINGS)):
+        print("| " + " | ".join(line) + " |")
     for name, settings in ways.items():
-        shown.add_row(*map(plain, [name, *asked.row(settings)]))
-    out().print(shown)
+        print("| " + " | ".join([name, *asked.row(settings)]) + " |", flush=True)
     if options.pictures:
         draw(found, ways, options.edits, options.pictures, options)
 
