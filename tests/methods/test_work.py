@@ -42,9 +42,9 @@ def counted(backbone: Backbone) -> Iterator[dict[str, int]]:
         handle.remove()
 
 
-def plan_of(method: str) -> Plan:
+def plan_of(method: str, **more: Any) -> Plan:
     edit = ERASED if method in ("esd-x", "ablation") else REPLACED
-    return Plan.parse({"method": method, "settings": QUICK.get(method, {}), "edits": [edit]})
+    return Plan.parse({"method": method, "settings": {**QUICK.get(method, {}), **more}, "edits": [edit]})
 
 
 @pytest.mark.parametrize("method", ["uce", "speed", "oce", "emcid", "emcid-copy", "refact", "esd-x", "ablation"])
@@ -58,6 +58,15 @@ def test_weights_evaluations_and_bytes_are_those_of_the_run(method: str) -> None
     assert work.parameters == sum(resolve(backbone, name).numel() for name in patch.deltas)
     assert work.evaluations == found["evaluations"]
     assert work.disk >= patch.size
+
+
+@pytest.mark.parametrize(("steps", "draws"), [(5, 2), (3, None)])
+def test_looks_at_the_validation_loss_count(steps: int, draws: int | None) -> None:
+    backbone = tiny_backbone()
+    plan = plan_of("emcid", patience=100, steps=steps, draws=draws)
+    with counted(backbone) as found:
+        fit(backbone, plan, store=TransientStore(), captions=CAPTIONS)
+    assert method_of(plan).work(backbone, plan, configure(plan, backbone)).evaluations == found["evaluations"]
 
 
 def test_guards_take_nothing() -> None:

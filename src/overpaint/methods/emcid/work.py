@@ -50,17 +50,19 @@ def matrices(sites: Sequence[tuple[TextEncoder, Sequence[int]]], edits: int) -> 
 
 
 def _stage_one(concepts: Sequence[Concept], config: EmcidConfig) -> tuple[int, int]:
-    """Pictures and evaluations."""
+    """Pictures and evaluations; with patience, those if no concept stops early."""
     if config.values != "noise":
         return 0, 0
     pictures = evaluations = 0
-    draws = min(config.draws or config.steps, config.steps)
-    looks = 0 if config.patience is None else HELD * (1 + -(-config.steps // CHECK))
+    patient = config.patience is not None
+    steps = config.steps + patient
+    draws = min(config.draws or steps, steps)
+    looks = config.steps // CHECK + 1 + (config.steps % CHECK > 0)
     for concept in concepts:
         rows = len(concept.prompts)
         if not concept.images:
             pictures += rows * config.images_per_prompt
             evaluations += rows * config.images_per_prompt * config.image_steps * 2
         teacher = {"images": 0, "destination": 1, "esd": 2}[concept.objective]
-        evaluations += rows * (draws * teacher + config.steps * (1 + BACKWARD) + looks)
+        evaluations += rows * (draws * teacher + steps * (1 + BACKWARD) + patient * HELD * (teacher + looks))
     return pictures, evaluations
