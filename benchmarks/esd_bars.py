@@ -1,117 +1,101 @@
 """ESD's bars on the bundled model: concepts one at a time, ten at once, styles, and names that only mean a concept.
 
-    python benchmarks/esd_bars.py --part single --method esd-x --method esd-u
-    python benchmarks/esd_bars.py --part together --part styles --set steps=200
+    python benchmarks/esd_bars.py
+    python benchmarks/esd_bars.py --part erasure --method esd-x --method esd-u --set steps=200
 
-Every part prints a table with bars and writes JSON with all details after each report. Concepts and hold-outs are drawn
-by seed among those that the model knows. With both methods in one command, single erasures end with what esd-u erases
-better than esd-x where a prompt means the concept without naming it.
+Concepts and hold-outs are drawn by seed among those that the model knows. With both methods in one command a second
+table says what esd-u erases better than esd-x where a prompt means the concept without naming it. A stopped benchmark
+goes on with the same command.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 
-from overpaint.bench.drawing import Drawing
-from overpaint.bench.erasing import ALIASES, BARS, CATEGORY, Erased, ErasureSuite, erase_concepts, erase_style
-from overpaint.bench.pairs import SCORES_FILE, choose, known, read_scores
-from overpaint.bench.report import Line, Report
+import numpy as np
+from emoji_methods import Column, arguments, judged, markdown, opened, told
+
+from overpaint.bench.results import Case, Result
 from overpaint.bench.scores import mean
-from overpaint.cli.console import err, out
-from overpaint.cli.edit import overridden
-from overpaint.cli.models import grader_for, open_backbone
-from overpaint.cli.tables import figures
+from overpaint.bench.suites.emoji.asked import ALIASES, CATEGORY
+from overpaint.bench.suites.emoji.erasing import erasure, style_erasure
+from overpaint.bench.suites.emoji.world import Size
+from overpaint.cli.console import out, plain, say, table
 from overpaint.emoji.palette import STYLE_WORDS
-from overpaint.files import write_json_atomic
-from overpaint.methods import TransientStore, fit
-from overpaint.patch import Patch
-from overpaint.plan import Edit, Plan
-from overpaint.progress import RichProgress
 
-PARTS = ("single", "together", "styles")
+PARTS = {"erasure": erasure, "style erasure": style_erasure}
+FULL = Size(
+    singles=20, together=10, category=12, neighbours=0, holdouts=60, holdout_templates=1, single_holdouts=60,
+    styles=len(STYLE_WORDS), styled=100,
+)  # fmt: skip
+LEFT, HELD = 0.05, {"esd-x": -0.03, "esd-u": -0.06}
+"""P(source) in templates at most, change of the hold-outs at least, after one erasure."""
+ACCURACY, KEPT = 0.1, -0.03
+"""Of an erased style at most; change of concepts drawn in it at least."""
+RELAXED = 1.5
+"""For several at once."""
+
+COLUMNS: tuple[Column, ...] = (
+    ("P(source) left", "P(source) left", "templates"),
+    ("... by taught aliases", "P(source) left", ALIASES),
+    ("... by category word", "P(source) left", CATEGORY),
+    ("style accuracy", "accuracy after", "templates"),
+    ("concept accuracy, change", "accuracy, change", "concept"),
+    ("hold-outs, relative change", "hold-out change", "hold-outs"),
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="emoji")
-    parser.add_argument("--device")
+    parser = arguments(__doc__, "runs/bench/esd_bars")
     parser.add_argument("--part", action="append", choices=PARTS, help="repeat for more; all by default")
-    parser.add_argument("--method", action="append", help="repeat for more; esd-x and esd-u by default")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the methods")
-    parser.add_argument("--concepts", type=int, default=20)
-    parser.add_argument("--together", type=int, default=10)
-    parser.add_argument("--holdouts", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=20, help="of a picture")
-    parser.add_argument("--scores", type=Path, default=SCORES_FILE)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/bench/esd_bars.json"))
     options = parser.parse_args()
-
-    backbone = open_backbone(options.model, options.device)
-    grader = grader_for(backbone)
-    if grader is None:
-        parser.error(f"--model {options.model}: the bundled grader does not know its pictures")
-    names = known(grader.vocabulary, read_scores(options.scores))
-    selection = choose(
-        grader.vocabulary, names, max(options.concepts, options.together), options.holdouts, options.seed
-    )
-    sources = [source for source, _ in selection.pairs]
-    suite = ErasureSuite(seed=options.seed, drawing=Drawing(options.steps))
-    progress = RichProgress(err())
-    store = TransientStore()  # variants share their trajectories
-    reports: list[Report] = []
-    seconds: list[float] = []
-
-    def tell(report: Report) -> None:
-        settings = report.settings | {"settings": options.set, "seconds to fit": [round(s, 1) for s in seconds]}
-        reports.append(Report(report.title, report.lines, settings, report.details))
-        seconds.clear()
-        out().print(figures(reports[-1]))
-        write_json_atomic(options.out, [one.to_data() for one in reports])
-
-    erased: dict[str, Erased] = {}
-    for method in options.method or ["esd-x", "esd-u"]:
-
-        def fitted(edits: Sequence[Edit], method: str = method) -> Patch:
-            plan = Plan(model=options.model, method=method, edits=tuple(edits), seed=options.seed)
-            start = time.monotonic()
-            patch = fit(backbone, overridden(plan, settings=options.set), store=store, progress=progress)
-            seconds.append(time.monotonic() - start)
-            assert isinstance(patch, Patch)
-            return patch
-
-        parts = options.part or PARTS
-        common = {"hold": BARS.get(method), "progress": progress}
-        if "single" in parts:
-            title = f"{options.concepts} concepts one at a time by {method}"
-            report, erased[method] = erase_concepts(
-                backbone, grader, fitted, sources[: options.concepts], selection.holdouts, suite, title=title, **common
-            )
-            tell(report)
-        if "together" in parts:
-            title = f"{options.together} concepts at once by {method}"
-            several = sources[: options.together]
-            report, _ = erase_concepts(
-                backbone, grader, fitted, several, selection.holdouts, suite, together=True, title=title, **common
-            )
-            tell(report)
-        for style in STYLE_WORDS if "styles" in parts else ():
-            title = f"style {style} by {method}"
-            tell(erase_style(backbone, grader, fitted, style, suite, title=title, progress=progress))
-    if {"esd-x", "esd-u"} <= set(erased):
-        tell(compared(erased["esd-x"], erased["esd-u"], options.seed))
+    found = opened(options, parser)
+    worlds = [found.world(method) for method in options.method or HELD]
+    if not options.quick:
+        worlds = [replace(world, size=FULL) for world in worlds]
+    specs = [spec for part in options.part or PARTS for world in worlds for spec in PARTS[part](world)]
+    result = judged(found, "esd_bars", specs)
+    result = result.model_copy(update={"cases": tuple(barred(case) for case in result.cases)})
+    told("Erasures by ESD: one at a time, several at once, styles", result, COLUMNS, options.out)
+    if {"esd-x", "esd-u"} <= {case.method for case in result.cases if case.task == "erasure"}:
+        rows = [[group, str(mean(less(result, group)))] for group in (ALIASES, CATEGORY)]
+        headings = ("asked by", "P(source) left by esd-x less that by esd-u, at least 0")
+        shown = table("esd-u against esd-x, one at a time", *headings)
+        for row in rows:
+            shown.add_row(*map(plain, row))
+        out().print(shown)
+        say(markdown(options.out / "compared.md", "esd-u against esd-x, one at a time", headings, rows))
 
 
-def compared(x: Erased, u: Erased, seed: int) -> Report:
-    """How much less of the same concepts esd-u leaves in prompts that do not name them."""
-    lines = []
-    for group in (ALIASES, CATEGORY):
-        less = [x.after[group][name] - u.after[group][name] for name in x.after[group]]
-        lines.append(Line(f"{group}: P(source) left by esd-x less that by esd-u", mean(less, seed), 0.0))
-    return Report("esd-u against esd-x", tuple(lines))
+def barred(case: Case) -> Case:
+    """The case with the bars of ESD in place of the suite's."""
+    relaxed = RELAXED if case.edits > 1 else 1.0
+    bars: dict[tuple[str, str], float | None] = {("hold-out change", "hold-outs"): None}
+    if case.method in HELD:
+        bars["hold-out change", "hold-outs"] = HELD[case.method] * relaxed
+    if case.task == "erasure":
+        bars["P(source) left", "templates"] = LEFT * relaxed
+    else:
+        bars |= {("accuracy after", "templates"): ACCURACY, ("accuracy, change", "concept"): KEPT}
+    rows = tuple(row.model_copy(update={"bar": bars.get((row.metric, row.group))}) for row in case.rows)
+    return case.model_copy(update={"rows": rows})
+
+
+def less(result: Result, group: str) -> list[float]:
+    """By concept, how much less of it esd-u leaves than esd-x."""
+    x, u = (left(result.case(f"{method}/erasure/1"), group) for method in ("esd-x", "esd-u"))
+    return [x[unit] - u[unit] for unit in x]
+
+
+def left(case: Case, group: str) -> Mapping[str, float]:
+    """By unit the mean score of the first label, the source, after the edit."""
+    units: dict[str, list[float]] = {}
+    for item in case.items:
+        if item.group == group:
+            after = next(iter(item.scores.values())).after
+            units.setdefault(item.unit, []).append(np.nan if after is None else after)
+    return {unit: float(np.mean(values)) for unit, values in units.items()}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 VOCABULARY = small_world()
 SMALL = Size(
     replacements=(1, 8), singles=2, drawn=4, free_form=1, aliases=1, neighbours=0, holdouts=10, holdout_templates=1,
-    single_holdouts=5, pictures=2, categories=1,
+    single_holdouts=5, together=3, category=2, pictures=2, categories=1,
 )  # fmt: skip
 
 
@@ -93,3 +93,15 @@ def test_debiasing_and_moderation_are_told_by_method(
     assert f"| {method} | " in table
     assert " ✓" in table or " ✗" in table
     assert fitted
+
+
+def test_erasures_by_esd_stand_beside_their_bars(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fitted: list[str]
+) -> None:
+    table = run(monkeypatch, tmp_path, "esd_bars", "--part", "erasure")
+    rows = [line for line in table.splitlines() if line.startswith("| esd")]
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == ["esd-x", "esd-x", "esd-u", "esd-u"]
+    assert all(row.count("✓") == 2 for row in rows)  # sources gone, hold-outs kept
+    assert fitted == ["esd-x 1"] * 2 + [f"esd-x {SMALL.together}"] + ["esd-u 1"] * 2 + [f"esd-u {SMALL.together}"]
+    compared = (tmp_path / "esd_bars" / "compared.md").read_text()
+    assert "| aliases | 0.000 [0.000, 0.000] n=2 |" in compared

@@ -68,3 +68,9 @@ def test_styles_and_backgrounds_are_read_from_their_own_heads(grader: ConceptGra
     assert found[:, 3].isnan().all()
     styles = grader.scores(images, [tuple(f"style:{word}" for word in STYLE_WORDS)] * 3)
     torch.testing.assert_close(styles.sum(dim=1), torch.ones(3))
+
+
+def test_the_likeliest_style_is_told_from_the_others(grader: ConceptGrader, images: list[Image.Image]) -> None:
+    found = grader.scores(images, [tuple(f"top-1:style:{word}" for word in STYLE_WORDS)] * 3)
+    assert found.sum(dim=1).tolist() == [1.0] * 3
+    assert found.argmax(dim=1).equal(grader.grade(images).style.argmax(dim=1))

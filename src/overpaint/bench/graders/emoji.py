@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from overpaint.bench.graders.grader import Classifier, digest
+from overpaint.bench.graders.grader import TOP_1, Classifier, digest, score
 from overpaint.emoji.assets import GRADER_FILE
 from overpaint.emoji.grader import EmojiGrader, Grades, images_to_tensor, load
 from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS
@@ -19,7 +19,7 @@ __all__ = ["BACKGROUND", "STYLE", "ConceptGrader", "Grades"]
 
 ARTICLES = ("a ", "an ", "the ")
 STYLE, BACKGROUND = "style:", "background:"
-"""Labels that begin so are read from the head of that name: ``style:blob``, ``background:teal``."""
+"""Labels that begin so are read from the head of that name: ``style:blob``, ``top-1:background:teal``."""
 
 
 class ConceptGrader(Classifier):
@@ -74,9 +74,10 @@ class ConceptGrader(Classifier):
         heads = ((STYLE, STYLE_WORDS, grades.style), (BACKGROUND, BACKGROUND_WORDS, grades.background))
         for row, wanted in enumerate(labels):
             for column, label in enumerate(wanted):
+                asked = label.removeprefix(TOP_1)
                 for prefix, words, head in heads:
-                    if label.startswith(prefix) and label.removeprefix(prefix) in words:
-                        found[row, column] = head[row, words.index(label.removeprefix(prefix))]
+                    if asked.startswith(prefix) and asked.removeprefix(prefix) in words:
+                        found[row, column] = score(head[row], label, (words.index(asked.removeprefix(prefix)),))
         return found
 
     def probability(self, concept: Tensor, labels: Sequence[str]) -> Tensor:

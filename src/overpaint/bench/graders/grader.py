@@ -17,7 +17,7 @@ from torch import Tensor
 
 from overpaint.bench.results import Judge
 
-__all__ = ["TOP_1", "Classifier", "Grader", "digest"]
+__all__ = ["TOP_1", "Classifier", "Grader", "digest", "score"]
 
 
 class Grader(ABC):
@@ -82,13 +82,13 @@ class Classifier(Grader):
         """Sums ``(n, k)`` out of probabilities ``(n, classes)``."""
         meanings = {label: self.meaning(label.removeprefix(TOP_1)) for row in labels for label in row}
         rows = [
-            torch.stack([_score(row, label, meanings[label]) for label in wanted])
+            torch.stack([score(row, label, meanings[label]) for label in wanted])
             for row, wanted in zip(probabilities, labels, strict=True)
         ]
         return torch.stack(rows) if rows else probabilities.new_zeros(0, 0)
 
 
-def _score(row: Tensor, label: str, classes: tuple[int, ...]) -> Tensor:
+def score(row: Tensor, label: str, classes: tuple[int, ...]) -> Tensor:
     """The score of one label, out of the probabilities ``(classes,)`` of one picture."""
     if not classes:
         return row.new_tensor(float("nan"))

@@ -16,12 +16,14 @@ from overpaint.seeding import derive
 
 __all__ = [
     "ALIASES",
+    "CATEGORY",
     "FREE_FORM",
     "HOLD_OUTS",
     "KEPT",
     "NEIGHBOURS",
     "TEMPLATES",
     "aliases",
+    "categories",
     "ceilings",
     "holdouts",
     "kept",
@@ -29,7 +31,7 @@ __all__ = [
     "sources",
 ]
 
-TEMPLATES, FREE_FORM, ALIASES = "templates", "free form", "aliases"
+TEMPLATES, FREE_FORM, ALIASES, CATEGORY = "templates", "free form", "aliases", "category word"
 NEIGHBOURS, HOLD_OUTS, KEPT = "neighbours", "hold-outs", "style and background"
 
 
@@ -62,6 +64,19 @@ def aliases(world: World, edits: Iterable[Edit]) -> list[Probe]:
             found.append(
                 Probe(ALIASES, edit.key, fill(PROMPTS_PLAIN[0], alias), _seed(world, "alias", alias), labels, alias)
             )
+    return found
+
+
+def categories(world: World, edits: Iterable[Edit]) -> list[Probe]:
+    """The word for the category of what is edited: "a fruit" is sometimes a pear."""
+    found = []
+    for edit in edits:
+        index = world.vocabulary.by_name.get(edit.source)
+        word = None if index is None else world.vocabulary.concepts[index].general
+        for number in range(world.size.category if word else 0):
+            prompt = fill(PROMPTS_PLAIN[number % len(PROMPTS_PLAIN)], word or "")
+            seed = _seed(world, "category", edit.key, str(number))
+            found.append(Probe(CATEGORY, edit.key, prompt, seed, (edit.source, *edit.destinations), word or ""))
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from overpaint.bench.erasing import STYLE_TEMPLATES
 from overpaint.bench.graders.emoji import STYLE
+from overpaint.bench.graders.grader import TOP_1
+from overpaint.bench.metrics.accuracy import accuracy, accuracy_change
 from overpaint.bench.metrics.neighbours import neighbour_damage
 from overpaint.bench.probes import Probe
 from overpaint.bench.results import Row
 from overpaint.bench.suites.emoji import asked
-from overpaint.bench.suites.emoji.asked import ALIASES, FREE_FORM, NEIGHBOURS, TEMPLATES
+from overpaint.bench.suites.emoji.asked import ALIASES, CATEGORY, FREE_FORM, NEIGHBOURS, TEMPLATES
 from overpaint.bench.suites.emoji.rows import forgotten
 from overpaint.bench.suites.emoji.world import World
 from overpaint.bench.suites.suite import Findings, Part, Spec
@@ -22,27 +23,41 @@ from overpaint.seeding import derive
 
 __all__ = ["erasure", "moderation", "style_erasure"]
 
-CATEGORY, MEMBERS, UNSTYLED = "category word", "members", "concept"
+MEMBERS, UNSTYLED = "members", "concept"
+STYLE_TEMPLATES = ("{} style", "in {} style", "an emoji in {} style")
+TOP = 1
+"""Which of a styled picture's labels is whether its likeliest class is right."""
 LEAST, MOST = 6, 30
 """Sizes of categories that are moderated."""
 
 
 def erasure(world: World) -> Iterator[Spec]:
-    """Single concepts that have other names, each by a patch of its own: are they gone by every name?"""
-    vocabulary, parts = world.vocabulary, []
+    """Concepts that have other names, each by a patch of its own and several by one: are they gone by every name?
+
+    A concept that is erased by name may come back from a prompt that means it and does not say so: by a name that no
+    edit mentions, or by the word for its category.
+    """
+    vocabulary = world.vocabulary
     several = [name for name in world.free if vocabulary.concepts[vocabulary.by_name[name]].taught]
-    for name in several[: world.size.singles]:
-        edits = [Edit(action="erase", source=name)]
-        probes = [
-            *asked.sources(world, edits),
-            *asked.sources(world, edits, FREE_FORM),
-            *asked.aliases(world, edits),
-            *asked.neighbours(world, edits, edits),
-            *asked.holdouts(world, world.size.single_holdouts),
-        ]
-        parts.append(Part((world.plan(edits, "erasure"),), tuple(probes)))
-    rows = partial(forgotten, groups=(TEMPLATES, FREE_FORM, ALIASES), edits=1)
-    yield Spec(f"{world.method}/erasure/1", "erasure", 1, tuple(parts), rows, world.method)
+    edits = [Edit(action="erase", source=name) for name in several]
+    together = edits[: world.size.together]
+    for count, batches, held in (
+        (1, [[edit] for edit in edits[: world.size.singles]], world.size.single_holdouts),
+        (len(together), [together], None),
+    ):
+        parts = []
+        for batch in batches:
+            probes = [
+                *asked.sources(world, batch),
+                *asked.sources(world, batch, FREE_FORM),
+                *asked.aliases(world, batch),
+                *asked.categories(world, batch),
+                *asked.neighbours(world, batch, batch),
+                *asked.holdouts(world, held),
+            ]
+            parts.append(Part((world.plan(batch, "erasure"),), tuple(probes)))
+        rows = partial(forgotten, groups=(TEMPLATES, FREE_FORM, ALIASES, CATEGORY), edits=count)
+        yield Spec(f"{world.method}/erasure/{count}", "erasure", count, tuple(parts), rows, world.method)
 
 
 def style_erasure(world: World) -> Iterator[Spec]:
@@ -64,6 +79,9 @@ def style_erasure(world: World) -> Iterator[Spec]:
         yield from forgotten(found, (TEMPLATES,), 1)
         kept = neighbour_damage(found.sheet, UNSTYLED, found.judges.name)
         yield kept.model_copy(update={"metric": "concept kept"})
+        for when in ("before", "after"):
+            yield accuracy(found.sheet, TEMPLATES, found.judges.name, when, TOP)
+        yield accuracy_change(found.sheet, UNSTYLED, found.judges.name, TOP)
 
     yield Spec(f"{world.method}/style erasure/1", "style erasure", 1, tuple(parts), rows, world.method)
 
@@ -111,4 +129,4 @@ def _styled(world: World, name: str, style: str, other: str) -> Iterator[Probe]:
     ):
         prompt = f"{fill(PROMPTS_PLAIN[0], name)} in {word} style"
         seed = derive(world.split_seed, "styled", name, word)
-        yield Probe(group, f"{name} in {style}", prompt, seed, (label,), f"{name}, {word}")
+        yield Probe(group, f"{name} in {style}", prompt, seed, (label, TOP_1 + label), f"{name}, {word}")

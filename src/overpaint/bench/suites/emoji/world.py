@@ -31,9 +31,11 @@ class Size:
     Attributes:
         replacements: numbers of edits.
         singles: how many edits are tried each by itself where the number of edits is 1, and concepts erased singly.
+        together: concepts erased by one patch.
         drawn: so many of a plan's edits are drawn, by seed.
         free_form: sentences per edit.
         aliases: at most so many taught aliases per edit.
+        category: pictures of its category's word per erased concept.
         neighbours: nearest concepts per edit.
         holdouts, holdout_templates: concepts that no edit mentions, and prompts of each; single_holdouts of them for
             edits that are tried each by itself.
@@ -47,9 +49,11 @@ class Size:
 
     replacements: tuple[int, ...] = (1, 10, 50, 100, 300, 1000)
     singles: int = 8
+    together: int = 10
     drawn: int = 60
     free_form: int = 5
     aliases: int = 2
+    category: int = 4
     neighbours: int = 1
     holdouts: int = 300
     holdout_templates: int = 2
@@ -68,9 +72,11 @@ FULL = Size()
 QUICK = Size(
     replacements=(10, 100),
     singles=2,
+    together=4,
     drawn=12,
     free_form=2,
     aliases=1,
+    category=2,
     holdouts=40,
     holdout_templates=1,
     single_holdouts=16,
