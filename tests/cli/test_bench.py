@@ -18,13 +18,6 @@ def grader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("overpaint.cli.models.grader_for", lambda backbone: judge)
 
 
-@pytest.fixture
-def scores(tmp_path: Path) -> Path:
-    path = tmp_path / "known.json"
-    path.write_text(json.dumps({"concepts": {concept.name: 0.9 for concept in WORLD.concepts}}))
-    return path
-
-
 def test_the_model_is_judged_and_its_scores_are_kept(
     run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,32 +31,12 @@ def test_the_model_is_judged_and_its_scores_are_kept(
     assert set(read_scores(tmp_path / "scores.json")) == {concept.name for concept in WORLD.concepts}
 
 
-def test_methods_are_compared_on_the_same_edits(run: Run, model: Path, scores: Path, tmp_path: Path) -> None:
-    words = ("bench", "edits", "--model", model, "--scores", scores, "-n", 2, "--holdouts", 3, "--free-form", 1)
-    methods = ("--method", "emcid-copy", "--method", "emcid-paper", "--set", "steps=1", "--set", "captions=30")
-    output = run(*words, *methods, "--set", "image_steps=1", "--out", tmp_path / "edits.json").stdout
-    assert "2 edits by emcid-copy" in output
-    assert "2 edits by emcid-paper" in output
-    copied, paper = json.loads((tmp_path / "edits.json").read_text())
-    first, second = (
-        [{k: v for k, v in figure.items() if k != "met"} for figure in report["figures"] if "before" in figure["name"]]
-        for report in (copied, paper)
-    )
-    assert first == second
-    assert [e["source"] for e in copied["details"]["edits"]] == [e["source"] for e in paper["details"]["edits"]]
-    assert len(copied["details"]["hold-outs"]) == 3
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("model", "--suite", "nonsense"), "--suite nonsense"),
         (("model", "--write-scores", "--concepts", "5"), "--write-scores"),
-        (("edits", "--scores", "nowhere.json"), "nowhere.json: no scores"),
-        (("edits", "-n", "1000"), "ask for fewer"),
-        (("edits", "-n", "2", "--holdouts", "2", "--method", "emsid"), "did you mean 'emcid"),
     ],
 )
-def test_mistakes_are_one_line(run: Run, model: Path, scores: Path, words: tuple[str, ...], message: str) -> None:
-    more = ("--scores", scores) if words[0] == "edits" and "--scores" not in words else ()
-    assert message in run("bench", *words, "--model", model, *more, code=2).stderr
+def test_mistakes_are_one_line(run: Run, model: Path, words: tuple[str, ...], message: str) -> None:
+    assert message in run("bench", *words, "--model", model, code=2).stderr

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from overpaint.bench.results import Result
+from overpaint.bench.suites.emoji.unmentioned import mentioned
 from overpaint.bench.suites.emoji.world import Size
 from overpaint.bench.suites.suite import Judges
+from overpaint.methods.emcid import fit as emcid
 from tests.bench.worlds import random_grader, small_world
 from tests.cli.conftest import Run
 
@@ -47,6 +50,39 @@ def test_the_emoji_suite_leaves_tables_a_result_and_a_page(run: Run, tmp_path: P
     assert any(path.suffix == ".html" for path in (tmp_path / "out").iterdir())
 
 
+def test_methods_are_compared_on_edits_of_a_size_that_was_asked_for(
+    run: Run, tmp_path: Path, words: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same pairs, pictures before and ceilings; second moments are gathered once, of captions without hold-outs."""
+    seen: list[list[str]] = []
+    gathered = emcid.key_moments
+
+    def noted(text: Any, captions: list[str], *more: Any, **named: Any) -> Any:
+        seen.append(captions)
+        return gathered(text, captions, *more, **named)
+
+    monkeypatch.setattr(emcid, "key_moments", noted)
+    sizes = ("--task", "replacement", "-n", 3, "--draw", 2, "--holdouts", 4, "--free-form", 2)
+    methods = ("--method", "emcid", "--set", "steps=1", "--set", "image_steps=1", "--near", "--unmentioned")
+    run(*words, *sizes, *methods)
+    result = Result.read(tmp_path / "out" / "result.json")
+    copied, learned = result.cases
+    assert [case.name for case in result.cases] == ["emcid-copy/replacement/3", "emcid/replacement/3"]
+    pairs = [[(edit["replace"], edit["with"]) for edit in (case.plan or {})["edits"]] for case in result.cases]
+    assert pairs[0] == pairs[1]
+    groups = {concept.name: concept.subgroup for concept in WORLD.concepts}
+    assert all(groups[source] == groups[destination] for source, destination in pairs[0])
+    for group in ("templates", "free form"):
+        assert copied.row("ceiling C", group) == learned.row("ceiling C", group)
+    assert [item.before for item in copied.items] == [item.before for item in learned.items]
+    assert copied.row("hold-out change", "hold-outs").figure.count == 4
+    assert len({item.prompt for item in copied.items if item.group == "free form"}) == 2 * 2
+    (captions,) = seen
+    assert len(captions) == 20
+    held = {item.unit for item in copied.items if item.group == "hold-outs"}
+    assert not mentioned(captions, sorted(held))
+
+
 def test_a_dry_run_counts_and_draws_nothing(run: Run, tmp_path: Path, words: tuple[object, ...]) -> None:
     output = run(*words, "--task", "replacement", "--dry-run").stdout
     assert "denoiser steps" in output
@@ -56,7 +92,14 @@ def test_a_dry_run_counts_and_draws_nothing(run: Run, tmp_path: Path, words: tup
 
 @pytest.mark.parametrize(
     ("more", "message"),
-    [(("--task", "nonsense"), "--task nonsense: unknown"), (("--split", "training"), "validation and test")],
+    [
+        (("--task", "nonsense"), "--task nonsense: unknown"),
+        (("--split", "training"), "validation and test"),
+        (("--scores", "nowhere.json"), "nowhere.json: no scores"),
+        (("--method", "emsid"), "did you mean 'emcid"),
+        (("--set", "stepz=1"), "did you mean 'steps'"),
+        (("--unmentioned", "--captions", "some.txt"), "leave --captions and --run out"),
+    ],
 )
 def test_mistakes_are_one_line(run: Run, words: tuple[object, ...], more: tuple[str, ...], message: str) -> None:
     assert message in run(*words, *more, code=2).stderr

@@ -1,4 +1,9 @@
-"""How well the bundled model draws what it was taught: the bars that it has to pass before anybody edits it."""
+"""How well the bundled model draws what it was taught: the bars that it has to pass before anybody edits it.
+
+This is no suite of `overpaint.bench.suites`: those compare pictures before and after an edit, and their result files
+and report cards rest on that (verdict by hold-outs, pairs of pictures, what was asked). Here is one state of the model,
+without edits and hold-outs, and its tens of thousands of pictures are graded as they are drawn and not kept.
+"""
 
 from __future__ import annotations
 

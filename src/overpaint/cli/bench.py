@@ -1,4 +1,4 @@
-"""``overpaint bench model | edits``: the bars that the bundled model and its edits have to pass."""
+"""``overpaint bench``: the bars that the bundled model has to pass, and all suites."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from overpaint.cli.console import err, out, say
+from overpaint.cli.emoji_suite import emoji
 from overpaint.cli.options import Device, Guidance, Model, Seed, Steps
 from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
@@ -23,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("emoji")(emoji)
 register(app)
 
 Json = Annotated[Path, typer.Option("--out", "-o", help="Figures with all details, JSON.")]
@@ -44,7 +46,11 @@ def model(
     guidance: Guidance = None,
     device: Device = None,
 ) -> None:
-    """How well the bundled model draws what it was taught."""
+    """How well the bundled model draws what it was taught.
+
+    A table and a JSON file. There is no report card: that says what an edit changed and what it did not, and here
+    nothing is edited.
+    """
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.model import SUITES, ModelSuite, evaluate_model
     from overpaint.bench.model import write_scores as write
@@ -64,54 +70,6 @@ def model(
     say(report.write(out_))
     if write_scores:
         say(write(report, SCORES_FILE))
-
-
-@app.command("edits")
-def edits(
-    n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many concepts are replaced.")] = 100,
-    method: Annotated[list[str] | None, typer.Option("--method", help="Repeat to compare. [emcid]")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the methods; repeat for more.")
-    ] = None,
-    holdouts: Annotated[int, typer.Option("--holdouts", min=0, help="Concepts that no edit mentions.")] = 300,
-    drawn: Annotated[int | None, typer.Option("--draw", min=1, help="Draw a sample of the edits. [all]")] = None,
-    free_form: Annotated[int, typer.Option("--free-form", min=0, max=24, help="Sentences per edit.")] = 5,
-    near: Annotated[bool, typer.Option("--near", help="Destinations of the source's own subgroup.")] = False,
-    unmentioned: Annotated[
-        bool, typer.Option("--unmentioned", help="Keep the hold-outs out of the second moments' captions.")
-    ] = False,
-    out_: Json = Path("runs/bench/edits.json"),
-    model: Model = "emoji",
-    scores: Annotated[Path | None, typer.Option("--scores", help="Who knows what. [the bundled file]")] = None,
-    seed: Seed = 0,
-    steps: Steps = 20,
-    guidance: Guidance = None,
-    device: Device = None,
-) -> None:
-    """What so many replacements do to destinations, sources and hold-outs, by one method or several."""
-    from overpaint.bench.compare import compare
-    from overpaint.bench.drawing import Drawing
-    from overpaint.bench.edits import EditSuite
-    from overpaint.bench.pairs import SCORES_FILE, choose, known, read_scores
-    from overpaint.cli.edit import overridden
-    from overpaint.cli.tables import figures
-    from overpaint.files import write_json_atomic
-    from overpaint.progress import RichProgress
-
-    found = read_scores(scores or SCORES_FILE)
-    backbone, grader = _world(model, device)
-    selection = choose(grader.vocabulary, known(grader.vocabulary, found), n, holdouts, seed, near)
-    plans = [
-        overridden(selection.plan(model=model, seed=seed, method=name), settings=settings or ())
-        for name in method or ["emcid"]
-    ]
-    asked = EditSuite(seed, free_form, edits=drawn, drawing=Drawing(steps, guidance))
-    reports = []
-    for report in compare(backbone, grader, plans, selection, asked, unmentioned, RichProgress(err())):
-        out().print(figures(report))
-        reports.append(report.to_data())
-        write_json_atomic(out_, reports)  # each is minutes of work
-    say(out_)
 
 
 def _world(model: str, device: str | None) -> tuple[Backbone, ConceptGrader]:

@@ -1,64 +1,26 @@
-"""``overpaint bench SUITE``: the suites of published benchmarks and the package's own, from one command each."""
+"""``overpaint bench SUITE``: the suites of published benchmarks, from one command each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from overpaint.cli.options import MODELS, Device, Guidance, Seed, takes
+from overpaint.cli.options import takes
+from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, judges_of, settings_of
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
-    from overpaint.backbone.backbone import Backbone
-    from overpaint.bench.suites.judges import Named
     from overpaint.bench.suites.protocol import Asked
     from overpaint.bench.suites.suite import Judges, Suite
     from overpaint.plan import Plan
 
-__all__ = ["SuiteOptions", "register"]
+__all__ = ["register"]
 
 STABLE_DIFFUSION = "CompVis/stable-diffusion-v1-4"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SuiteOptions:
-    """How a suite is run, the same for all."""
-
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of result.json and pictures. [runs/bench/SUITE]")
-    ] = None
-    model: Annotated[str | None, typer.Option("--model", "-m", help=MODELS)] = None
-    method: Annotated[list[str] | None, typer.Option("--method", help="A name that `overpaint methods` lists.")] = None
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the method; repeat for more.")
-    ] = None
-    run: Annotated[Path | None, typer.Option("--run", help="Judge this run or patch instead of a method.")] = None
-    captions: Annotated[
-        Path | None,
-        typer.Option("--captions", help="Text file of captions, one per line, whose meaning other models must keep."),
-    ] = None
-    seed: Seed = 0
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Sampling steps. [the protocol's]")] = None
-    guidance: Guidance = None
-    device: Device = None
-    grader: Annotated[
-        str | None,
-        typer.Option(help="emoji, efficientnet-lite0, nudenet:0.6, clip:MODEL or a classifier's id. [the protocol's]"),
-    ] = None
-    clip: Annotated[
-        str | None, typer.Option(help="emoji, open_clip:ARCHITECTURE/PRETRAINING, a hub id or none. [the protocol's]")
-    ] = None
-    perceptual: Annotated[str | None, typer.Option(help="lpips, lpips-full, emoji or none. [the protocol's]")] = None
-    features: Annotated[
-        str | None, typer.Option(help="What FID and KID are taken of: inception, emoji or none. [the protocol's]")
-    ] = None
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many pictures, steps and hours it will cost, and stop.")
-    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,54 +37,9 @@ class FileOptions(SuiteOptions):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the suites to ``overpaint bench``."""
-    app.command("emoji")(emoji)
+    """Add the suites of published files to ``overpaint bench``."""
     for name, (command, summary) in _FILES.items():
         app.command(name, help=summary)(command)
-
-
-@takes(SuiteOptions)
-def emoji(
-    task: Annotated[list[str] | None, typer.Option("--task", help="Only these; repeat for more. [all]")] = None,
-    split: Annotated[str, typer.Option("--split", help="validation, which methods may be tuned on, or test.")] = "test",
-    quick: Annotated[bool, typer.Option("--quick", help="A look in minutes, with wide intervals.")] = False,
-    scores: Annotated[Path | None, typer.Option("--scores", help="Who knows what. [the bundled file]")] = None,
-    *,
-    options: SuiteOptions,
-) -> None:
-    """All kinds of edits on the bundled model, judged by the bundled grader."""
-    from overpaint.bench.graders.emoji import ConceptGrader
-    from overpaint.bench.pairs import SCORES_FILE, known, read_scores
-    from overpaint.bench.suites.emoji import FULL, QUICK, emoji_suite
-    from overpaint.bench.suites.emoji.given import given_suite
-    from overpaint.bench.suites.emoji.world import World
-    from overpaint.cli.patches import read_change
-    from overpaint.runs import RunFolder
-
-    found = read_scores(scores or SCORES_FILE)
-    backbone = _backbone(options, "emoji")
-    judges = _judges("emoji", options)
-    if not isinstance(judges.grader, ConceptGrader):
-        raise OverpaintError(f"--grader {options.grader}: the emoji suite needs the bundled grader; leave it out")
-    vocabulary = judges.grader.vocabulary
-    world = World(
-        vocabulary,
-        known(vocabulary, found),
-        "",
-        model=options.model or "emoji",
-        settings=_settings(options),
-        split=split,
-        seed=options.seed,
-        size=QUICK if quick else FULL,
-        text=backbone.text,
-    )
-    change = None if options.run is None else read_change(options.run)
-    if options.run is not None:
-        suite = given_suite(world, RunFolder.open(options.run).plan, judges)
-    else:
-        worlds = [replace(world, method=name) for name in options.method or ["emcid"]]
-        suite = emoji_suite(worlds, judges, task or ())
-    _carry_out(suite, backbone, options, change, steps=20)
 
 
 def _file_command(name: str, build: Callable[..., Suite]) -> Callable[..., None]:
@@ -190,70 +107,15 @@ def _published(name: str, build: Callable[[Asked, Judges], Suite], options: File
         data=options.data,
         model=options.model or STABLE_DIFFUSION,
         method=methods[0] if methods else None,
-        settings=_settings(options),
+        settings=settings_of(options),
         edits=tuple(options.edits or ()),
         limit=options.limit,
         seed=options.seed,
     )
-    judges = _judges(name, options)
+    judges = judges_of(name, options)
     suite = build(asked, judges)  # the files are read before the model
     guidance = 7.5 if options.guidance is None else options.guidance
-    _carry_out(suite, _backbone(options, STABLE_DIFFUSION), replace(options, guidance=guidance), change, steps=50)
-
-
-def _carry_out(suite: Suite, backbone: Backbone, options: SuiteOptions, change: Any, steps: int) -> None:
-    """Run it or say what it will cost; print the tables and write the report."""
-    from overpaint.bench.drawing import Drawing
-    from overpaint.bench.suites.cost import cost
-    from overpaint.bench.suites.run import RESULT, Bench
-    from overpaint.cli.console import err, out, say
-    from overpaint.cli.models import share_counter
-    from overpaint.cli.results import cases, costs
-    from overpaint.cli.running import read_captions
-    from overpaint.progress import RichProgress
-    from overpaint.report import write_report
-
-    bench = Bench(
-        backbone,
-        options.model or backbone.family,
-        options.out or Path("runs/bench") / suite.name,
-        Drawing(options.steps or steps, options.guidance),
-        given=change,
-        captions=None if options.captions is None else read_captions(options.captions),
-        progress=RichProgress(err()),
-        counters=share_counter,
-    )
-    if options.dry_run:
-        out().print(costs(cost(bench, suite)))
-        return
-    result = bench.run(suite)
-    for table in cases(result):
-        out().print(table)
-    page, _ = write_report(bench.out)
-    say(bench.out / RESULT)
-    say(page)
-
-
-def _backbone(options: SuiteOptions, default: str) -> Backbone:
-    from overpaint.cli.models import open_backbone
-
-    return open_backbone(options.model or default, options.device)
-
-
-def _judges(suite: str, options: SuiteOptions) -> Judges:
-    from overpaint.backbone.devices import best_device
-    from overpaint.bench.suites import judges as names
-
-    wanted: Named = names.DEFAULTS[suite]
-    said = {name: getattr(options, name) for name in ("grader", "clip", "perceptual", "features")}
-    chosen = replace(wanted, **{name: value for name, value in said.items() if value is not None})
-    return names.judges_named(chosen, options.device or str(best_device()))
-
-
-def _settings(options: SuiteOptions) -> dict[str, Any]:
-    from overpaint.cli.edit import setting
-
-    return dict(setting(text) for text in options.settings or ())
+    carry_out(suite, backbone_named(options, STABLE_DIFFUSION), replace(options, guidance=guidance), change, steps=50)
 
 
 def _suite(name: str) -> Callable[..., Suite]:

@@ -10,7 +10,7 @@ from overpaint.bench.results import Figure, Row
 from overpaint.bench.scores import mean, ratio
 from overpaint.bench.sheet import Sheet
 
-__all__ = ["DESTINATION", "ceiling", "destination_share", "source_to_destination"]
+__all__ = ["DESTINATION", "ceiling", "destination_drawn", "destination_share", "source_to_destination"]
 
 DESTINATION = 1
 """Which of a probe's labels is the (first) destination."""
@@ -26,6 +26,16 @@ def source_to_destination(sheet: Sheet, group: str, judge: str, metric: str = "s
     """Gain of P(destination), over edits; on aliases of the source it is called alias-to-destination."""
     gained = sheet.column(group, "after", DESTINATION) - sheet.column(group, "before", DESTINATION)
     return Row(metric=metric, group=group, figure=Figure.of(mean(gained)), better="higher", judge=judge)
+
+
+def destination_drawn(sheet: Sheet, group: str, judge: str) -> list[Row]:
+    """P(destination) after, and the ceiling C that it is compared with. Over edits."""
+    best = sheet.column(ceiling(group), "before", 0, sheet.units(group))
+    reached = sheet.column(group, "after", DESTINATION)
+    return [
+        Row(metric="P(destination)", group=group, figure=Figure.of(mean(reached)), better="higher", judge=judge),
+        Row(metric="ceiling C", group=group, figure=Figure.of(mean(best)), judge=judge),
+    ]
 
 
 def destination_share(sheet: Sheet, group: str, judge: str, bar: float | None = None) -> Row:

@@ -19,6 +19,7 @@ from overpaint.bench.sheet import Pair, Sheet, grade
 from overpaint.bench.suites.suite import Findings, Part, Spec, Suite
 from overpaint.bench.verdict import verdict
 from overpaint.errors import OverpaintError, PatchError, PlanError
+from overpaint.hashing import digest
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import versions
@@ -88,7 +89,8 @@ class Bench:
         """Fingerprint of all that a case's figures depend on."""
         given = None if self.given is None else self.given.hash
         judges = [judge.model_dump(mode="json") for judge in suite.judges.listed()]
-        return spec.fingerprint(artist.fingerprint, asdict(self.drawing), judges, given, versions())
+        captions = [] if self.captions is None else [digest(list(self.captions))]
+        return spec.fingerprint(artist.fingerprint, asdict(self.drawing), judges, given, versions(), *captions)
 
     def _judge(self, spec: Spec, suite: Suite, artist: Artist, fits: Fits) -> Case:
         """One case; a method that cannot do what is asked gives a skipped one."""

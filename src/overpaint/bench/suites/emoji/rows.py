@@ -14,7 +14,7 @@ from overpaint.bench.metrics.kept import background_kept, style_kept
 from overpaint.bench.metrics.neighbours import neighbour_damage
 from overpaint.bench.metrics.perceptual import perceptual_change
 from overpaint.bench.metrics.pixels import pixel_identity
-from overpaint.bench.metrics.reach import destination_share, source_to_destination
+from overpaint.bench.metrics.reach import destination_drawn, destination_share, source_to_destination
 from overpaint.bench.results import Row
 from overpaint.bench.suites.emoji.asked import ALIASES, FREE_FORM, HOLD_OUTS, KEPT, NEIGHBOURS, TEMPLATES
 from overpaint.bench.suites.suite import Findings
@@ -28,6 +28,7 @@ def replaced(found: Findings, edits: int, groups: tuple[str, ...] = (TEMPLATES, 
     limits = dict(zip((TEMPLATES, FREE_FORM), bars(edits)[:2], strict=True))
     for group in groups:
         yield destination_share(sheet, group, judge, limits.get(group))
+        yield from destination_drawn(sheet, group, judge)
         yield source_to_destination(sheet, group, judge)
         yield source_forget(sheet, group, judge)
         yield source_left(sheet, group, judge)

@@ -48,6 +48,7 @@ def emoji_suite(worlds: Sequence[World], judges: Judges, tasks: Sequence[str] = 
         "method settings": first.settings,
         "tasks": list(tasks or TASKS),
         "concepts known": len(first.names),
+        "destinations": "of the source's subgroup" if first.near else "any outside the source's subgroup",
         "size": asdict(first.size),
     }
     return Suite("emoji", "emoji: edits of the bundled model", specs, judges, first.split, settings)

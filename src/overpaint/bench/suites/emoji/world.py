@@ -99,6 +99,7 @@ class World:
     Attributes:
         names: concepts that the unedited model knows: forgetting what was never known proves nothing.
         text: the unedited text encoder, which finds neighbours; None finds none.
+        near: whether concepts are replaced by others of their own subgroup, or by any outside it.
     """
 
     vocabulary: Vocabulary
@@ -110,6 +111,7 @@ class World:
     seed: int = 0
     size: Size = FULL
     text: Any = None
+    near: bool = False
 
     def __post_init__(self) -> None:
         """Raises OverpaintError for an unknown split."""
@@ -142,7 +144,7 @@ class World:
 
     def choose(self, edits: int) -> Selection:
         """Pairs of so many edits. Raises OverpaintError if the model does not know enough concepts."""
-        return choose(self.vocabulary, self.names, edits, self.size.holdouts, self.split_seed)
+        return choose(self.vocabulary, self.names, edits, self.size.holdouts, self.split_seed, self.near)
 
     def plan(self, edits: Iterable[Edit], name: str = "") -> Plan:
         """A plan of this method."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from overpaint.bench.compare import mentioned, without
+from overpaint.bench.suites.emoji.unmentioned import mentioned, without
 from overpaint.emoji.captions import corpus
 from overpaint.emoji.vocabulary import Vocabulary
 
