@@ -12,6 +12,7 @@ from overpaint.backbone.flux import Flux
 from overpaint.backbone.loading import backbone_of, load
 from overpaint.backbone.sampling import generators
 from overpaint.errors import BackboneError
+from tests.backbone.alike import block_by_block
 from tests.models import tiny_flux
 
 PROMPTS = ["a hen in a kitchen", "a dog", ""]
@@ -78,13 +79,7 @@ def test_a_perfect_velocity_gives_the_true_noise(model: Flux, monkeypatch: pytes
 def test_t5_block_by_block_is_the_model_itself(model: Flux) -> None:
     text = model.text
     ids = text.tokenize(PROMPTS)
-    states = text.embed(ids)
-    for block in range(len(text.blocks)):
-        out, keys, values = text.block_with_mlp(states, block)
-        assert torch.equal(values, text.fc2(block)(keys))
-        assert torch.equal(out, text.run(states, block, block + 1))
-        states = out
-    torch.testing.assert_close(text.finish(states), model.pipe.text_encoder_2(ids)[0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(block_by_block(text, ids), model.pipe.text_encoder_2(ids)[0], rtol=1e-5, atol=1e-5)
     assert text.fc2_name(1) == "text_encoder_2.encoder.block.1.layer.1.DenseReluDense.wo.weight"
     assert not text.causal
 

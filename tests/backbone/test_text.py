@@ -8,6 +8,7 @@ from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError
+from tests.backbone.alike import block_by_block
 from tests.models import NEW_TRANSFORMERS, tiny_sd, tiny_text_model, tiny_tokenizer
 
 PROMPTS = ["a photo of a hen", "", "kitchen", "a dog and a cat in the kitchen with an İstanbul hat"]
@@ -48,15 +49,7 @@ def test_block_by_block_is_the_model_itself(pipe: Any, attention: str) -> None:
     text = TextEncoder(pipe.text_encoder, pipe.tokenizer)
     ids = text.tokenize(PROMPTS)
     whole = pipe.text_encoder(ids)
-    states = text.embed(ids)
-    for block in range(len(text.blocks)):
-        out, keys, values = text.block_with_mlp(states, block)
-        assert torch.equal(out, text.run(states, block, block + 1))
-        assert torch.equal(keys, text.mlp_input(states, block))
-        assert torch.equal(values, text.fc2(block)(keys))
-        assert keys.shape == (len(PROMPTS), text.window, text.key_width)
-        states = out
-    final = text.finish(states)
+    final = block_by_block(text, ids)
     assert torch.equal(final, whole.last_hidden_state)
     assert torch.equal(text.pooled(final, ids), whole.pooler_output)
 

@@ -11,6 +11,7 @@ from overpaint.backbone.loading import backbone_of
 from overpaint.backbone.sampling import generators
 from overpaint.backbone.z_image import ZImage
 from overpaint.errors import BackboneError
+from tests.backbone.alike import block_by_block
 from tests.models import HAS_Z_IMAGE, tiny_z_image
 
 pytestmark = pytest.mark.skipif(not HAS_Z_IMAGE, reason="this diffusers has no Z-Image")
@@ -70,13 +71,7 @@ def test_block_by_block_is_the_model_itself(model: ZImage) -> None:
     text = model.text
     ids = text.tokenize(["a dog"])
     ids = ids[:, : int(text.end_positions(ids)) + 1]
-    states = text.embed(ids)
-    for block in range(len(text.blocks)):
-        out, keys, values = text.block_with_mlp(states, block)
-        assert torch.equal(values, text.fc2(block)(keys))
-        assert torch.equal(out, text.run(states, block, block + 1))
-        states = out
-    torch.testing.assert_close(text.finish(states), model.pipe.text_encoder(ids).last_hidden_state)
+    torch.testing.assert_close(block_by_block(text, ids), model.pipe.text_encoder(ids).last_hidden_state)
     assert text.fc2_name(1) == "text_encoder.layers.1.mlp.down_proj.weight"
 
 

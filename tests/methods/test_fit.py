@@ -17,6 +17,7 @@ from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.patch import Dense, LowRank, Patch
 from overpaint.plan import Plan
+from tests.methods.breaking import Breaking
 from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
 
 FEW = {"blocks": [0, 1], "lambda": 0.01, "batch": 2, "steps": 2, "image_steps": 2, "image_guidance": 2.0}
@@ -31,20 +32,6 @@ def plan_of(pairs: dict[str, str], method: str = "emcid-copy", **rest: Any) -> P
 
 def run(backbone: StableDiffusion, plan: Plan, store: Any = None) -> Patch:
     return fit(backbone, plan, store=store, captions=CAPTIONS)
-
-
-class Breaking(TransientStore):
-    """A store whose disk is full after so many memories."""
-
-    def __init__(self, holds: int) -> None:
-        super().__init__()
-        self.holds = holds
-
-    def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
-        if self.holds == 0:
-            raise OSError("no space left")
-        self.holds -= 1
-        super().put(key, tensors, meta)
 
 
 def test_the_patch_makes_the_source_the_destination_where_values_act() -> None:

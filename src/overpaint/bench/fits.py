@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
 from overpaint.files import replacing, write_json_atomic
+from overpaint.hashing import loose_digest
 from overpaint.methods import Counter, fit, resolve
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -76,4 +77,4 @@ class Fits:
         captions = None if self.captions is None else hashlib.sha256("\n".join(self.captions).encode()).hexdigest()
         content = [backbone.fingerprint, plan.fingerprint(), resolve(plan, backbone), captions, versions()]
         content += [] if counter is None else [counter.key]
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
+        return loose_digest(content)[:32]

@@ -8,7 +8,6 @@ draws; and a patch that changes no weight finds the unedited model's pictures.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -20,6 +19,7 @@ from torch import Tensor
 from overpaint.backbone.parameters import resolve
 from overpaint.bench.drawing import Drawing
 from overpaint.files import replacing
+from overpaint.hashing import loose_digest
 from overpaint.patch.applied import base_of
 
 __all__ = ["Opened", "Pictures", "key", "state"]
@@ -86,7 +86,7 @@ class Pictures:
 
 def key(state: str, prompt: str, seed: int, drawing: Drawing) -> str:
     """The key of one picture of a model in that `state`: 64 hexadecimal digits."""
-    return _hash([VERSION, state, prompt, seed, drawing.steps, drawing.guidance])
+    return loose_digest([VERSION, state, prompt, seed, drawing.steps, drawing.guidance])
 
 
 def state(backbone: Any, fingerprint: str, changes: Sequence[Any] = ()) -> str:
@@ -101,7 +101,7 @@ def state(backbone: Any, fingerprint: str, changes: Sequence[Any] = ()) -> str:
     others = [change.hash for change in changes if not hasattr(change, "deltas")]
     scheduler = getattr(backbone.pipe, "scheduler", None)
     settings = dict(getattr(scheduler, "config", {}))
-    return _hash(
+    return loose_digest(
         [
             fingerprint,
             tensors,
@@ -122,7 +122,3 @@ def _open(path: Path) -> Image.Image:
 def _tensor(value: Tensor) -> str:
     data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
     return hashlib.sha256(data).hexdigest()
-
-
-def _hash(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

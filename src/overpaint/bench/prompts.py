@@ -61,24 +61,13 @@ def free_form(vocabulary: Vocabulary, concepts: Sequence[int], seed: int, count:
 
 def styled(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
     """Every concept in one style, drawn by seed: "an image of a tiger in blob style"."""
-    prompts = []
-    for concept in concepts:
-        name = vocabulary.concepts[concept].name
-        style = derive(seed, "which style", name) % len(STYLE_WORDS)
-        text = f"{fill(PROMPTS_PLAIN[0], name)} in {STYLE_WORDS[style]} style"
-        prompts.append(Prompt(text, derive(seed, "style", name), name, concept, style=style))
-    return prompts
+    return _with_one_of(vocabulary, concepts, seed, "style", STYLE_WORDS, "in {} style")
 
 
 def coloured(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
     """Every concept on one background, drawn by seed: "an image of a tiger on a teal background"."""
-    prompts = []
-    for concept in concepts:
-        name = vocabulary.concepts[concept].name
-        background = derive(seed, "which background", name) % len(BACKGROUND_WORDS)
-        text = f"{fill(PROMPTS_PLAIN[0], name)} on {with_article(BACKGROUND_WORDS[background])} background"
-        prompts.append(Prompt(text, derive(seed, "background", name), name, concept, background=background))
-    return prompts
+    words = [with_article(word) for word in BACKGROUND_WORDS]
+    return _with_one_of(vocabulary, concepts, seed, "background", words, "on {} background")
 
 
 def aliases(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
@@ -108,3 +97,16 @@ def _filled(
         for name in [vocabulary.concepts[concept].name]
         for number, template in enumerate(templates)
     ]
+
+
+def _with_one_of(
+    vocabulary: Vocabulary, concepts: Sequence[int], seed: int, head: str, words: Sequence[str], ending: str
+) -> list[Prompt]:
+    """Every concept with one of the words of a grader's head, drawn by seed."""
+    prompts = []
+    for concept in concepts:
+        name = vocabulary.concepts[concept].name
+        index = derive(seed, f"which {head}", name) % len(words)
+        text = f"{fill(PROMPTS_PLAIN[0], name)} {ending.format(words[index])}"
+        prompts.append(Prompt(text, derive(seed, head, name), name, concept, **{head: index}))
+    return prompts

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -13,6 +11,7 @@ from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.emoji.captions import fill
 from overpaint.errors import OverpaintError
 from overpaint.guards import Change
+from overpaint.hashing import loose_digest
 from overpaint.plan import Edit
 from overpaint.progress import Progress
 from overpaint.seeding import derive
@@ -64,7 +63,7 @@ class ShareCounter:
     def key(self) -> str:
         """Hash over prompts, seeds, sampler and judge."""
         content = [self._asked, self._over, asdict(self._drawing), dict(self._grader.details)]
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+        return loose_digest(content)
 
     def __call__(self, patch: Change) -> dict[str, dict[str, float]]:
         """Shares by source and destination."""

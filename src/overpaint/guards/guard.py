@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from overpaint.errors import PatchError
 from overpaint.guards.denoiser import States, guarded
 from overpaint.guards.rules import RULES, Rule, to_data
+from overpaint.hashing import loose_digest
 from overpaint.patch import container
 
 __all__ = ["Guard"]
@@ -61,7 +61,7 @@ class Guard:
     @property
     def hash(self) -> str:
         """sha256 over the rule alone."""
-        return hashlib.sha256(json.dumps(self.described, sort_keys=True).encode()).hexdigest()
+        return loose_digest(self.described)
 
     @property
     def size(self) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import TransientStore
@@ -20,6 +19,7 @@ from overpaint.methods.esd.selection import select
 from overpaint.methods.esd.validation import WayLeft
 from overpaint.patch import Dense, LowRank
 from overpaint.runs.bank import MemoryBank
+from tests.methods.breaking import Breaking
 from tests.methods.esd.small import config_of, plan_of, predicted, run, world
 from tests.methods.tiny import tiny_backbone
 
@@ -105,20 +105,6 @@ def test_captions_that_name_what_is_erased_are_not_kept(monkeypatch: pytest.Monk
 
 
 # ---- resume -----------------------------------------------------------------------------------------------------
-
-
-class Breaking(TransientStore):
-    """A store whose disk is full after so many records."""
-
-    def __init__(self, holds: int) -> None:
-        super().__init__()
-        self.holds = holds
-
-    def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
-        if self.holds == 0:
-            raise OSError("no space left")
-        self.holds -= 1
-        super().put(key, {name: tensor.clone() for name, tensor in tensors.items()}, meta)
 
 
 PLAIN: dict[str, Any] = {}

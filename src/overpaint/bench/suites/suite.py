@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +14,7 @@ from overpaint.bench.pictures import Pictures
 from overpaint.bench.probes import Probe
 from overpaint.bench.results import Judge, Row
 from overpaint.bench.sheet import Sheet
+from overpaint.hashing import loose_digest
 from overpaint.plan import Plan
 
 __all__ = ["Findings", "Judges", "Part", "Rows", "Spec", "Suite"]
@@ -113,7 +112,7 @@ class Spec:
             for part in self.parts
         ]
         content = [self.name, self.task, self.edits, parts, self.method, self.holdouts, dict(self.settings), more]
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return loose_digest(content)[:16]
 
 
 @dataclass(frozen=True)
