@@ -2,7 +2,8 @@
 # make studio the same package with its web page, opened on this computer alone
 # make site   this documentation as pages, in site/
 # make test   the same with the tools of developers: linter, type checker, tests
-# make test-oldest   adapters and round trips on the oldest supported diffusers and transformers, in an environment apart
+# make test-oldest   adapters, round trips and the command line on the oldest supported diffusers, transformers and typer,
+#             in an environment apart; TORCH="torch==2.4.*" takes the oldest torch, too
 #
 # Variables: PYTHON (who makes the environment), VENV (where), TORCH (what pip installs as torch: on Linux a plain
 # "torch" brings gigabytes of GPU libraries; name a CPU build where you have one), PIP_FLAGS (anything pip takes),
@@ -41,7 +42,8 @@ site: $(VENV)/.installed-docs
 test: lint types check
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest $(PYTEST_FLAGS) tests/backbone tests/formats tests/patch
+	$(OLDEST)/bin/python -m pytest $(PYTEST_FLAGS) tests/backbone tests/formats tests/patch \
+		tests/cli/test_app.py tests/cli/test_options.py tests/cli/test_patch.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -81,5 +83,5 @@ $(OLDEST)/.installed: pyproject.toml
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --editable . \
-		"diffusers==0.31.*" "transformers==4.46.*" "huggingface-hub<1" "peft==0.13.*" "accelerate<1.2" pytest hypothesis
+		"diffusers==0.31.*" "transformers==4.46.*" "huggingface-hub<1" "peft==0.13.*" "accelerate<1.2" "typer==0.16.*" pytest hypothesis
 	@touch $@
