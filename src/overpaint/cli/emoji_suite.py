@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,7 +63,7 @@ def emoji(
     if not isinstance(judges.grader, ConceptGrader):
         raise OverpaintError(f"--grader {options.grader}: the emoji suite needs the bundled grader; leave it out")
     vocabulary = judges.grader.vocabulary
-    asked = {
+    asked: dict[str, Any] = {
         "replacements": tuple(edits) if edits else None,
         "drawn": drawn,
         "free_form": free_form,
