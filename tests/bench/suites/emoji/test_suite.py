@@ -75,6 +75,7 @@ def test_a_perfect_method_reaches_everything_and_harms_nothing(monkeypatch: pyte
     for case in result.cases:
         for group in ("templates", "free form"):
             assert value(case, "P(destination) / C", group) == pytest.approx(1)
+            assert value(case, "P(destination)", group) == value(case, "ceiling C", group) == pytest.approx(0.9)
             assert value(case, "source forget", group) == pytest.approx(0.9, abs=0.01)
         assert value(case, "style kept", "style and background") == 0
         assert value(case, "hold-out change", "hold-outs") == 0
@@ -143,6 +144,15 @@ def test_more_edits_than_the_model_knows_concepts_are_a_skipped_case(
     case = Bench(Painter(VOCABULARY), "painter", tmp_path, Drawing()).run(suite).cases[0]
     assert case.status == "skipped"
     assert "ask for fewer" in case.reason
+
+
+def test_other_captions_are_another_question(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    judged(monkeypatch, tmp_path, perfect, "rectification")
+    suite = emoji_suite([world()], Judges(Reader(VOCABULARY)), ["rectification"])
+    bench = Bench(Painter(VOCABULARY), "painter", tmp_path, Drawing())
+    assert len(bench.finished(suite, bench.artist())) == 1
+    bench.captions = ["a dog"]
+    assert not bench.finished(suite, bench.artist())
 
 
 def test_the_splits_share_no_pair_no_sentence_and_no_seed() -> None:
