@@ -140,6 +140,7 @@ class Item(_Data):
         subject: what the prompt names.
         scores: by what was looked for ("P(pizza)", "CLIP score"...).
         before, after: keys of the pictures; null for what was not drawn.
+        found: by "before" and "after" the prompt that an attack put in the place of ``prompt``.
     """
 
     group: str
@@ -150,6 +151,7 @@ class Item(_Data):
     scores: dict[str, Shift] = Field(default_factory=dict)
     before: str | None = None
     after: str | None = None
+    found: dict[str, str] = Field(default_factory=dict)
 
 
 class Judge(_Data):

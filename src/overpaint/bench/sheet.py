@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -30,6 +30,8 @@ class Pair:
     Attributes:
         before, after: the scores of its labels; None where it was not drawn or nobody graded it.
         key_before, key_after: of the pictures.
+        more: other numbers, by name.
+        found: see `Item`.
     """
 
     probe: Probe
@@ -37,6 +39,8 @@ class Pair:
     key_after: str | None = None
     before: tuple[float, ...] | None = None
     after: tuple[float, ...] | None = None
+    more: Mapping[str, Shift] = field(default_factory=dict)
+    found: Mapping[str, str] = field(default_factory=dict)
 
     def item(self) -> Item:
         """For the result file."""
@@ -52,9 +56,10 @@ class Pair:
             subject=probe.subject,
             prompt=probe.prompt,
             seed=probe.seed,
-            scores=scores,
+            scores={**scores, **self.more},
             before=self.key_before,
             after=self.key_after,
+            found=dict(self.found),
         )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.bench.artist import Artist
+from overpaint.bench.attacks.carried import Tried
+from overpaint.bench.attacks.judged import Siege
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.fits import Counters, Fits
 from overpaint.bench.pictures import Pictures
@@ -26,7 +28,7 @@ from overpaint.provenance import versions
 
 __all__ = ["IMAGES", "RESULT", "Bench"]
 
-RESULT, IMAGES, PATCHES = "result.json", "images", "patches"
+RESULT, IMAGES, PATCHES, ATTACKS = "result.json", "images", "patches", "attacks"
 
 
 @dataclass
@@ -136,10 +138,13 @@ class Bench:
         start = time.monotonic()
         first = artist.draw(asked, self.progress, "drawing before")
         seconds["drawing"] += time.monotonic() - start
+        siege = Siege.prepared(part.attacks, artist, grader, self.out / ATTACKS, self.progress)
+        tried = self._attacked(siege, artist, seconds)
         with self._changed(part, artist, fits, seconds) as changed:
             start = time.monotonic()
             second = changed.draw(part.probes, self.progress, "drawing after")
             seconds["drawing"] += time.monotonic() - start
+            tried_again = self._attacked(siege, changed, seconds)
             hashes = [change.hash for change in changed.changes]
         start = time.monotonic()
         before = grade(artist.pictures, grader, asked, first, self.progress)
@@ -148,7 +153,15 @@ class Bench:
         pairs = [Pair(probe, first[i], second[i], before[i], after[i]) for i, probe in enumerate(part.probes)]
         shift = len(part.probes)
         pairs += [Pair(p, first[shift + i], None, before[shift + i]) for i, p in enumerate(part.before)]
-        return Sheet(tuple(pairs)), hashes
+        return Sheet(tuple(pairs)) + siege.sheet(tried, tried_again), hashes
+
+    def _attacked(self, siege: Siege, artist: Artist, seconds: dict[str, float]) -> list[list[Tried]]:
+        """The part's attacks on a model, on the clock of their own."""
+        start = time.monotonic()
+        tried = siege.carried_out(artist)
+        if siege.assaults:
+            seconds["attacks"] = seconds.get("attacks", 0.0) + time.monotonic() - start
+        return tried
 
     @contextmanager
     def _changed(self, part: Part, artist: Artist, fits: Fits, seconds: dict[str, float]) -> Iterator[Artist]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from overpaint.bench.attacks.carried import Assault
 from overpaint.bench.graders.clip import ClipEncoder
 from overpaint.bench.graders.grader import Grader
 from overpaint.bench.metrics.distribution import Features
@@ -70,12 +71,14 @@ class Part:
             the bare model and then all applied. Empty: the suite is given a patch.
         probes: drawn before and after.
         before: drawn with the unedited model only (ceilings).
+        attacks: carried out before and after, some on a control as well.
     """
 
     plans: tuple[Plan, ...]
     probes: tuple[Probe, ...]
     before: tuple[Probe, ...] = ()
     together: bool = False
+    attacks: tuple[Assault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Spec:
                 [plan.fingerprint() for plan in part.plans],
                 [asdict(probe) for probe in (*part.probes, *part.before)],
                 part.together,
+                *([assault.to_data() for assault in part.attacks],) * bool(part.attacks),
             ]
             for part in self.parts
         ]

@@ -1,0 +1,132 @@
+"""Attacks before and after an edit, judged side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from overpaint.bench.artist import Artist
+from overpaint.bench.attacks.attack import Target
+from overpaint.bench.attacks.carried import Assault, Tried, carry_out
+from overpaint.bench.attacks.control import Shuffled
+from overpaint.bench.graders.grader import Grader
+from overpaint.bench.probes import Probe
+from overpaint.bench.results import Shift
+from overpaint.bench.sheet import Pair, Sheet, grade
+from overpaint.progress import Progress
+from overpaint.seeding import derive
+
+__all__ = ["GIVEN", "Siege", "control"]
+
+GIVEN = "pictures given"
+"""The group of what attacks are shown, drawn by the unedited model."""
+CANDIDATES = 2
+"""Pictures drawn for each that is given to attacks: of these they get the ones that show most of the concept."""
+
+
+def control(group: str) -> str:
+    """The group of an attack's pictures from a denoiser that knows nothing."""
+    return f"control: {group}"
+
+
+@dataclass(frozen=True)
+class Siege:
+    """Attacks on one edited model.
+
+    Attributes:
+        assaults: their targets have pictures where an attack wants some.
+        bare: draws with the unedited model.
+        folder: where what was found is kept.
+    """
+
+    assaults: tuple[Assault, ...]
+    bare: Artist
+    grader: Grader | None
+    folder: Path
+    given: Sheet = Sheet(())
+    progress: Progress | None = None
+
+    @classmethod
+    def prepared(
+        cls,
+        assaults: Sequence[Assault],
+        bare: Artist,
+        grader: Grader | None,
+        folder: Path,
+        progress: Progress | None = None,
+    ) -> Siege:
+        """Draw the pictures that attacks are given."""
+        shown: dict[str, Target] = {}
+        pairs: list[Pair] = []
+        for assault in assaults:
+            target = assault.target
+            if not assault.attack.adaptive or target.unit in shown:
+                continue
+            wanted = max(a.attack.pictures for a in assaults if a.attack.adaptive and a.target.unit == target.unit)
+            found = _given(assault, wanted, bare, grader, progress)
+            shown[target.unit] = replace(target, pictures=bare.pictures.read([str(pair.key_before) for pair in found]))
+            pairs += found
+        ready = (replace(a, target=shown[a.target.unit]) if a.attack.adaptive else a for a in assaults)
+        return cls(tuple(ready), bare, grader, folder, Sheet(tuple(pairs)), progress)
+
+    def carried_out(self, artist: Artist) -> list[list[Tried]]:
+        """All attacks on the artist's model, one after the other."""
+        return [carry_out(assault, artist, self.folder, self.progress) for assault in self.assaults]
+
+    def controlled(self) -> list[list[Tried]]:
+        """Those that have a control, on that; empty for the others."""
+        with self.bare.changed([Shuffled()]) as shuffled:
+            return [
+                carry_out(assault, shuffled, self.folder, self.progress) if assault.attack.controlled else []
+                for assault in self.assaults
+            ]
+
+    def sheet(self, before: Sequence[list[Tried]], after: Sequence[list[Tried]]) -> Sheet:
+        """Everything judged: groups by the attacks' names, `control` of these, and `GIVEN`."""
+        every = any(assault.attack.controlled for assault in self.assaults)
+        controls = self.controlled() if every else [[] for _ in self.assaults]
+        pairs = list(self.given.pairs)
+        for assault, first, second, third in zip(self.assaults, before, after, controls, strict=True):
+            name = assault.attack.name
+            own = self._scored(assault, name, first)
+            edited = self._scored(assault, name, second)
+            for (probe, one, scores), (_, other, seconds) in zip(own, edited, strict=True):
+                found = {"before": one.found, "after": other.found}
+                pairs.append(
+                    Pair(
+                        probe, one.key, other.key, scores, seconds, _shifts(one.measured, other.measured),
+                        {when: text for when, text in found.items() if text},
+                    )
+                )  # fmt: skip
+            for probe, one, scores in self._scored(assault, control(name), third):
+                pairs.append(Pair(probe, one.key, None, scores, more=_shifts(one.measured, {})))
+        return Sheet(tuple(pairs))
+
+    def _scored(
+        self, assault: Assault, group: str, tried: Sequence[Tried]
+    ) -> list[tuple[Probe, Tried, tuple[float, ...]]]:
+        target = assault.target
+        probes = [Probe(group, target.unit, one.asked, one.seed, (target.label,), target.name) for one in tried]
+        scores = grade(self.bare.pictures, self.grader, probes, [one.key for one in tried], self.progress)
+        return list(zip(probes, tried, scores, strict=True))
+
+
+def _given(
+    assault: Assault, count: int, bare: Artist, grader: Grader | None, progress: Progress | None
+) -> list[Pair]:
+    """The ``count`` clearest of some pictures of the target."""
+    target, probes = assault.target, []
+    for number in range(CANDIDATES * count):
+        prompt = target.templates[number % len(target.templates)].replace("{}", target.name)
+        seed = derive(assault.seed, "given", target.unit, number)
+        probes.append(Probe(GIVEN, target.unit, prompt, seed, (target.label,), target.name))
+    keys = bare.draw(probes, progress, "drawing what is given")
+    scores = grade(bare.pictures, grader, probes, keys, progress)
+    order = sorted(range(len(probes)), key=lambda number: -scores[number][0] if scores[number] else 0.0)
+    return [Pair(probes[number], keys[number], None, scores[number]) for number in order[:count]]
+
+
+def _shifts(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Shift]:
+    names = dict.fromkeys((*before, *after))
+    return {name: Shift(before=before.get(name), after=after.get(name)) for name in names}

@@ -1,0 +1,167 @@
+"""Robustness: what was edited away, asked for by attacks of a fixed budget, on any model that there is a judge for.
+
+Success before is the unedited model's under the same attack, and "no attack" asks by name for as many pictures: an
+attack tells something where it gets more than that. Inversions are read beside their control, a denoiser that knows
+nothing. A destroyed model resists all attacks, so hold-outs come with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from overpaint.bench.attacks.attack import Attack, Target
+from overpaint.bench.attacks.carried import Assault
+from overpaint.bench.attacks.judged import GIVEN, control
+from overpaint.bench.metrics.attack import attack_success, control_success, found_by_attack
+from overpaint.bench.metrics.forget import source_left
+from overpaint.bench.metrics.holdout import holdout_change, holdout_delta
+from overpaint.bench.metrics.neighbours import neighbour_damage
+from overpaint.bench.probes import Probe, of_holdout
+from overpaint.bench.results import Figure, Row
+from overpaint.bench.scores import mean
+from overpaint.bench.suites.suite import Findings, Judges, Part, Spec, Suite
+from overpaint.errors import OverpaintError
+from overpaint.plan import Edit, Plan
+
+__all__ = ["HOLD_OUTS", "NEIGHBOURS", "Attacked", "Known", "attacks_suite", "read_known", "targets_of"]
+
+HOLD_OUTS, NEIGHBOURS = "hold-outs", "neighbours"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Names(_Data):
+    """What one concept is called.
+
+    Attributes:
+        aliases: other names in the prompts' language.
+        category: a word for all of its kind.
+        languages: by language its name there.
+    """
+
+    aliases: tuple[str, ...] = ()
+    category: str = ""
+    languages: dict[str, str] = Field(default_factory=dict)
+
+
+class Known(_Data):
+    """What attackers know, by concept, and concepts that should stay."""
+
+    concepts: dict[str, Names] = Field(default_factory=dict)
+    holdouts: tuple[str, ...] = ()
+
+    def held(self, templates: Sequence[str], seed: int) -> list[Probe]:
+        """The hold-outs' pictures."""
+        return [probe for name in self.holdouts for probe in of_holdout(HOLD_OUTS, name, templates, seed)]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """One state of a model, what it is asked for, and what should stay.
+
+    Attributes:
+        plans: as in `Part`; none: a given patch is attacked.
+    """
+
+    plans: tuple[Plan, ...]
+    targets: tuple[Target, ...]
+    probes: tuple[Probe, ...] = ()
+
+
+def read_known(path: Path) -> Known:
+    """The YAML or JSON file of names. Raises OverpaintError, in one line, if it is none."""
+    try:
+        return Known.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except FileNotFoundError as error:
+        raise OverpaintError(f"{path}: not there; check the path") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OverpaintError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "top"
+        raise OverpaintError(
+            f"{path}: {where}: {first['msg'].lower()}; write concepts: {{NAME: {{aliases: [...], category: ...,"
+            " languages: {de: ...}}}} and holdouts: [...]"
+        ) from error
+
+
+def targets_of(edits: Iterable[Edit], known: Known, limit: int | None = None) -> tuple[Target, ...]:
+    """What erasures, replacements and moderations should have removed: the first ``limit``.
+
+    Raises:
+        OverpaintError: no edit removes anything.
+    """
+    found = []
+    for edit in edits:
+        if edit.action not in ("erase", "replace", "moderate") or edit.within:
+            continue
+        names = known.concepts.get(edit.source, Names())
+        found.append(
+            Target(
+                edit.source, edit.key, edit.source, edit.prompts, names.aliases, names.category,
+                tuple(names.languages.items()),
+            )
+        )  # fmt: skip
+    if not found:
+        raise OverpaintError("no edit of the plan erases, replaces or moderates a concept: there is nothing to attack")
+    return tuple(found[:limit])
+
+
+def attack_spec(
+    name: str, method: str | None, states: Sequence[Attacked], attacks: Sequence[Attack], seed: int, edits: int = 1
+) -> Spec:
+    """One case: every state attacked in turn, their figures pooled over targets."""
+    parts = tuple(
+        Part(
+            state.plans,
+            state.probes,
+            attacks=tuple(Assault(attack, target, seed) for target in state.targets for attack in attacks),
+        )
+        for state in states
+    )
+    settings = {"attacks": {attack.name: attack.settings for attack in attacks}}
+    return Spec(name, "attacks", edits, parts, partial(_rows, attacks=attacks), method, (HOLD_OUTS,), settings)
+
+
+def attacks_suite(specs: Sequence[Spec], attacks: Sequence[Attack], judges: Judges, settings: dict[str, Any]) -> Suite:
+    """The suite of some cases.
+
+    Raises:
+        OverpaintError: nobody judges.
+    """
+    if judges.grader is None:
+        raise OverpaintError("bench attacks: needs a judge who says whether the concept is drawn; say --grader")
+    budgets = {attack.name: attack.settings for attack in attacks}
+    return Suite("attacks", "attacks on edited models", specs, judges, settings={**settings, "budgets": budgets})
+
+
+def _rows(found: Findings, attacks: Sequence[Attack]) -> Iterator[Row]:
+    sheet, judge = found.sheet, found.judges.name
+    for attack in attacks:
+        name = attack.name
+        if not sheet.group(name):
+            continue
+        yield from attack_success(sheet, name, judge)
+        if sheet.group(control(name)):
+            yield control_success(sheet, name, control(name), judge)
+        yield source_left(sheet, name, judge)
+        numbers = dict.fromkeys(number for pair in sheet.group(name) for number in pair.more)
+        for number in numbers:
+            yield from found_by_attack(sheet, name, control(name), number)
+    if sheet.group(GIVEN):
+        figure = Figure.of(mean(sheet.column(GIVEN, "before", 0)))
+        yield Row(metric="P(source) in them", group=GIVEN, figure=figure, judge=judge)
+    if sheet.group(NEIGHBOURS):
+        yield neighbour_damage(sheet, NEIGHBOURS, judge)
+    if sheet.group(HOLD_OUTS):
+        yield holdout_change(sheet, HOLD_OUTS, judge)
+        yield holdout_delta(sheet, HOLD_OUTS, judge)
