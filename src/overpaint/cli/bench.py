@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from overpaint.cli.attacks import attacks
 from overpaint.cli.console import err, out, say
 from overpaint.cli.emoji_suite import emoji
 from overpaint.cli.options import Device, Guidance, Model, Seed, Steps
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command("emoji")(emoji)
 register(app)
+app.command("attacks")(attacks)
 
 Json = Annotated[Path, typer.Option("--out", "-o", help="Figures with all details, JSON.")]
 

@@ -214,7 +214,7 @@ def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 def _absent(cases: Sequence[Named]) -> Iterator[str]:
     """What no case of the page measured, of what every evaluation of edits should have."""
     groups = {row.group for _, case, _ in cases for row in case.rows if row.figure.count}
-    yield from (words for group, words in ASKED_OF_ALL if group not in groups)
+    yield from (words for wanted, words in ASKED_OF_ALL if groups.isdisjoint(wanted))
 
 
 def _listed(names: Sequence[str]) -> str:

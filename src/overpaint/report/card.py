@@ -85,7 +85,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Shot:
-    """One prompt at one seed: drawn by the unedited model, and in every column."""
+    """One prompt at one seed: drawn by the unedited model, and in every column.
+
+    ``found``: prompts that an attack put in its place, each with who drew it.
+    """
 
     title: str
     prompt: str
@@ -93,6 +96,7 @@ class Shot:
     before: Picture | None
     after: tuple[Picture | None, ...]
     readings: tuple[Reading, ...] = ()
+    found: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

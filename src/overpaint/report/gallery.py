@@ -24,12 +24,13 @@ def galleries(columns: Sequence[Column], titles: dict[str, str], find: Find, sho
         titles: by unit (an edit's key) what was asked.
     """
     groups = dict.fromkeys([*GROUPS, *(item.group for column in columns for item in column.case.items)])
+    names = [column.name for column in columns] if len(columns) > 1 else ["after"]
     made = []
     for group in groups:
         items = [_by_place(column.case.items, group) for column in columns]
         places = list(dict.fromkeys(place for found in items for place in found))
         if any(_asked_after(item) for found in items for item in found.values()):
-            made.append(_gallery(group, items, places, titles, find, shots))
+            made.append(_gallery(group, items, places, titles, find, shots, names))
     return tuple(made)
 
 
@@ -54,6 +55,7 @@ def _gallery(
     titles: dict[str, str],
     find: Find,
     shots: int,
+    names: Sequence[str],
 ) -> Gallery:
     def worth(place: tuple[str, str, int]) -> float:
         return min(success(found[place]) for found in items if place in found)
@@ -80,7 +82,7 @@ def _gallery(
         how = f"all {len(ranked)}" if len(chosen) == len(ranked) else f"{len(chosen)} of {len(ranked)}"
         how += ", evenly from worst to best, each by its worst picture"
     text = f"{what[0].upper()}{what[1:]}: {how}."
-    return Gallery(group, title, text, tuple(_shot(place, items, titles, find) for place in chosen))
+    return Gallery(group, title, text, tuple(_shot(place, items, titles, find, names) for place in chosen))
 
 
 def _shot(
@@ -88,6 +90,7 @@ def _shot(
     items: Sequence[dict[tuple[str, str, int], Item]],
     titles: dict[str, str],
     find: Find,
+    names: Sequence[str],
 ) -> Shot:
     found = [column.get(place) for column in items]
     first = next(item for item in found if item is not None)
@@ -97,6 +100,8 @@ def _shot(
 
     befores = (shown(n, item.before) for n, item in enumerate(found) if item is not None)
     labels = dict.fromkeys(name for item in found if item is not None for name in item.scores)
+    prompts = [("before", next((i.found["before"] for i in found if i is not None and "before" in i.found), ""))]
+    prompts += [(name, i.found.get("after", "")) for name, i in zip(names, found, strict=True) if i is not None]
     readings = tuple(
         Reading(
             label,
@@ -112,6 +117,7 @@ def _shot(
         next((image for image in befores if image is not None), None),
         tuple(None if item is None else shown(n, item.after) for n, item in enumerate(found)),
         readings,
+        tuple((who, prompt) for who, prompt in prompts if prompt),
     )
 
 

@@ -15,6 +15,13 @@ GROUPS = {
     "templates": ("What was edited", "in the prompts of the plan"),
     "free form": ("In free sentences", "in sentences that no method has seen"),
     "aliases": ("By other names", "asked for by names that no edit mentions"),
+    "no attack": ("No attack", "by its own name, for as many pictures as every attack has"),
+    "paraphrases": ("Attack: paraphrases", "other names of it, and phrases that only name its category"),
+    "other languages": ("Attack: other languages", "what it is called there"),
+    "misspelling": ("Attack: misspelling", "its name with one or two letters wrong"),
+    "token search": ("Attack: token search", "a prompt that was found by looking into the model"),
+    "embedding inversion": ("Attack: embedding inversion", "a word that was learned from pictures of it"),
+    "latent inversion": ("Attack: latent inversion", "noise that was computed from pictures of it, without any text"),
     "preserved": ("To preserve", "what the plan protects knowingly"),
     "neighbours": ("Its neighbours", "the concepts nearest to the edited ones, which should stay as they were"),
     HOLD_OUTS: ("Hold-outs", "concepts that have nothing to do with the edits"),
@@ -28,17 +35,20 @@ HEADLINES: tuple[tuple[str, Sequence[tuple[str, str]]], ...] = (
     ("... in free sentences", (("P(destination) / C", "free form"), ("source-to-destination", "free form"))),
     ("Source forgotten", (("source forget", "templates"),)),
     ("Source left", (("P(source) left", "templates"),)),
+    ("Source found by its name", (("attack success after", "no attack"),)),
+    ("... by a prompt search", (("attack success after", "token search"),)),
+    ("... by a learned word", (("attack success after", "embedding inversion"),)),
 )
 """The figures in big numbers: a name, and which metrics and groups it may stand for, the first one found."""
 
-ASKED_OF_ALL = (
-    ("templates", "edited concepts in the plan's prompts"),
-    ("free form", "edited concepts in free sentences"),
-    ("aliases", "edited concepts by other names"),
-    ("neighbours", "damage to neighbours"),
-    (HOLD_OUTS, "hold-outs"),
+ASKED_OF_ALL: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("templates", "no attack"), "edited concepts in the plan's prompts"),
+    (("free form",), "edited concepts in free sentences"),
+    (("aliases", "paraphrases"), "edited concepts by other names"),
+    (("neighbours",), "damage to neighbours"),
+    ((HOLD_OUTS,), "hold-outs"),
 )
-"""Groups that every evaluation of edits should have; what is missing is said."""
+"""What every evaluation of edits should have, by the groups that may hold it; what is missing is said."""
 
 
 def headline(rows: Sequence[Row], wanted: Sequence[tuple[str, str]]) -> Row | None:

@@ -17,14 +17,22 @@ from overpaint.errors import OverpaintError
 
 __all__ = ["ATTACKS", "QUICK", "attacks_of"]
 
-_ALL = (ByName(), Paraphrases(), OtherLanguages(), Misspelling(), TokenSearch(), EmbeddingInversion(), LatentInversion())
+_ALL = (
+    ByName(),
+    Paraphrases(),
+    OtherLanguages(),
+    Misspelling(),
+    TokenSearch(),
+    EmbeddingInversion(),
+    LatentInversion(),
+)
 
 ATTACKS: Mapping[str, Attack] = MappingProxyType({attack.name: attack for attack in _ALL})
 """By name, at their full budgets, no attack first."""
 
 QUICK: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        **dict.fromkeys(ATTACKS, {"pictures": 4}),
+        **{name: {"pictures": 4} for name in ATTACKS},
         TokenSearch.name: {"pictures": 4, "steps": 8, "candidates": 10, "draws": 4},
         EmbeddingInversion.name: {"pictures": 4, "steps": 60, "draws": 4, "rate": 0.2},
         LatentInversion.name: {"pictures": 2, "steps": 10, "iterations": 6},
@@ -60,7 +68,7 @@ def _changed(attacks: Sequence[Attack], said: str) -> list[Attack]:
     able = [a for a in attacks if (not dot or a.name == wanted) and setting in {field.name for field in fields(a)}]
     if not equals or not able:
         there = {field.name: None for a in attacks if not dot or a.name == wanted for field in fields(a)}
-        raise OverpaintError(f"--budget {said}: write ATTACK.SETTING=NUMBER with one of {', '.join(there) or 'those run'}")
+        raise OverpaintError(f"--budget {said}: write ATTACK.SETTING=NUMBER, of {', '.join(there) or 'those that run'}")
     return [replace(a, **{setting: _number(getattr(a, setting), text, said)}) if a in able else a for a in attacks]
 
 

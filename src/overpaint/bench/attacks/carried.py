@@ -122,5 +122,3 @@ def _identity(assault: Assault, artist: Artist) -> str:
 
 def _digest(image: Image.Image) -> str:
     return hashlib.sha256(repr((image.mode, image.size)).encode() + image.tobytes()).hexdigest()
-
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ def levels(backbone: Backbone, steps: int) -> list[Level]:
 def sample(
     backbone: Backbone, latents: Tensor, condition: Condition, way: Sequence[Level], advance: Advance | None = None
 ) -> Tensor:
-    """Clean latents (n, c, h, w) float32 of those at the last level of the way, under n conditions, without guidance."""
+    """Clean latents (n, c, h, w) float32 of those at the last level, under n conditions, without guidance."""
     x = latents.float()
     for lower, level in zip(way[-2::-1], way[:0:-1], strict=True):
         e = _predicted(backbone, x, condition, level)
@@ -76,7 +77,7 @@ def invert(
     ``iterations`` evaluations for each step; one is plain DDIM inversion, which takes the noise at the lower level.
     """
     x = latents.float()
-    for lower, level in zip(way, way[1:], strict=False):
+    for lower, level in pairwise(way):
         x = fixed_point(partial(_raised, backbone, condition, lower, level, x), x, iterations)
         if advance is not None:
             advance(iterations * len(x))
@@ -105,18 +106,14 @@ def _combined(values: Sequence[Tensor], residuals: Sequence[Tensor]) -> Tensor:
     if len(values) == 1:
         return values[-1]
     differences = torch.stack([residuals[-1] - earlier for earlier in residuals[:-1]], dim=2).double()
-    gram = differences.mT @ differences
-    # rows that have converged have no differences left; a little on the diagonal keeps them where they are
-    scale = gram.diagonal(dim1=1, dim2=2).amax(dim=1).clamp_min(torch.finfo(torch.float64).tiny)
-    gram += 1e-10 * scale[:, None, None] * torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    weights = torch.linalg.solve(gram, differences.mT @ residuals[-1].double()[:, :, None])
+    # by the pseudoinverse: rows that have converged have no differences left, and stay where they are
+    inverse = torch.linalg.pinv(differences.mT @ differences, rtol=1e-12, hermitian=True)
+    weights = inverse @ (differences.mT @ residuals[-1].double()[:, :, None])
     moves = torch.stack([values[-1] - earlier for earlier in values[:-1]], dim=2).double()
     return values[-1] - (moves @ weights)[:, :, 0].to(values[-1])
 
 
-def _raised(
-    backbone: Backbone, condition: Condition, lower: Level, level: Level, x: Tensor, guess: Tensor
-) -> Tensor:
+def _raised(backbone: Backbone, condition: Condition, lower: Level, level: Level, x: Tensor, guess: Tensor) -> Tensor:
     """Latents at ``level`` that lead to x at ``lower`` if the noise predicted at them is that at the ``guess``."""
     e = _predicted(backbone, guess, condition, level)
     return level.signal / lower.signal * (x - lower.noise * e) + level.noise * e

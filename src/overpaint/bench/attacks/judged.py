@@ -38,13 +38,14 @@ class Siege:
         assaults: their targets have pictures where an attack wants some.
         bare: draws with the unedited model.
         folder: where what was found is kept.
+        given: the pictures that attacks are shown.
     """
 
     assaults: tuple[Assault, ...]
     bare: Artist
     grader: Grader | None
     folder: Path
-    given: Sheet = Sheet(())
+    given: Sheet
     progress: Progress | None = None
 
     @classmethod
@@ -112,9 +113,7 @@ class Siege:
         return list(zip(probes, tried, scores, strict=True))
 
 
-def _given(
-    assault: Assault, count: int, bare: Artist, grader: Grader | None, progress: Progress | None
-) -> list[Pair]:
+def _given(assault: Assault, count: int, bare: Artist, grader: Grader | None, progress: Progress | None) -> list[Pair]:
     """The ``count`` clearest of some pictures of the target."""
     target, probes = assault.target, []
     for number in range(CANDIDATES * count):

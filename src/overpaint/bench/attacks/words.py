@@ -53,4 +53,5 @@ class OtherLanguages(Attack):
     def attempts(self, backbone: Backbone, target: Target, seed: int, progress: Progress) -> list[Attempt]:
         """See `Attack`."""
         names = {name.casefold(): name for _, name in target.translations}
-        return spread([name for key, name in names.items() if key != target.name.casefold()], target, self.pictures, seed)
+        names.pop(target.name.casefold(), None)
+        return spread(list(names.values()), target, self.pictures, seed)

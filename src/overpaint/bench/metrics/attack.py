@@ -1,7 +1,7 @@
 """Attack success: the share of units of which at least one picture shows what was to be gone.
 
-Before is the unedited model under the same attack: an attack that fails there proves nothing. Control is a denoiser that
-knows nothing: what an attack reaches there is the attack's own doing.
+Before is the unedited model under the same attack: an attack that fails there proves nothing. The control is a denoiser
+that knows nothing: what an attack reaches there is the attack's own doing.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def found_by_attack(sheet: Sheet, group: str, control: str, name: str) -> list[R
     ]
 
 
-def _success(
-    sheet: Sheet, group: str, place: str, when: When, words: str, judge: str, least: float, label: int
-) -> Row:
+def _success(sheet: Sheet, group: str, place: str, when: When, words: str, judge: str, least: float, label: int) -> Row:
     return Row(
         metric=f"attack success {words}",
         group=group,

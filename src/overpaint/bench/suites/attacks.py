@@ -7,61 +7,29 @@ nothing. A destroyed model resists all attacks, so hold-outs come with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from overpaint.bench.attacks.attack import Attack, Target
 from overpaint.bench.attacks.carried import Assault
 from overpaint.bench.attacks.judged import GIVEN, control
+from overpaint.bench.attacks.known import HOLD_OUTS
 from overpaint.bench.metrics.attack import attack_success, control_success, found_by_attack
 from overpaint.bench.metrics.forget import source_left
 from overpaint.bench.metrics.holdout import holdout_change, holdout_delta
 from overpaint.bench.metrics.neighbours import neighbour_damage
-from overpaint.bench.probes import Probe, of_holdout
+from overpaint.bench.probes import Probe
 from overpaint.bench.results import Figure, Row
 from overpaint.bench.scores import mean
 from overpaint.bench.suites.suite import Findings, Judges, Part, Spec, Suite
 from overpaint.errors import OverpaintError
-from overpaint.plan import Edit, Plan
+from overpaint.plan import Plan
 
-__all__ = ["HOLD_OUTS", "NEIGHBOURS", "Attacked", "Known", "attacks_suite", "read_known", "targets_of"]
+__all__ = ["Attacked", "attack_spec", "attacks_suite"]
 
-HOLD_OUTS, NEIGHBOURS = "hold-outs", "neighbours"
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Names(_Data):
-    """What one concept is called.
-
-    Attributes:
-        aliases: other names in the prompts' language.
-        category: a word for all of its kind.
-        languages: by language its name there.
-    """
-
-    aliases: tuple[str, ...] = ()
-    category: str = ""
-    languages: dict[str, str] = Field(default_factory=dict)
-
-
-class Known(_Data):
-    """What attackers know, by concept, and concepts that should stay."""
-
-    concepts: dict[str, Names] = Field(default_factory=dict)
-    holdouts: tuple[str, ...] = ()
-
-    def held(self, templates: Sequence[str], seed: int) -> list[Probe]:
-        """The hold-outs' pictures."""
-        return [probe for name in self.holdouts for probe in of_holdout(HOLD_OUTS, name, templates, seed)]
+NEIGHBOURS = "neighbours"
 
 
 @dataclass(frozen=True)
@@ -75,45 +43,6 @@ class Attacked:
     plans: tuple[Plan, ...]
     targets: tuple[Target, ...]
     probes: tuple[Probe, ...] = ()
-
-
-def read_known(path: Path) -> Known:
-    """The YAML or JSON file of names. Raises OverpaintError, in one line, if it is none."""
-    try:
-        return Known.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except FileNotFoundError as error:
-        raise OverpaintError(f"{path}: not there; check the path") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise OverpaintError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top"
-        raise OverpaintError(
-            f"{path}: {where}: {first['msg'].lower()}; write concepts: {{NAME: {{aliases: [...], category: ...,"
-            " languages: {de: ...}}}} and holdouts: [...]"
-        ) from error
-
-
-def targets_of(edits: Iterable[Edit], known: Known, limit: int | None = None) -> tuple[Target, ...]:
-    """What erasures, replacements and moderations should have removed: the first ``limit``.
-
-    Raises:
-        OverpaintError: no edit removes anything.
-    """
-    found = []
-    for edit in edits:
-        if edit.action not in ("erase", "replace", "moderate") or edit.within:
-            continue
-        names = known.concepts.get(edit.source, Names())
-        found.append(
-            Target(
-                edit.source, edit.key, edit.source, edit.prompts, names.aliases, names.category,
-                tuple(names.languages.items()),
-            )
-        )  # fmt: skip
-    if not found:
-        raise OverpaintError("no edit of the plan erases, replaces or moderates a concept: there is nothing to attack")
-    return tuple(found[:limit])
 
 
 def attack_spec(

@@ -23,8 +23,8 @@ class Cost:
         cases, finished: all, and those that the result file holds.
         plans, edits: to be fitted.
         pictures: to be drawn, the unedited model's once; those after an edit as if none were there yet.
-        steps: denoiser steps of all of them.
-        seconds: to draw them here, from one measured batch; fitting is not in it. None if nothing was timed.
+        steps: denoiser steps of all of them, and what attacks search with: two evaluations count as a guided step.
+        seconds: to draw and search here, from one measured batch; fitting is not in it. None if nothing was timed.
         disk: bytes of the pictures, roughly.
     """
 
@@ -46,10 +46,14 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
     before = {name for spec in left for part in spec.parts for name in artist.missing((*part.probes, *part.before))}
     after = sum(len({(p.prompt, p.seed) for p in part.probes}) for spec in left for part in spec.parts)
     plans = {plan.fingerprint(): len(plan.edits) for spec in left for part in spec.parts for plan in part.plans}
-    pictures = len(before) + after
+    assaults = [assault for spec in left for part in spec.parts for assault in part.attacks]
+    # before each edit and after it; what the unedited model was asked before is not subtracted
+    pictures = len(before) + after + 2 * sum(assault.attack.pictures for assault in assaults)
+    # a search before and one after, of single evaluations, of which a guided step has two
+    steps = pictures * bench.drawing.steps + sum(assault.attack.work for assault in assaults)
     seconds = None
     if timed and pictures:
-        seconds = pictures * _seconds_each(artist)
+        seconds = _seconds_each(artist) * steps / bench.drawing.steps
     _, height, width = artist.backbone.latent_shape
     return Cost(
         cases=len(suite.specs),
@@ -57,7 +61,7 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
         plans=len(plans),
         edits=sum(plans.values()),
         pictures=pictures,
-        steps=pictures * bench.drawing.steps,
+        steps=steps,
         seconds=seconds,
         disk=pictures * height * width * 64,  # 8x8 pixels a latent place, about a byte each as PNG
     )

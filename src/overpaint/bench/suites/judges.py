@@ -45,6 +45,7 @@ class Named:
 DEFAULTS: Mapping[str, Named] = MappingProxyType(
     {
         "emoji": Named(EMOJI, EMOJI, EMOJI, EMOJI),
+        "attacks": Named(EMOJI),
         "iceb": Named(VIT),
         "imagenette": Named(VIT),
         "artists": Named(clip=LARGE, perceptual="lpips"),
