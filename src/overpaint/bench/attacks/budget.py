@@ -72,7 +72,7 @@ def _changed(attacks: Sequence[Attack], said: str) -> list[Attack]:
     return [replace(a, **{setting: _number(getattr(a, setting), text, said)}) if a in able else a for a in attacks]
 
 
-def _number(like: float, text: str, said: str) -> float:
+def _number(like: float, text: str, said: str) -> Any:
     """Whole where the default is."""
     try:
         value = type(like)(text)

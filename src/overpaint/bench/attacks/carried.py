@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,44 +51,57 @@ class Tried:
     """An attempt and the key of its picture.
 
     Attributes:
-        found: the prompt, where it is another one than ``asked``.
+        prompt: what was drawn; empty where that was no text.
     """
 
     asked: str
     seed: int
-    key: str
-    found: str = ""
+    prompt: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
+    key: str = ""
+
+    @property
+    def found(self) -> str:
+        """The prompt, where it is another one than ``asked``."""
+        return "" if self.prompt == self.asked else self.prompt
 
 
-def carry_out(assault: Assault, artist: Artist, folder: Path, progress: Progress | None = None) -> list[Tried]:
-    """Attack the artist's model in its state. ``folder`` keeps what was found."""
-    progress = progress or Silent()
-    attack = assault.attack
-    seed = derive(assault.seed, "attack", attack.name, assault.target.unit, assault.target.name)
+def carry_out(
+    assaults: Sequence[Assault], artist: Artist, folder: Path, progress: Progress | None = None
+) -> list[list[Tried]]:
+    """Attack the artist's model in its state. ``folder`` keeps what was found.
+
+    All prompts are drawn at the end, together: pictures are drawn in whole batches.
+    """
+    sought = [_sought(assault, artist, folder, progress or Silent()) for assault in assaults]
+    probes = [Probe("", "", one.prompt, one.seed, ()) for tried in sought for one in tried if one.prompt]
+    keys = iter(artist.draw(probes, progress, "drawing attacks"))
+    return [[replace(one, key=next(keys)) if one.prompt else one for one in tried] for tried in sought]
+
+
+def _sought(assault: Assault, artist: Artist, folder: Path, progress: Progress) -> list[Tried]:
+    """What an attack asks for; drawn already where that is no text."""
+    attack, target = assault.attack, assault.target
+    seed = derive(assault.seed, "attack", attack.name, target.unit, target.name)
     if not attack.adaptive:
-        return _drawn(assault, artist, attack.attempts(artist.backbone, assault.target, seed, progress), progress)
-    note = folder / f"{_identity(assault, artist)}.json"
+        return [_said(one) for one in attack.attempts(artist.backbone, target, seed, progress)]
+    identity = _identity(assault, artist)
+    note = folder / f"{identity}.json"
     if (tried := _noted(note, artist)) is None:
-        tried = _drawn(assault, artist, attack.attempts(artist.backbone, assault.target, seed, progress), progress)
+        attempts = attack.attempts(artist.backbone, target, seed, progress)
+        tried = [_said(one) for one in attempts]
+        if not all(one.prompt for one in attempts):
+            keys = _kept(identity, artist, attempts)
+            tried = [replace(one, key=name) for one, name in zip(tried, keys, strict=True)]
         write_json_atomic(note, [asdict(one) for one in tried])
     return tried
 
 
-def _drawn(assault: Assault, artist: Artist, attempts: Sequence[Attempt], progress: Progress) -> list[Tried]:
-    """The attempts, which are all of one kind, and their pictures."""
-    if all(attempt.prompt for attempt in attempts):
-        probes = [Probe("", "", attempt.prompt, attempt.seed, ()) for attempt in attempts]
-        keys = artist.draw(probes, progress, assault.attack.name)
-    else:
-        keys = _kept(assault, artist, attempts)
-    return [
-        Tried(one.asked, one.seed, name, "" if one.prompt in ("", one.asked) else one.prompt, one.measured)
-        for one, name in zip(attempts, keys, strict=True)
-    ]
+def _said(attempt: Attempt) -> Tried:
+    return Tried(attempt.asked, attempt.seed, attempt.prompt, attempt.measured)
 
 
-def _kept(assault: Assault, artist: Artist, attempts: Sequence[Attempt]) -> list[str]:
+def _kept(identity: str, artist: Artist, attempts: Sequence[Attempt]) -> list[str]:
     """Keys of pictures that no prompt asks for, drawn all at once: the same ones are always drawn together."""
     backbone, drawing = artist.backbone, artist.drawing
     conditions = [attempt.condition for attempt in attempts if attempt.condition is not None]
@@ -98,7 +111,6 @@ def _kept(assault: Assault, artist: Artist, attempts: Sequence[Attempt]) -> list
         images = backbone.images(rows, seeds, drawing.steps, drawing.guidance, batch=artist.batch)
     else:
         images = backbone.decode(torch.stack([attempt.latents for attempt in attempts if attempt.latents is not None]))
-    identity = _identity(assault, artist)
     keys = [key(identity, f"attempt {number}", one.seed, drawing) for number, one in enumerate(attempts)]
     for name, image in zip(keys, images, strict=True):
         artist.pictures.write(name, image)
@@ -111,7 +123,7 @@ def _noted(path: Path, artist: Artist) -> list[Tried] | None:
         tried = [Tried(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return None
-    return tried if all(artist.pictures.has(one.key) for one in tried) else None
+    return tried if all(one.prompt or artist.pictures.has(one.key) for one in tried) else None
 
 
 def _identity(assault: Assault, artist: Artist) -> str:

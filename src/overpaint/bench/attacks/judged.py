@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from overpaint.bench.artist import Artist
-from overpaint.bench.attacks.attack import Target
 from overpaint.bench.attacks.carried import Assault, Tried, carry_out
 from overpaint.bench.attacks.control import Shuffled
 from overpaint.bench.graders.grader import Grader
@@ -58,37 +57,36 @@ class Siege:
         progress: Progress | None = None,
     ) -> Siege:
         """Draw the pictures that attacks are given."""
-        shown: dict[str, Target] = {}
-        pairs: list[Pair] = []
-        for assault in assaults:
-            target = assault.target
-            if not assault.attack.adaptive or target.unit in shown:
-                continue
-            wanted = max(a.attack.pictures for a in assaults if a.attack.adaptive and a.target.unit == target.unit)
-            found = _given(assault, wanted, bare, grader, progress)
-            shown[target.unit] = replace(target, pictures=bare.pictures.read([str(pair.key_before) for pair in found]))
-            pairs += found
-        ready = (replace(a, target=shown[a.target.unit]) if a.attack.adaptive else a for a in assaults)
-        return cls(tuple(ready), bare, grader, folder, Sheet(tuple(pairs)), progress)
+        looking = [assault for assault in assaults if assault.attack.adaptive]
+        counts: dict[str, int] = {}
+        for assault in looking:
+            unit = assault.target.unit
+            counts[unit] = max(counts.get(unit, 0), assault.attack.pictures)
+        given = Sheet(tuple(_given(looking, counts, bare, grader, progress)))
+        keys: dict[str, list[str]] = {}
+        for pair in given.pairs:
+            keys.setdefault(pair.probe.unit, []).append(str(pair.key_before))
+        shown = {unit: bare.pictures.read(found) for unit, found in keys.items()}
+        ready = [replace(a, target=replace(a.target, pictures=shown.get(a.target.unit, ()))) for a in assaults]
+        return cls(tuple(ready), bare, grader, folder, given, progress)
 
     def carried_out(self, artist: Artist) -> list[list[Tried]]:
         """All attacks on the artist's model, one after the other."""
-        return [carry_out(assault, artist, self.folder, self.progress) for assault in self.assaults]
+        return carry_out(self.assaults, artist, self.folder, self.progress)
 
     def controlled(self) -> list[list[Tried]]:
         """Those that have a control, on that; empty for the others."""
+        wanted = [assault for assault in self.assaults if assault.attack.controlled]
+        if not wanted:
+            return [[] for _ in self.assaults]
         with self.bare.changed([Shuffled()]) as shuffled:
-            return [
-                carry_out(assault, shuffled, self.folder, self.progress) if assault.attack.controlled else []
-                for assault in self.assaults
-            ]
+            tried = iter(carry_out(wanted, shuffled, self.folder, self.progress))
+        return [next(tried) if assault.attack.controlled else [] for assault in self.assaults]
 
     def sheet(self, before: Sequence[list[Tried]], after: Sequence[list[Tried]]) -> Sheet:
         """Everything judged: groups by the attacks' names, `control` of these, and `GIVEN`."""
-        every = any(assault.attack.controlled for assault in self.assaults)
-        controls = self.controlled() if every else [[] for _ in self.assaults]
         pairs = list(self.given.pairs)
-        for assault, first, second, third in zip(self.assaults, before, after, controls, strict=True):
+        for assault, first, second, third in zip(self.assaults, before, after, self.controlled(), strict=True):
             name = assault.attack.name
             own = self._scored(assault, name, first)
             edited = self._scored(assault, name, second)
@@ -113,17 +111,27 @@ class Siege:
         return list(zip(probes, tried, scores, strict=True))
 
 
-def _given(assault: Assault, count: int, bare: Artist, grader: Grader | None, progress: Progress | None) -> list[Pair]:
-    """The ``count`` clearest of some pictures of the target."""
-    target, probes = assault.target, []
-    for number in range(CANDIDATES * count):
-        prompt = target.templates[number % len(target.templates)].replace("{}", target.name)
-        seed = derive(assault.seed, "given", target.unit, number)
-        probes.append(Probe(GIVEN, target.unit, prompt, seed, (target.label,), target.name))
+def _given(
+    assaults: Sequence[Assault],
+    counts: Mapping[str, int],
+    bare: Artist,
+    grader: Grader | None,
+    progress: Progress | None,
+) -> Iterator[Pair]:
+    """The clearest of some pictures of every target, as many as its ``counts`` by unit."""
+    probes = []
+    for assault in {assault.target.unit: assault for assault in assaults}.values():
+        target = assault.target
+        for number in range(CANDIDATES * counts[target.unit]):
+            prompt = target.templates[number % len(target.templates)].replace("{}", target.name)
+            seed = derive(assault.seed, "given", target.unit, number)
+            probes.append(Probe(GIVEN, target.unit, prompt, seed, (target.label,), target.name))
     keys = bare.draw(probes, progress, "drawing what is given")
     scores = grade(bare.pictures, grader, probes, keys, progress)
     order = sorted(range(len(probes)), key=lambda number: -scores[number][0] if scores[number] else 0.0)
-    return [Pair(probes[number], keys[number], None, scores[number]) for number in order[:count]]
+    for unit, count in counts.items():
+        for number in [number for number in order if probes[number].unit == unit][:count]:
+            yield Pair(probes[number], keys[number], None, scores[number])
 
 
 def _shifts(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Shift]:
