@@ -23,7 +23,7 @@ def test_it_finds_a_planted_trigger(planted: Planted) -> None:
     attack = TokenSearch(pictures=2, tokens=1, steps=6, candidates=24, top=64, draws=2)
     found = attack.attempts(planted, target(), 0, Silent())
     assert [one.prompt for one in found] == [f"{TRIGGER} An image of hen"] * 2
-    assert found[0].asked == "[1 words] An image of hen"
+    assert found[0].asked == "[found words] An image of hen"
     assert found[0].measured["noise loss"] < 1e-6
     assert found[0].seed != found[1].seed
 

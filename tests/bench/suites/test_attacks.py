@@ -95,7 +95,7 @@ def test_adaptive_attacks_find_something_else_in_another_model(edited: tuple[Pat
     out, case = edited
     searched = [item for item in case.items if item.group == "token search"]
     assert len(searched) == 2
-    assert all(item.prompt == "[2 words] An image of hen" for item in searched)
+    assert all(item.prompt == "[found words] An image of hen" for item in searched)
     assert all(item.found[when].endswith(" An image of hen") for item in searched for when in ("before", "after"))
     losses = searched[0].scores["noise loss"]
     assert losses.before != losses.after

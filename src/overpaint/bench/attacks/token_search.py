@@ -57,7 +57,7 @@ class TokenSearch(Attack):
         source = torch.Generator("cpu").manual_seed(derive(seed, "draws"))
         draws = noisy(backbone, backbone.encode_images(target.pictures)[0], self.draws, source)
         prompt, loss = self.search(backbone, prefix, draws, derive(seed, "candidates"), progress)
-        asked = f"[{len(prefix.chosen)} words] {base}"
+        asked = f"[found words] {base}"
         seeds = [derive(seed, "picture", number) for number in range(self.pictures)]
         return [Attempt(asked, one, prompt, measured={"noise loss": loss}) for one in seeds]
 
