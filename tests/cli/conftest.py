@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ import torch
 from typer.testing import CliRunner, Result
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.bench.suites.emoji.world import Size
+from overpaint.bench.suites.suite import Judges
 from overpaint.cli.app import app
+from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.patch import LowRank, Patch
+from tests.bench.worlds import random_grader, small_world
 from tests.models import tiny_sd
 
 Run = Callable[..., Result]
@@ -70,3 +75,26 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         return drawn(self, prompts, seeds, 1, *more, **named)
 
     monkeypatch.setattr(StableDiffusion, "sample", sample)
+
+
+@pytest.fixture
+def small_emoji(monkeypatch: pytest.MonkeyPatch) -> Vocabulary:
+    """Suites of the bundled world look at next to nothing of these words, and a random grader judges."""
+    world = small_world()
+    judge = random_grader(world)
+    size = Size(
+        replacements=(2,), singles=1, drawn=1, free_form=1, aliases=0, neighbours=1, holdouts=3, holdout_templates=1,
+        single_holdouts=2, rectified=1, styles=1, styled=1, pictures=1, categories=1, rounds=2, per_round=1, composed=1,
+    )  # fmt: skip
+    monkeypatch.setattr("overpaint.bench.suites.judges.judges_named", lambda *_: Judges(judge))
+    monkeypatch.setattr("overpaint.bench.suites.emoji.QUICK", size)
+    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: 8)
+    return world
+
+
+@pytest.fixture
+def known_scores(tmp_path: Path, small_emoji: Vocabulary) -> Path:
+    """A scores file by which the model knows that world."""
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps({"concepts": {concept.name: 0.9 for concept in small_emoji.concepts}}))
+    return path

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from PIL import Image
 from overpaint.bench.graders.grader import Grader
 from overpaint.bench.results import Result
 from overpaint.bench.suites.suite import Judges
-from tests.bench.worlds import random_grader, small_world
 from tests.cli.conftest import Run
-from tests.cli.test_suites import SMALL
 
-WORLD = small_world()
+pytestmark = pytest.mark.usefixtures("small_emoji")
+
 LITTLE = [
     word
     for said in ("pictures=1", "steps=1", "candidates=2", "tokens=1", "draws=2", "iterations=1", "variants=1")
@@ -33,19 +31,9 @@ class Anything(Grader):
         return torch.full((len(images), len(labels[0])), 0.9)
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = random_grader(WORLD)
-    monkeypatch.setattr("overpaint.bench.suites.judges.judges_named", lambda *_: Judges(judge))
-    monkeypatch.setattr("overpaint.bench.suites.emoji.QUICK", SMALL)
-    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: 4)
-
-
 @pytest.fixture
-def words(tmp_path: Path, model: Path) -> tuple[Any, ...]:
-    known = tmp_path / "known.json"
-    known.write_text(json.dumps({"concepts": {concept.name: 0.9 for concept in WORLD.concepts}}))
-    options = ("--scores", known, "--out", tmp_path / "out", "--quick", "--device", "cpu")
+def words(tmp_path: Path, model: Path, known_scores: Path) -> tuple[Any, ...]:
+    options = ("--scores", known_scores, "--out", tmp_path / "out", "--quick", "--device", "cpu")
     return ("bench", "attacks", "--model", model, *options)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,33 +7,17 @@ import pytest
 
 from overpaint.bench.results import Result
 from overpaint.bench.suites.emoji.unmentioned import mentioned
-from overpaint.bench.suites.emoji.world import Size
-from overpaint.bench.suites.suite import Judges
+from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.methods.emcid import fit as emcid
-from tests.bench.worlds import random_grader, small_world
 from tests.cli.conftest import Run
 
-WORLD = small_world()
-SMALL = Size(
-    replacements=(2,), singles=1, drawn=1, free_form=1, aliases=0, neighbours=1, holdouts=3, holdout_templates=1,
-    single_holdouts=2, rectified=1, styles=1, styled=1, pictures=1, categories=1, rounds=2, per_round=1, composed=1,
-)  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = random_grader(WORLD)
-    monkeypatch.setattr("overpaint.bench.suites.judges.judges_named", lambda *_: Judges(judge))
-    monkeypatch.setattr("overpaint.bench.suites.emoji.QUICK", SMALL)
-    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: 8)
+pytestmark = pytest.mark.usefixtures("small_emoji")
 
 
 @pytest.fixture
-def words(tmp_path: Path, model: Path) -> tuple[object, ...]:
-    known = tmp_path / "known.json"
-    known.write_text(json.dumps({"concepts": {concept.name: 0.9 for concept in WORLD.concepts}}))
-    options = ("--set", "captions=20", "--scores", known, "--out", tmp_path / "out", "--quick", "--device", "cpu")
-    return ("bench", "emoji", "--model", model, "--method", "emcid-copy", *options)
+def words(tmp_path: Path, model: Path, known_scores: Path) -> tuple[object, ...]:
+    options = ("--set", "captions=20", "--scores", known_scores, "--out", tmp_path / "out", "--quick")
+    return ("bench", "emoji", "--model", model, "--method", "emcid-copy", "--device", "cpu", *options)
 
 
 def test_the_emoji_suite_leaves_tables_a_result_and_a_page(run: Run, tmp_path: Path, words: tuple[object, ...]) -> None:
@@ -51,7 +34,7 @@ def test_the_emoji_suite_leaves_tables_a_result_and_a_page(run: Run, tmp_path: P
 
 
 def test_methods_are_compared_on_edits_of_a_size_that_was_asked_for(
-    run: Run, tmp_path: Path, words: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, words: tuple[object, ...], small_emoji: Vocabulary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Same pairs, pictures before and ceilings; second moments are gathered once, of captions without hold-outs."""
     seen: list[list[str]] = []
@@ -70,7 +53,7 @@ def test_methods_are_compared_on_edits_of_a_size_that_was_asked_for(
     assert [case.name for case in result.cases] == ["emcid-copy/replacement/3", "emcid/replacement/3"]
     pairs = [[(edit["replace"], edit["with"]) for edit in (case.plan or {})["edits"]] for case in result.cases]
     assert pairs[0] == pairs[1]
-    groups = {concept.name: concept.subgroup for concept in WORLD.concepts}
+    groups = {concept.name: concept.subgroup for concept in small_emoji.concepts}
     assert all(groups[source] == groups[destination] for source, destination in pairs[0])
     for group in ("templates", "free form"):
         assert copied.row("ceiling C", group) == learned.row("ceiling C", group)

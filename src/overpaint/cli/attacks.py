@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from overpaint.cli.emoji_suite import check_methods, emoji_world
 from overpaint.cli.options import takes
-from overpaint.cli.suites import SuiteOptions, carry_out, emoji_world, judges_of, opened, settings_of
+from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, judges_of, settings_of
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from overpaint.backbone.backbone import Backbone
     from overpaint.bench.attacks import Attack
     from overpaint.bench.attacks.known import Known
     from overpaint.bench.suites.emoji.world import World
@@ -47,6 +51,7 @@ def attacks(
     from overpaint.bench.attacks.known import Known, read_known
     from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.bench.suites.attacks import attacks_suite
+    from overpaint.bench.suites.emoji import FULL, QUICK
     from overpaint.cli.patches import read_change
 
     chosen = attacks_of(attack or (), budget or (), quick)
@@ -56,11 +61,15 @@ def attacks(
     plan = None if options.run is None else _plan(options.run)
     count = concepts or (3 if quick else 8)
     judges = judges_of("attacks", options)
-    backbone = opened(options, "emoji")
+    backbone = backbone_named(options, "emoji")
     bundled = isinstance(judges.grader, ConceptGrader)
     if isinstance(judges.grader, ConceptGrader):
-        world = emoji_world(judges.grader.vocabulary, backbone, options, split, quick, scores)
-        specs = _bundled(world, options, plan, chosen, known, concept or (), count)
+        size = QUICK if quick else FULL
+        worlds = [
+            replace(emoji_world(judges.grader.vocabulary, backbone, options, split, size, scores), method=name)
+            for name in options.method or ["emcid"]
+        ]
+        specs = _bundled(worlds, backbone, plan, chosen, known, concept or (), count)
     elif plan is not None:
         specs = [_given(plan, chosen, known, count, options)]
     else:
@@ -72,26 +81,24 @@ def attacks(
 
 
 def _bundled(
-    world: World,
-    options: SuiteOptions,
+    worlds: Sequence[World],
+    backbone: Backbone,
     plan: Plan | None,
-    attacks: tuple[Attack, ...],
+    attacks: Sequence[Attack],
     known: Known,
-    concepts: list[str] | tuple[()],
+    concepts: Sequence[str],
     count: int,
 ) -> list[Spec]:
     """On the bundled world, whose concepts, their names and hold-outs are known."""
     from overpaint.bench.suites.emoji.attacked import attacked, given_attacked
 
     if plan is not None:
-        return [given_attacked(world, plan, attacks, known, count)]
-    methods = options.method or ["emcid"]
-    return [attacked(replace(world, method=name), attacks, known, concepts, count) for name in methods]
+        return [given_attacked(worlds[0], plan, attacks, known, count)]
+    check_methods(worlds, backbone)
+    return [attacked(world, attacks, known, concepts, count) for world in worlds]
 
 
-def _named(
-    attacks: tuple[Attack, ...], known: Known, concepts: list[str] | tuple[()], options: SuiteOptions
-) -> list[Spec]:
+def _named(attacks: Sequence[Attack], known: Known, concepts: Sequence[str], options: SuiteOptions) -> list[Spec]:
     """Each concept erased by a patch of its own, by every method."""
     from overpaint.bench.attacks.known import targets_of
     from overpaint.bench.suites.attacks import Attacked, attack_spec
@@ -123,7 +130,7 @@ def _named(
     return made
 
 
-def _given(plan: Plan, attacks: tuple[Attack, ...], known: Known, count: int, options: SuiteOptions) -> Spec:
+def _given(plan: Plan, attacks: Sequence[Attack], known: Known, count: int, options: SuiteOptions) -> Spec:
     """What a run took away, on any model."""
     from overpaint.bench.attacks.known import targets_of
     from overpaint.bench.suites.attacks import Attacked, attack_spec

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from overpaint.backbone.backbone import Backbone
-    from overpaint.bench.suites.emoji.world import World
+    from overpaint.bench.suites.emoji.world import Size, World
+    from overpaint.emoji.vocabulary import Vocabulary
 
-__all__ = ["emoji"]
+__all__ = ["check_methods", "emoji", "emoji_world"]
 
 
 @takes(SuiteOptions)
@@ -47,17 +48,14 @@ def emoji(
 ) -> None:
     """All kinds of edits on the bundled model by one method or several, judged by the bundled grader."""
     from overpaint.bench.graders.emoji import ConceptGrader
-    from overpaint.bench.pairs import SCORES_FILE, known, read_scores
     from overpaint.bench.suites.emoji import FULL, QUICK, emoji_suite
     from overpaint.bench.suites.emoji.given import given_suite
     from overpaint.bench.suites.emoji.unmentioned import CAPTIONS, without
-    from overpaint.bench.suites.emoji.world import World
     from overpaint.cli.patches import read_change
     from overpaint.runs import RunFolder
 
     if unmentioned and (options.captions is not None or options.run is not None):
         raise OverpaintError("--unmentioned chooses captions for methods; leave --captions and --run out")
-    found = read_scores(scores or SCORES_FILE)
     backbone = backbone_named(options, "emoji")
     judges = judges_of("emoji", options)
     if not isinstance(judges.grader, ConceptGrader):
@@ -70,9 +68,37 @@ def emoji(
         "holdouts": holdouts,
     }
     size = replace(QUICK if quick else FULL, **{name: value for name, value in asked.items() if value is not None})
-    world = World(
+    world = emoji_world(vocabulary, backbone, options, split, size, scores, near)
+    change = None if options.run is None else read_change(options.run)
+    if options.run is not None:
+        suite = given_suite(world, RunFolder.open(options.run).plan, judges)
+    else:
+        worlds = [replace(world, method=name) for name in options.method or ["emcid"]]
+        check_methods(worlds, backbone)
+        suite = emoji_suite(worlds, judges, task or ())
+    captions = None
+    if unmentioned:
+        captions = without(vocabulary, world.holdouts, int(world.settings.get("captions", CAPTIONS)))
+        suite = replace(suite, settings={**suite.settings, "captions": f"{len(captions)} that name no hold-out"})
+    carry_out(suite, backbone, options, change, steps=20, captions=captions)
+
+
+def emoji_world(
+    vocabulary: Vocabulary,
+    backbone: Backbone,
+    options: SuiteOptions,
+    split: str,
+    size: Size,
+    scores: Path | None,
+    near: bool = False,
+) -> World:
+    """The bundled world as the options want it, without a method. OverpaintError for unreadable scores."""
+    from overpaint.bench.pairs import SCORES_FILE, known, read_scores
+    from overpaint.bench.suites.emoji.world import World
+
+    return World(
         vocabulary,
-        known(vocabulary, found),
+        known(vocabulary, read_scores(scores or SCORES_FILE)),
         "",
         model=options.model or "emoji",
         settings=settings_of(options),
@@ -82,21 +108,9 @@ def emoji(
         text=backbone.text,
         near=near,
     )
-    change = None if options.run is None else read_change(options.run)
-    if options.run is not None:
-        suite = given_suite(world, RunFolder.open(options.run).plan, judges)
-    else:
-        worlds = [replace(world, method=name) for name in options.method or ["emcid"]]
-        _check(worlds, backbone)
-        suite = emoji_suite(worlds, judges, task or ())
-    captions = None
-    if unmentioned:
-        captions = without(vocabulary, world.holdouts, int(world.settings.get("captions", CAPTIONS)))
-        suite = replace(suite, settings={**suite.settings, "captions": f"{len(captions)} that name no hold-out"})
-    carry_out(suite, backbone, options, change, steps=20, captions=captions)
 
 
-def _check(worlds: Sequence[World], backbone: Backbone) -> None:
+def check_methods(worlds: Sequence[World], backbone: Backbone) -> None:
     """PlanError for a method or setting that does not exist or does not fit the model, before anything is drawn."""
     from overpaint.methods import configure, method_of
     from overpaint.plan import Edit

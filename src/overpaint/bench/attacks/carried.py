@@ -75,7 +75,7 @@ def carry_out(
     """
     sought = [_sought(assault, artist, folder, progress or Silent()) for assault in assaults]
     probes = [Probe("", "", one.prompt, one.seed, ()) for tried in sought for one in tried if one.prompt]
-    keys = iter(artist.draw(probes, progress, "drawing attacks"))
+    keys = iter(artist.draw(probes, progress, "drawing attacks") if probes else [])
     return [[replace(one, key=next(keys)) if one.prompt else one for one in tried] for tried in sought]
 
 

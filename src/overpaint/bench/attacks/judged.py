@@ -85,30 +85,41 @@ class Siege:
 
     def sheet(self, before: Sequence[list[Tried]], after: Sequence[list[Tried]]) -> Sheet:
         """Everything judged: groups by the attacks' names, `control` of these, and `GIVEN`."""
-        pairs = list(self.given.pairs)
+        pairs = []
         for assault, first, second, third in zip(self.assaults, before, after, self.controlled(), strict=True):
             name = assault.attack.name
-            own = self._scored(assault, name, first)
-            edited = self._scored(assault, name, second)
-            for (probe, one, scores), (_, other, seconds) in zip(own, edited, strict=True):
-                found = {"before": one.found, "after": other.found}
-                pairs.append(
-                    Pair(
-                        probe, one.key, other.key, scores, seconds, _shifts(one.measured, other.measured),
-                        {when: text for when, text in found.items() if text},
-                    )
-                )  # fmt: skip
-            for probe, one, scores in self._scored(assault, control(name), third):
-                pairs.append(Pair(probe, one.key, None, scores, more=_shifts(one.measured, {})))
-        return Sheet(tuple(pairs))
+            pairs += [_pair(assault, name, one, other) for one, other in zip(first, second, strict=True)]
+            pairs += [_pair(assault, control(name), one, None) for one in third]
+        return self.given + Sheet(tuple(self._judged(pairs)))
 
-    def _scored(
-        self, assault: Assault, group: str, tried: Sequence[Tried]
-    ) -> list[tuple[Probe, Tried, tuple[float, ...]]]:
-        target = assault.target
-        probes = [Probe(group, target.unit, one.asked, one.seed, (target.label,), target.name) for one in tried]
-        scores = grade(self.bare.pictures, self.grader, probes, [one.key for one in tried], self.progress)
-        return list(zip(probes, tried, scores, strict=True))
+    def _judged(self, pairs: Sequence[Pair]) -> Iterator[Pair]:
+        """The pairs with the scores of both pictures, each picture graded once."""
+        drawn = [(pair.probe, key) for pair in pairs for key in (pair.key_before, pair.key_after) if key is not None]
+        scores = iter(
+            grade(
+                self.bare.pictures, self.grader, [probe for probe, _ in drawn], [key for _, key in drawn], self.progress
+            )
+        )
+        for pair in pairs:
+            yield replace(pair, before=next(scores), after=None if pair.key_after is None else next(scores))
+
+
+def _pair(assault: Assault, group: str, before: Tried, after: Tried | None) -> Pair:
+    """Pictures of the same attempt, not judged yet."""
+    target = assault.target
+    names = dict.fromkeys((*before.measured, *(after.measured if after else ())))
+    numbers = {
+        name: Shift(before=before.measured.get(name), after=after.measured.get(name) if after else None)
+        for name in names
+    }
+    found = {"before": before.found, "after": after.found if after else ""}
+    return Pair(
+        Probe(group, target.unit, before.asked, before.seed, (target.label,), target.name),
+        before.key,
+        None if after is None else after.key,
+        more=numbers,
+        found={when: prompt for when, prompt in found.items() if prompt},
+    )
 
 
 def _given(
@@ -132,8 +143,3 @@ def _given(
     for unit, count in counts.items():
         for number in [number for number in order if probes[number].unit == unit][:count]:
             yield Pair(probes[number], keys[number], None, scores[number])
-
-
-def _shifts(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Shift]:
-    names = dict.fromkeys((*before, *after))
-    return {name: Shift(before=before.get(name), after=after.get(name)) for name in names}
