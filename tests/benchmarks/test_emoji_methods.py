@@ -6,14 +6,17 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from overpaint.bench.suites.emoji.world import Size
 from overpaint.errors import PlanError
 from overpaint.plan import Plan
 from tests.bench.worlds import Painter, Reader, Swap, small_world
+from tests.methods.tiny import TEMPLATES, tiny_backbone
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 VOCABULARY = small_world()
@@ -105,3 +108,28 @@ def test_erasures_by_esd_stand_beside_their_bars(
     assert fitted == ["esd-x 1"] * 2 + [f"esd-x {SMALL.together}"] + ["esd-u 1"] * 2 + [f"esd-u {SMALL.together}"]
     compared = (tmp_path / "esd_bars" / "compared.md").read_text()
     assert "| aliases | 0.000 [0.000, 0.000] n=2 |" in compared
+
+
+def test_ways_to_find_a_value_are_compared_in_text_and_in_pictures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fitted: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = importlib.import_module("stage_one")
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(module.Asked, "row", lambda self, settings: asked.append(self.plan(settings).settings) or ["0"])
+    words = ["--way", "copy", "--way", "states", "--edits", "8", "--pictures", "4", "--set", "lambda=3"]
+    table = run(monkeypatch, tmp_path, "stage_one", *words)
+    assert asked == [{"lambda": 3, **module.WAYS[name]} for name in ("copy", "states")]
+    assert "8 edits, validation split, seed 1" in capsys.readouterr().out
+    assert [line.split(" | ")[0] for line in table.splitlines()[4:]] == ["| copy", "| states"]
+    assert fitted == ["emcid 8"] * 2
+
+
+def test_what_is_left_is_all_without_an_edit_and_nothing_for_the_destination(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    module = importlib.import_module("stage_one")
+    found: Any = SimpleNamespace(bench=SimpleNamespace(backbone=tiny_backbone()))
+    text = found.bench.backbone.text
+    states, prompts = module.read(found, [("dog", "cat"), ("hens", "pizza")], TEMPLATES, {"text_encoder": 1})
+    torch.testing.assert_close(module.left(text, states, prompts), torch.ones(2))
+    wanted = [prompt.replace("dog", "cat").replace("hens", "pizza") for prompt in prompts]
+    assert module.left(text, states, wanted).abs().max() < 1e-5
