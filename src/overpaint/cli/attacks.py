@@ -65,10 +65,8 @@ def attacks(
     bundled = isinstance(judges.grader, ConceptGrader)
     if isinstance(judges.grader, ConceptGrader):
         size = QUICK if quick else FULL
-        worlds = [
-            replace(emoji_world(judges.grader.vocabulary, backbone, options, split, size, scores), method=name)
-            for name in options.method or ["emcid"]
-        ]
+        world = emoji_world(judges.grader.vocabulary, backbone, options, split, size, scores)
+        worlds = [replace(world, method=name) for name in options.method or ["emcid"]]
         specs = _bundled(worlds, backbone, plan, chosen, known, concept or (), count)
     elif plan is not None:
         specs = [_given(plan, chosen, known, count, options)]
