@@ -58,6 +58,7 @@ def test_a_run_is_attacked_for_what_its_plan_took_away(
     run(*words, *LITTLE[:2], "--run", tmp_path / "run", "--attack", "paraphrases")
     (case,) = Result.read(tmp_path / "out" / "result.json").cases
     assert case.name == "uce/run"
+    assert (case.edits, case.settings["plan"]["method"]) == (2, "uce")
     assert {item.unit for item in case.items if item.group == "paraphrases"} == {"erase:pizza"}
 
 

@@ -135,7 +135,7 @@ def _given(plan: Plan, attacks: Sequence[Attack], known: Known, count: int, opti
 
     held = tuple(known.held(plan.edits[0].prompts, options.seed))
     state = Attacked((), targets_of(plan.edits, known, count), held)
-    return attack_spec(f"{plan.method}/run", plan.method, [state], attacks, options.seed, len(plan.edits))
+    return attack_spec(f"{plan.method}/run", plan.method, [state], attacks, options.seed, plan)
 
 
 def _plan(run: Path) -> Plan:

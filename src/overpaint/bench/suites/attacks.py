@@ -46,9 +46,14 @@ class Attacked:
 
 
 def attack_spec(
-    name: str, method: str | None, states: Sequence[Attacked], attacks: Sequence[Attack], seed: int, edits: int = 1
+    name: str,
+    method: str | None,
+    states: Sequence[Attacked],
+    attacks: Sequence[Attack],
+    seed: int,
+    given: Plan | None = None,
 ) -> Spec:
-    """One case: every state attacked in turn, their figures pooled over targets."""
+    """One case: every state attacked in turn, their figures pooled over targets. ``given``: what the patch carries."""
     parts = tuple(
         Part(
             state.plans,
@@ -57,7 +62,9 @@ def attack_spec(
         )
         for state in states
     )
-    settings = {"attacks": {attack.name: attack.settings for attack in attacks}}
+    settings: dict[str, Any] = {"attacks": {attack.name: attack.settings for attack in attacks}}
+    settings |= {"plan": given.to_data()} if given else {}
+    edits = len(given.edits) if given else 1
     return Spec(name, "attacks", edits, parts, partial(_rows, attacks=attacks), method, (HOLD_OUTS,), settings)
 
 

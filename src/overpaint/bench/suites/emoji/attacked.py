@@ -63,7 +63,7 @@ def given_attacked(world: World, plan: Plan, attacks: Sequence[Attack], known: K
     edits = [edit for edit in plan.edits if edit.key in units]
     probes = _kept(world, edits, plan.edits, world.size.holdouts)
     name = f"{plan.method}/run"
-    return attack_spec(name, plan.method, [Attacked((), taken, probes)], attacks, world.split_seed, len(plan.edits))
+    return attack_spec(name, plan.method, [Attacked((), taken, probes)], attacks, world.split_seed, plan)
 
 
 def _kept(world: World, edits: Sequence[Edit], plan: Sequence[Edit], count: int) -> tuple[Probe, ...]:
