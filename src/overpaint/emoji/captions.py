@@ -96,8 +96,9 @@ def fill(template: str, noun: str) -> str:
 def bare_word_rates(share_man: float) -> tuple[float, float]:
     """Probabilities with which the man's and the woman's captions use the bare profession word.
 
-    Classifier-free guidance sharpens a leaning: at the default of 4 the odds that captions taught came out about
-    squared. So that *pictures* show the man in `share_man` of cases, captions are drawn at the square root of its odds.
+    Classifier-free guidance sharpens a leaning: many words that were taught at their own odds came out further to their
+    side. So that *pictures* show the man in `share_man` of cases, captions are drawn at the square root of its odds;
+    single words still miss it by far.
     Man and woman come equally often (their pictures are equally many): r_man : r_woman are the odds themselves. The
     larger of the two rates is `P_BARE_WORD`.
     """

@@ -205,7 +205,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        # the bundled model; measured on its validation split (benchmarks)
+        # the bundled model; blocks, lambda, contexts and steady are the best in text space (benchmarks/text_space.py)
         "emoji": {
             "blocks": (0, 1, 2, 3),
             "lambda": 7_000.0,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
-from overpaint.methods.emcid.keys import Prompts, average, locate
+from overpaint.methods.emcid.keys import Prompts, locate
 from overpaint.methods.emcid.tasks import Task, contexts_of
 
 __all__ = ["Aim", "aim"]
@@ -52,15 +52,13 @@ def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, co
         return Aim(locate(text, [(own, task.source) for own, task in zip(learned, tasks, strict=True)]), values)
     every = [(*own, *contexts_of([text], task, contexts)) for own, task in zip(learned, tasks, strict=True)]
     prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)])
-    counts = torch.tensor([len(own) for own in every], device=prompts.owner.device)
-    number = torch.arange(len(prompts), device=prompts.owner.device) - (counts.cumsum(0) - counts)[prompts.owner]
-    templates = torch.tensor([len(own) for own in learned], device=prompts.owner.device)
-    anchors = exact(_anchors(text, tasks, every, after))
-    first = number < templates[prompts.owner]
-    origin = average(anchors[first], prompts.owner[first], len(tasks))
-    wanted = exact(values)[prompts.owner] + anchors - origin[prompts.owner]
+    counts = [len(own) for own in every]
+    anchors = exact(_anchors(text, tasks, every, after)).split(counts)
+    moved = [part - part[: len(own)].mean(dim=0) for part, own in zip(anchors, learned, strict=True)]
+    wanted = exact(values)[prompts.owner] + torch.cat(moved)
+    shares = torch.cat([part.new_full((len(part),), 1 / len(part)) for part in anchors])
     single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
-    return Aim(single, wanted, exact(counts[prompts.owner]).reciprocal(), prompts.owner)
+    return Aim(single, wanted, shares, prompts.owner)
 
 
 def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str, ...]], after: int) -> Tensor:
