@@ -7,6 +7,7 @@ any part of the text-to-image model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -78,8 +79,8 @@ class EmojiGrader(nn.Module):
         return Grades(*(torch.cat(head) for head in zip(*parts, strict=True)))
 
 
-def load() -> EmojiGrader:
-    """The shipped grader in float32, frozen."""
+def load(file: Path = GRADER_FILE) -> EmojiGrader:
+    """The shipped grader, or that of another file, in float32, frozen."""
     model = EmojiGrader(len(Vocabulary.load()))
-    model.load_state_dict({name: tensor.float() for name, tensor in load_file(GRADER_FILE).items()})
+    model.load_state_dict({name: tensor.float() for name, tensor in load_file(file).items()})
     return model.eval().requires_grad_(False)

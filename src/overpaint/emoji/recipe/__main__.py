@@ -21,11 +21,13 @@ from overpaint.emoji.recipe import (
     export,
     grader,
     image_side,
+    leanings,
     render,
     sources,
     text_tower,
     tokenizer,
 )
+from overpaint.emoji.recipe.loop import steps_done
 
 __all__ = ["main"]
 
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--image-steps", type=int, default=900)
     parser.add_argument("--text-steps", type=int, default=1050)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
+    parser.add_argument("--rounds", type=int, default=4, help="parts of that, with the leaning of captions set between")
     parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
     parser.add_argument("--grader-steps", type=int, default=2000)
@@ -52,6 +55,24 @@ def main() -> None:
     device: torch.device = options.device
     work.mkdir(parents=True, exist_ok=True)
     shipped = adopt.adopt(work) if options.go_on else None
+
+    def denoise() -> None:
+        for part in range(1, options.rounds + 1):
+            until = options.denoiser_steps * part // options.rounds
+            if steps_done(work, "denoiser") > until:
+                continue
+            denoiser.train(
+                work,
+                options.denoiser_steps,
+                device,
+                batch=options.batch,
+                workers=options.workers,
+                start=shipped,
+                until=until,
+            )
+            if part < options.rounds:
+                leanings.calibrate(work, device)
+
     stages: dict[str, Callable[[], object]] = {
         "sources": lambda: sources.fetch(work),
         "render": lambda: render.render(work),
@@ -60,9 +81,7 @@ def main() -> None:
         "images": lambda: image_side.train(work, options.image_steps, device),
         "text": lambda: text_tower.train(work, options.text_steps, device),
         "grader": lambda: grader.train(work, options.grader_steps, device),
-        "denoiser": lambda: denoiser.train(
-            work, options.denoiser_steps, device, batch=options.batch, workers=options.workers, start=shipped
-        ),
+        "denoiser": denoise,
         "export": lambda: export.export(work),
     }
     trained = ("tokenizer", "autoencoder", "images", "text", "grader") if options.go_on else ()

@@ -80,10 +80,12 @@ def train(
     rate: float = 2e-3,
     workers: int = 0,
     start: Path | None = None,
+    until: int | None = None,
 ) -> UNet2DConditionModel:
     """Train (or go on training) the denoiser for ``steps`` steps in all and save its average to ``<work>/unet``.
 
     Args:
+        until: stop at this step of the schedule, to go on later.
         batch: pictures per step.
         workers: processes that draw batches ahead; worth it where the device is faster than the tokenizer.
         start: a diffusers folder to begin from when no checkpoint exists, e.g. shipped weights.
@@ -118,7 +120,7 @@ def train(
     def cycle(step: int) -> float:
         return one_cycle(step, steps, warmup=min(0.05, WARMUP / steps), cooldown=0.5, floor=0.05)
 
-    stage = Stage("denoiser", model, optimizer, loss, steps, batch, cycle, SEED, ema=0.9985)
+    stage = Stage("denoiser", model, optimizer, loss, until or steps, batch, cycle, SEED, ema=0.9985)
     before = 0 if start is None else figures.shipped_samples()
     probe = _late_half(replace(batches, seed=SEED + 1, size=256)[0].to(device))
 
