@@ -42,7 +42,6 @@ def main() -> None:
     parser.add_argument("--image-steps", type=int, default=900)
     parser.add_argument("--text-steps", type=int, default=1050)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
-    parser.add_argument("--rounds", type=int, default=4, help="parts of that, with the leaning of captions set between")
     parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
     parser.add_argument("--grader-steps", type=int, default=2000)
@@ -57,8 +56,8 @@ def main() -> None:
     shipped = adopt.adopt(work) if options.go_on else None
 
     def denoise() -> None:
-        for part in range(1, options.rounds + 1):
-            until = options.denoiser_steps * part // options.rounds
+        for part in denoiser.PARTS:
+            until = round(part.until * options.denoiser_steps)
             if steps_done(work, "denoiser") > until:
                 continue
             denoiser.train(
@@ -69,8 +68,9 @@ def main() -> None:
                 workers=options.workers,
                 start=shipped,
                 until=until,
+                profession_weight=part.profession_weight,
             )
-            if part < options.rounds:
+            if part.until < 1:
                 leanings.calibrate(work, device)
 
     stages: dict[str, Callable[[], object]] = {

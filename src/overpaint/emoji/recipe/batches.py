@@ -29,7 +29,6 @@ __all__ = ["Batch", "Batches", "noise_schedule"]
 WHITE_SHARE = 0.65
 NOISY_FROM = 600
 EMPTY_SHARE = 0.1
-PROFESSION_WEIGHT = 4.0
 
 
 def noise_schedule() -> DDIMScheduler:
@@ -66,6 +65,7 @@ class Batches(Dataset[Batch]):
     Attributes:
         latents: ``(backgrounds, pictures, 16, 8, 8)`` float16, see `cache_latents`.
         size: pictures per batch, even.
+        profession_weight: how much more often than others the people behind a profession's word come.
     """
 
     pictures: Pictures
@@ -74,12 +74,14 @@ class Batches(Dataset[Batch]):
     latents: np.ndarray
     seed: int
     size: int
+    profession_weight: float = 1.0
     alphas: Tensor = field(default_factory=lambda: noise_schedule().alphas_cumprod)
 
     @classmethod
-    def load(cls, work: Path, seed: int, size: int, device: torch.device) -> Batches:
+    def load(cls, work: Path, seed: int, size: int, device: torch.device, profession_weight: float = 1.0) -> Batches:
         """Everything from the work folder; latents are made on ``device`` if they are missing."""
-        return cls(Pictures.load(work), Vocabulary.load(), pieces.load(work), cache_latents(work, device), seed, size)
+        latents = cache_latents(work, device)
+        return cls(Pictures.load(work), Vocabulary.load(), pieces.load(work), latents, seed, size, profession_weight)
 
     @cached_property
     def _odds(self) -> np.ndarray:
@@ -87,7 +89,7 @@ class Batches(Dataset[Batch]):
 
         Their word tells one picture of two, by odds, where a name tells one of 1,548 once and for all.
         """
-        weights = np.where(np.isin(self.pictures.concept, list(self.vocabulary.roles)), PROFESSION_WEIGHT, 1.0)
+        weights = np.where(np.isin(self.pictures.concept, list(self.vocabulary.roles)), self.profession_weight, 1.0)
         return weights / weights.sum()
 
     def __getitem__(self, step: int) -> Batch:

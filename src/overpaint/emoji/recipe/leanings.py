@@ -32,7 +32,7 @@ __all__ = ["calibrate", "first_share", "lean", "measured"]
 log = logging.getLogger(__name__)
 SEED = 404
 PICTURES = 32
-STRENGTH = 0.6
+STRENGTH = 0.4
 LEAST = 0.03
 """No word's captions are all of one side, or nothing could be learned of the other."""
 
