@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,17 +15,31 @@ from overpaint.bench.drawing import Drawing
 from overpaint.bench.pairs import SCORES_FILE, known, read_scores
 from overpaint.bench.results import Case, Result
 from overpaint.bench.suites.emoji.world import FULL, QUICK, World
-from overpaint.bench.suites.run import Bench
+from overpaint.bench.suites.run import Bench, Weigh
 from overpaint.bench.suites.suite import Judges, Spec, Suite
 from overpaint.cli.console import err, out, plain, say, table
 from overpaint.cli.edit import overridden
+from overpaint.cli.errors import explained
 from overpaint.cli.models import grader_for, open_backbone, share_counter
+from overpaint.errors import OverpaintError
 from overpaint.files import write_text_atomic
 from overpaint.methods import METHODS
 from overpaint.plan import Edit, Plan
 from overpaint.progress import RichProgress
 
-__all__ = ["Column", "Opened", "arguments", "cell", "judged", "opened", "told"]
+__all__ = [
+    "Column",
+    "Opened",
+    "arguments",
+    "cell",
+    "judged",
+    "markdown",
+    "opened",
+    "placed",
+    "script",
+    "suite_of",
+    "told",
+]
 
 Column = tuple[str, str, str]
 """Heading, metric and group of prompts."""
@@ -43,6 +58,8 @@ def arguments(title: str | None, folder: str) -> argparse.ArgumentParser:
     parser.add_argument("--scores", type=Path, default=SCORES_FILE, help="who knows what")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(folder))
+    parser.add_argument("--dry-run", action="store_true", help="say what is left to do and what it costs, and stop")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="put the table between its marks in this page, too")
     return parser
 
 
@@ -75,30 +92,66 @@ def opened(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Open
     return Opened(bench, Judges(grader), lambda method: world(method=method))
 
 
-def judged(found: Opened, name: str, specs: Sequence[Spec]) -> Result:
-    """Judge cases; those that the folder holds already are taken from there."""
+def suite_of(found: Opened, name: str, specs: Sequence[Spec]) -> Suite:
+    """The cases as a suite."""
     first = found.world("emcid")
     settings = {"seed": first.seed, "method settings": first.settings, "concepts known": len(first.names)}
-    return found.bench.run(Suite(name, name, specs, found.judges, first.split, settings))
+    return Suite(name, name, specs, found.judges, first.split, settings)
 
 
-def told(title: str, result: Result, columns: Sequence[Column], folder: Path) -> None:
-    """Print the cases as a table, and write it in Markdown beside the result."""
+def judged(found: Opened, name: str, specs: Sequence[Spec], weigh: Weigh | None = None) -> Iterator[Result]:
+    """Judge cases, and give the result after each; those that the folder holds already are taken from there."""
+    return found.bench.results(suite_of(found, name, specs), weigh)
+
+
+def script(main: Callable[[], None]) -> None:
+    """Run a benchmark; what whoever started it can mend is one line."""
+    try:
+        main()
+    except Exception as error:
+        lines = explained(error)
+        if lines is None:
+            raise
+        raise SystemExit("\n".join(f"error: {line}" for line in lines)) from error
+
+
+def told(title: str, result: Result, columns: Sequence[Column], options: argparse.Namespace) -> None:
+    """Print the cases as a table, and write it in Markdown beside the result, and into a page that was named."""
     headings = ["method", *(heading for heading, _, _ in columns), "fit, s"]
     rows = [[case.method or "", *_cells(case, columns)] for case in result.cases]
     shown: Table = table(title, *headings)
     for row in rows:
         shown.add_row(*map(plain, row))
     out().print(shown)
-    say(markdown(folder / "table.md", title, headings, rows))
-    say(folder / "result.json")
+    text = markdown(title, headings, rows)
+    say(write_text_atomic(options.out / "table.md", text))
+    say(options.out / "result.json")
+    if options.into is not None:
+        say(placed(options.into, result.suite, text))
 
 
-def markdown(path: Path, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
-    """Write a table."""
+def markdown(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table with its title."""
     lines = [headings, ["---"] * len(headings), *rows]
     text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return write_text_atomic(path, f"{title}\n\n{text}\n")
+    return f"{title}\n\n{text}\n"
+
+
+def placed(page: Path, name: str, text: str) -> Path:
+    """Put the text between ``<!-- NAME -->`` and ``<!-- /NAME -->`` of a page, in place of what is there.
+
+    Raises:
+        OverpaintError: the page cannot be read, or has not each of the two marks once.
+    """
+    first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
+    try:
+        content = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OverpaintError(f"--into {page}: cannot be read ({error})") from error
+    if content.count(first) != 1 or content.count(last) != 1 or content.index(first) > content.index(last):
+        raise OverpaintError(f"--into {page}: write {first} and {last} where the table belongs, each once")
+    inside = re.escape(first) + ".*" + re.escape(last)
+    return write_text_atomic(page, re.sub(inside, lambda _: f"{first}\n\n{text}\n{last}", content, flags=re.DOTALL))
 
 
 def cell(case: Case, metric: str, group: str) -> str:

@@ -5,7 +5,7 @@
 
 Concepts and hold-outs are drawn by seed among those that the model knows. With both methods in one command a second
 table says what esd-u erases better than esd-x where a prompt means the concept without naming it. A stopped benchmark
-goes on with the same command.
+goes on with the same command; ``--dry-run`` says what it costs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from emoji_methods import Column, arguments, judged, markdown, opened, told
+from emoji_costs import priced
+from emoji_methods import Column, arguments, judged, markdown, opened, script, told
 
 from overpaint.bench.results import Case, Result
 from overpaint.bench.scores import mean
@@ -23,12 +24,15 @@ from overpaint.bench.suites.emoji.erasing import erasure, style_erasure
 from overpaint.bench.suites.emoji.world import Size
 from overpaint.cli.console import out, plain, say, table
 from overpaint.emoji.palette import STYLE_WORDS
+from overpaint.files import write_text_atomic
 
+NAME = "esd bars"
 PARTS = {"erasure": erasure, "style erasure": style_erasure}
 FULL = Size(
-    singles=20, together=10, category=12, neighbours=0, holdouts=60, holdout_templates=1, single_holdouts=60,
-    styles=len(STYLE_WORDS), styled=100,
+    singles=20, together=10, free_form=1, category=8, neighbours=0, holdouts=60, holdout_templates=1,
+    single_holdouts=48, styles=len(STYLE_WORDS), styled=60,
 )  # fmt: skip
+"""An erasure by itself draws one batch of 64 pictures."""
 LEFT, HELD = 0.05, {"esd-x": -0.03, "esd-u": -0.06}
 """P(source) in templates at most, change of the hold-outs at least, after one erasure."""
 ACCURACY, KEPT = 0.1, -0.03
@@ -55,9 +59,11 @@ def main() -> None:
     if not options.quick:
         worlds = [replace(world, size=FULL) for world in worlds]
     specs = [spec for part in options.part or PARTS for world in worlds for spec in PARTS[part](world)]
-    result = judged(found, "esd_bars", specs)
+    if priced(found, NAME, specs, options):
+        return
+    *_, result = judged(found, NAME, specs)
     result = result.model_copy(update={"cases": tuple(barred(case) for case in result.cases)})
-    told("Erasures by ESD: one at a time, several at once, styles", result, COLUMNS, options.out)
+    told("Erasures by ESD: one at a time, several at once, styles", result, COLUMNS, options)
     if {"esd-x", "esd-u"} <= {case.method for case in result.cases if case.task == "erasure"}:
         rows = [[group, str(mean(less(result, group)))] for group in (ALIASES, CATEGORY)]
         headings = ("asked by", "P(source) left by esd-x less that by esd-u, at least 0")
@@ -65,7 +71,8 @@ def main() -> None:
         for row in rows:
             shown.add_row(*map(plain, row))
         out().print(shown)
-        say(markdown(options.out / "compared.md", "esd-u against esd-x, one at a time", headings, rows))
+        text = markdown("esd-u against esd-x, one at a time", headings, rows)
+        say(write_text_atomic(options.out / "compared.md", text))
 
 
 def barred(case: Case) -> Case:
@@ -99,4 +106,4 @@ def left(case: Case, group: str) -> Mapping[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -3,16 +3,19 @@
     python benchmarks/moderate.py
     python benchmarks/moderate.py --method emcid --method esd-u --quick
 
-Every category is moderated by a patch of its own. A stopped benchmark goes on with the same command.
+Every category is moderated by a patch of its own. A stopped benchmark goes on with the same command; ``--dry-run`` says
+what it costs.
 """
 
 from __future__ import annotations
 
-from emoji_methods import arguments, judged, opened, told
+from emoji_costs import priced
+from emoji_methods import arguments, judged, opened, script, told
 
 from overpaint.bench.suites.emoji.erasing import moderation
 from overpaint.methods import METHODS
 
+NAME = "moderate"
 COLUMNS = (
     ("P(member) left, member named", "P(source) left", "members"),
     ("P(any member) left, category named", "P(source) left", "category word"),
@@ -27,9 +30,10 @@ def main() -> None:
     found = opened(options, parser)
     methods = options.method or [name for name, method in METHODS.items() if "moderate" in method.actions]
     specs = [spec for method in methods for spec in moderation(found.world(method))]
-    result = judged(found, "moderate", specs)
-    told("Whole categories, each by a patch of its own", result, COLUMNS, options.out)
+    if not priced(found, NAME, specs, options):
+        *_, result = judged(found, NAME, specs)
+        told("Whole categories, each by a patch of its own", result, COLUMNS, options)
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

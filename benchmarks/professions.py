@@ -4,15 +4,17 @@
     python benchmarks/professions.py --method emcid --method uce --quick
 
 Factors are found by counting pictures of other seeds than those that the figures are of. A stopped benchmark goes on
-with the same command.
+with the same command; ``--dry-run`` says what it costs beside the counting, which takes ten rounds at most (`uce`: 30).
 """
 
 from __future__ import annotations
 
-from emoji_methods import arguments, judged, opened, told
+from emoji_costs import priced
+from emoji_methods import arguments, judged, opened, script, told
 
 from overpaint.bench.suites.emoji.meaning import debias
 
+NAME = "professions"
 COLUMNS = (
     ("|share - wanted| / wanted before", "ratio deviation before", "templates"),
     ("after", "ratio deviation after", "templates"),
@@ -27,9 +29,10 @@ def main() -> None:
     found = opened(options, parser)
     methods = options.method or ["emcid", "emcid-copy", "uce"]
     specs = [spec for method in methods for spec in debias(found.world(method))]
-    result = judged(found, "professions", specs)
-    told("All professions to equal shares, by one patch", result, COLUMNS, options.out)
+    if not priced(found, NAME, specs, options):
+        *_, result = judged(found, NAME, specs)
+        told("All professions to equal shares, by one patch", result, COLUMNS, options)
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -157,7 +157,8 @@ def draw(found: Opened, ways: dict[str, dict[str, Any]], edits: int, pictures: i
     for name, settings in ways.items():
         for spec in replacement(replace(world, size=size, settings={**world.settings, **settings})):
             specs.append(replace(spec, name=name, method=name))
-    told(f"Stage I, {edits} edits, {pictures} drawn", judged(found, "Stage I", specs), COLUMNS, options.out)
+    *_, result = judged(found, "Stage I", specs)
+    told(f"Stage I, {edits} edits, {pictures} drawn", result, COLUMNS, options)
 
 
 if __name__ == "__main__":

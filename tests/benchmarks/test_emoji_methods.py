@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from overpaint.bench.suites.emoji.world import Size
-from overpaint.errors import PlanError
+from overpaint.errors import OverpaintError, PlanError
 from overpaint.plan import Plan
 from tests.bench.worlds import Painter, Reader, Swap, small_world
 from tests.methods.tiny import TEMPLATES, tiny_backbone
@@ -74,7 +74,7 @@ def test_every_method_has_its_rows_and_nothing_is_done_twice(
     table = run(monkeypatch, tmp_path, "all_methods", *words, "--budget", "100")
     rows = [line for line in table.splitlines() if line.startswith(("| uce", "| negative"))]
     assert [row.split(" | ")[1] for row in rows] == [
-        *(f"{n} replacements" for n in (1, 8, 9)), *(f"{n} erasures" for n in (1, 8, 9))
+        "1 replacement", "8 replacements", "9 replacements", "1 erasure", "8 erasures", "9 erasures"
     ]  # fmt: skip
     assert "skipped: about 240 s, by 30 s for each edit" in rows[1]
     assert "1.000" in rows[0]
@@ -83,6 +83,52 @@ def test_every_method_has_its_rows_and_nothing_is_done_twice(
     assert len(fitted) == 4
     refused = run(monkeypatch, tmp_path, "all_methods", *words)
     assert "skipped: too long for the window" in refused
+
+
+def test_a_page_gets_the_table_between_its_marks_and_a_plot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fitted: list[str]
+) -> None:
+    page, picture = tmp_path / "page.md", tmp_path / "docs" / "curves.svg"
+    page.write_text("before\n<!-- all methods -->\nsuperseded\n<!-- /all methods -->\nafter\n")
+    words = ["--method", "uce", "--edits", "1", "--edits", "8", "--into", str(page), "--plot", str(picture)]
+    table = run(monkeypatch, tmp_path, "all_methods", *words)
+    content = page.read_text()
+    assert content.startswith("before\n<!-- all methods -->")
+    assert content.endswith("<!-- /all methods -->\nafter\n")
+    assert "superseded" not in content
+    assert table in content
+    assert "(docs/curves.svg)" in content
+    drawn = picture.read_bytes()
+    assert b"hold-outs, relative change" in drawn or drawn.count(b"<path") > 10
+    run(monkeypatch, tmp_path, "all_methods", *words)
+    assert (page.read_text(), picture.read_bytes()) == (content, drawn)
+    page.write_text("no marks")
+    with pytest.raises(OverpaintError, match="write <!-- all methods -->"):
+        run(monkeypatch, tmp_path, "all_methods", *words)
+
+
+@pytest.mark.parametrize("name", ["all_methods", "esd_bars", "professions", "moderate"])
+def test_a_dry_run_says_what_is_left_and_does_none_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fitted: list[str],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    costs = importlib.import_module("emoji_costs")
+    monkeypatch.setattr(costs, "evaluations", lambda _, plan: 1000 * len(plan.edits))
+    module = importlib.import_module(name)
+    words = {"all_methods": ["--edits", "8", "--method", "uce"], "esd_bars": ["--part", "erasure"]}
+    said = [f"{name}.py", "--quick", "--out", str(tmp_path / name), "--scores", str(tmp_path / "scores.json")]
+    monkeypatch.setattr(sys, "argv", [*said, *words.get(name, ["--method", "uce"]), "--dry-run"])
+    module.main()
+    output = capsys.readouterr().out
+    assert "0 finished, 0 too long" in output
+    assert "unedited" in output
+    assert not fitted
+    assert not (tmp_path / name).exists()
+    if name == "esd_bars":  # two erasures alone and three together
+        assert output.count("5,000") == 2
 
 
 @pytest.mark.parametrize(

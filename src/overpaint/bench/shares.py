@@ -28,12 +28,14 @@ class ShareCounter:
     Seeds are the same every time, so that shares move with the factors and not with the noise.
     """
 
+    PICTURES = 32
+
     def __init__(
         self,
         backbone: Backbone,
         grader: ConceptGrader,
         edits: Sequence[Edit],
-        pictures: int = 32,
+        pictures: int = PICTURES,
         seed: int = 0,
         drawing: Drawing | None = None,
         progress: Progress | None = None,

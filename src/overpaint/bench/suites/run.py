@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,9 +26,11 @@ from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import versions
 
-__all__ = ["IMAGES", "RESULT", "Bench"]
+__all__ = ["IMAGES", "RESULT", "Bench", "Weigh"]
 
 RESULT, IMAGES, PATCHES, ATTACKS = "result.json", "images", "patches", "attacks"
+Weigh = Callable[[Spec, Sequence[Case]], Spec]
+"""A case that is to be judged, and those that were, to the case that is judged in its place."""
 
 
 @dataclass
@@ -61,16 +63,35 @@ class Bench:
         Raises:
             OverpaintError: the safety checker is on, or a judge cannot be had.
         """
+        *_, last = self.results(suite)
+        return last
+
+    def results(self, suite: Suite, weigh: Weigh | None = None) -> Iterator[Result]:
+        """The result after every case that is judged, and the whole at last, each as the file then holds it.
+
+        ``weigh`` is asked before a case is judged, with the cases that there are, and may give another in its place.
+
+        Raises:
+            OverpaintError: as `run`.
+        """
         path = self.out / RESULT
         artist = self.artist()
         fits = Fits(self.out / PATCHES, self.captions, self.progress, self.counters)
         done = {case.name: case for case in self.finished(suite, artist)}
         result = self._empty(suite, artist)
         for spec in suite.specs:
-            done[spec.name] = done.get(spec.name) or self._judge(spec, suite, artist, fits)
-            cases = tuple(done[other.name] for other in suite.specs if other.name in done)
-            result = result.model_copy(update={"cases": cases, "complete": len(cases) == len(suite.specs)})
-            result.write(path)
+            if spec.name in done:
+                continue
+            asked = spec if weigh is None else weigh(spec, tuple(done.values()))
+            done[spec.name] = self._judge(asked, suite, artist, fits)
+            yield self._written(result, suite, done, path)
+        yield self._written(result, suite, done, path)
+
+    def _written(self, result: Result, suite: Suite, done: Mapping[str, Case], path: Path) -> Result:
+        """The result with what is done, in the suite's order."""
+        cases = tuple(done[spec.name] for spec in suite.specs if spec.name in done)
+        result = result.model_copy(update={"cases": cases, "complete": len(cases) == len(suite.specs)})
+        result.write(path)
         return result
 
     def artist(self) -> Artist:

@@ -1,0 +1,75 @@
+"""What a benchmark that compares methods will cost, before it begins."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from emoji_methods import Opened, suite_of
+from rich.table import Table
+
+from overpaint.bench.shares import ShareCounter
+from overpaint.bench.suites.cost import cost
+from overpaint.bench.suites.suite import Spec
+from overpaint.cli.console import out, table
+from overpaint.errors import OverpaintError
+from overpaint.methods import configure, method_of
+from overpaint.plan import Plan
+
+__all__ = ["evaluations", "priced"]
+
+HEADINGS = ("method", "cases", "pictures", "evaluations to fit", "pictures a count", "minutes")
+
+
+def priced(
+    found: Opened, name: str, specs: Sequence[Spec], options: argparse.Namespace, budget: float = math.inf
+) -> bool:
+    """With ``--dry-run``, print what is left to do, method by method, and say so.
+
+    Cases are left out one of whose plans takes more than ``budget`` seconds. Minutes are those of pictures and
+    evaluations, by one batch that is timed. What methods do in text alone is not in them, nor are the pictures that
+    searches for shares count, as nobody knows how often that will be.
+    """
+    if not options.dry_run:
+        return False
+    bench, suite = found.bench, suite_of(found, name, specs)
+    whole = cost(bench, suite)
+    each = 0.0 if whole.seconds is None else whole.seconds / (2 * whole.steps)  # a guided step evaluates twice
+    picture = 2 * bench.drawing.steps * each
+    artist = bench.artist()
+    finished = {case.name for case in bench.finished(suite, artist)}
+    left = [
+        spec
+        for spec in specs
+        if spec.name not in finished
+        and all(evaluations(found, plan) * each <= budget for part in spec.parts for plan in part.plans)
+    ]
+    rows = []
+    for method in dict.fromkeys(spec.method or "" for spec in left):
+        own = [spec for spec in left if spec.method == method]
+        plans = [plan for spec in own for part in spec.parts for plan in part.plans]
+        pictures = sum(len({(p.prompt, p.seed) for p in part.probes}) for spec in own for part in spec.parts)
+        work = sum(evaluations(found, plan) for plan in plans)
+        counted = ShareCounter.PICTURES * sum(edit.over is not None for plan in plans for edit in plan.edits)
+        rows.append([method, len(own), pictures, work, counted, (pictures * picture + work * each) / 60])
+    asked = [probe for spec in left for part in spec.parts for probe in (*part.probes, *part.before)]
+    before = len(artist.missing(asked))
+    rows.append(["the unedited model", 0, before, 0, 0, before * picture / 60])
+    rows.append(["all", *(sum(row[column] for row in rows) for column in range(1, len(HEADINGS)))])
+    beyond = whole.cases - whole.finished - len(left)
+    title = f"{name}: {whole.cases} cases, {whole.finished} finished, {beyond} too long; at most, as fast as now"
+    shown: Table = table(title, *HEADINGS)
+    for row in rows:
+        shown.add_row(row[0], *(f"{number:,}" for number in row[1:-1]), f"{row[-1]:,.1f}")
+    out().print(shown)
+    return True
+
+
+def evaluations(found: Opened, plan: Plan) -> int:
+    """Of the denoiser, to carry a plan out, at most; a plan that the method refuses takes none."""
+    backbone = found.bench.backbone
+    try:
+        return method_of(plan).work(backbone, plan, configure(plan, backbone)).evaluations
+    except OverpaintError:
+        return 0

@@ -1,0 +1,63 @@
+"""Methods against each other over the number of edits, as a picture for pages that have no style of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from overpaint.bench.results import Figure as Found
+from overpaint.bench.results import Result
+from overpaint.files import replacing
+
+__all__ = ["plot"]
+
+PANELS = (
+    ("P(destination) / C, free form", ("replacement",), "P(destination) / C", "free form"),
+    ("hold-outs, relative change", ("replacement", "erasure"), "hold-out change", "hold-outs"),
+)
+"""Title, tasks, metric and group of each."""
+MARKS = "os^vDPX*<>p"
+
+
+def plot(result: Result, to: Path) -> Path:
+    """Save it as SVG, the same bytes for the same figures; intervals are upright strokes."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    FigureCanvasSVG(figure)
+    methods = list(dict.fromkeys(case.method or "" for case in result.cases))
+    for axes, (title, tasks, metric, group) in zip(figure.subplots(1, 2), PANELS, strict=True):
+        for task in tasks:
+            for method, points in result.curve(task, metric, group).items():
+                _line(axes, methods.index(method), method, points)
+        axes.axhline(0, color="0.6", linewidth=0.8)
+        axes.set_xscale("log")
+        axes.set_xlabel("edits at once")
+        axes.set_title(title, fontsize=10)
+        axes.grid(alpha=0.3)
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=8)
+    with replacing(to) as temporary, matplotlib.rc_context({"svg.hashsalt": "overpaint"}):
+        figure.savefig(temporary, format="svg", metadata={"Date": None}, facecolor="white")
+    return to
+
+
+def _line(axes: Any, number: int, method: str, points: list[tuple[int, Found]]) -> None:
+    """One method's points, a little beside each other where they share a place."""
+    known = [(edits * 1.02 ** (number % 5 - 2), f) for edits, f in points if f.value is not None]
+    if not known:
+        return
+    values = [f.value or 0.0 for _, f in known]
+    spread = [
+        [v - (v if f.low is None else f.low) for v, (_, f) in zip(values, known, strict=True)],
+        [(v if f.high is None else f.high) - v for v, (_, f) in zip(values, known, strict=True)],
+    ]
+    axes.errorbar(
+        [edits for edits, _ in known], values, yerr=spread, label=method, color=f"C{number % 10}",
+        marker=MARKS[number % len(MARKS)], markersize=4, linewidth=1, elinewidth=0.8,
+    )  # fmt: skip
