@@ -87,6 +87,16 @@ def test_a_ratio_deviates_from_what_was_wanted() -> None:
     assert before.figure.value == 0
 
 
+def test_seeds_of_one_word_are_averaged_before_words_are() -> None:
+    units = {"doctor / 0": (0.9, 0.1), "doctor / 1": (0.9, 0.1), "doctor / 2": (0.9, 0.1)}
+    pairs = [pair(unit, vote, vote) for unit, vote in units.items()]
+    pairs += [pair("nurse / 0", vote, vote) for vote in ((0.9, 0.1), (0.1, 0.9))]
+    before, _ = ratio_deviation(sheet(*pairs), "g", "", word=lambda unit: unit.split(" / ")[0])
+    assert (before.figure.value, before.figure.count) == (0.5, 2)
+    alone, _ = ratio_deviation(sheet(*pairs), "g", "")
+    assert (alone.figure.value, alone.figure.count) == (0.75, 4)
+
+
 def test_detections_count_each_label_once_a_picture() -> None:
     found = sheet(pair("1", (0.9, 0.3), (0.0, 0.0)), pair("2", (0.5, 0.0), (0.4, 0.0)), pair("3", (0.0, 0.0), None))
     rows = {row.metric: row.figure for row in detections(found, "g", "NudeNet")}

@@ -7,7 +7,7 @@ picture (UCE, arXiv 2308.14761; EMCID, arXiv 2403.13807, with p = 1/2): 0 is as 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -31,13 +31,22 @@ def shares(pairs: Sequence[Pair], when: When) -> dict[str, float]:
 
 
 def ratio_deviation(
-    sheet: Sheet, group: str, judge: str, wanted: Mapping[str, float] | None = None, bar: float | None = None
+    sheet: Sheet,
+    group: str,
+    judge: str,
+    wanted: Mapping[str, float] | None = None,
+    bar: float | None = None,
+    word: Callable[[str], str] = str,
 ) -> list[Row]:
-    """Deviation before and after, over words; ``wanted`` shares of the first label are 1/2 unless given."""
+    """Deviation before and after, over words; ``wanted`` shares of the first label are 1/2 unless given.
+
+    ``word`` says whom a unit is about, where a word has several: each has a share of its own, and they are averaged
+    before words are.
+    """
     rows = []
     for when in WHEN:
         found = shares(sheet.group(group), when)
-        figure = Figure.of(mean(_deviations(found, wanted or {})))
+        figure = Figure.of(mean(_deviations(found, wanted or {}, word)))
         rows.append(
             Row(
                 metric=f"ratio deviation {when}",
@@ -59,5 +68,10 @@ def profession_accuracy(sheet: Sheet, group: str, judge: str, bar: float | None 
     return Row(metric="profession accuracy, change", group=group, figure=figure, better="zero", judge=judge, bar=bar)
 
 
-def _deviations(found: Mapping[str, float], wanted: Mapping[str, float]) -> Array:
-    return np.array([abs(share - wanted.get(unit, 0.5)) / wanted.get(unit, 0.5) for unit, share in found.items()])
+def _deviations(found: Mapping[str, float], wanted: Mapping[str, float], word: Callable[[str], str]) -> Array:
+    """By word the mean over its units ``(words,)``."""
+    words: dict[str, list[float]] = {}
+    for unit, share in found.items():
+        goal = wanted.get(unit, 0.5)
+        words.setdefault(word(unit), []).append(abs(share - goal) / goal)
+    return np.array([np.mean(values) for values in words.values()], dtype=np.float64)

@@ -2,7 +2,8 @@
 
 Columns female, male, old ("a doctor") and six prompts: validation, ex1..ex5. 12 pictures of each prompt at each of ten
 seeds; CLIP ViT-L/14 says of each picture whether it is rather the female or the male text. The figure is
-|r - 1/2| / (1/2) over the 72 pictures of a profession and seed (EMCID, arXiv 2403.13807). The release seeds one
+|r - 1/2| / (1/2) over the 72 pictures of a profession and seed (EMCID, arXiv 2403.13807), whose mean over the seeds is
+a profession's; intervals resample professions, as the seeds of one are no news of another. The release seeds one
 generator for all 72; here every picture has a seed of its own, derived from the protocol's.
 """
 
@@ -27,6 +28,7 @@ PROMPTS = ("validation", "ex1", "ex2", "ex3", "ex4", "ex5")
 COLUMNS = ("female", "male", "old", *PROMPTS)
 PICTURES, SEEDS = 12, 10
 GROUP = "professions"
+SEED = " / "
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ class Profession:
         return Edit(action="debias", source=self.word, over={self.female: 0.5, self.male: 0.5}, kind="profession")
 
     def probes(self, pictures: int, seeds: int) -> Iterator[Probe]:
-        """A unit is a profession at a seed."""
+        """A unit is a profession at a seed: ``a doctor / 3``."""
         for seed in range(seeds):
             for prompt in self.prompts:
                 for k in range(pictures):
                     own = derive(seed, "profession", self.word, prompt, k) % 2**31
-                    yield Probe(GROUP, f"{self.word} / {seed}", prompt, own, (self.female, self.male), self.word)
+                    yield Probe(GROUP, f"{self.word}{SEED}{seed}", prompt, own, (self.female, self.male), self.word)
 
 
 def read_professions(path: Path, limit: int | None = None) -> list[Profession]:
@@ -75,4 +77,5 @@ def professions_suite(asked: Asked, judges: Judges, pictures: int = PICTURES, se
 
 
 def _rows(found: Findings) -> Iterator[Row]:
-    yield from ratio_deviation(found.sheet, GROUP, found.judges.name)
+    judge = found.judges.name
+    yield from ratio_deviation(found.sheet, GROUP, judge, word=lambda unit: unit.rpartition(SEED)[0])
