@@ -86,6 +86,18 @@ def test_the_papers_figures_stand_beside_ours(tmp_path: Path) -> None:
     assert beside["hold-out delta", "hold-outs"].source.startswith("EMCID")
     tench = {figure.method: figure.value for _, group, figure in published("imagenette", "tench") if group == "erased"}
     assert tench == {"SD 1.4": 0.784, "ESD-u": 0.096}
+    for group in ("erased", "hold-outs"):
+        table = {"SD 1.4": [], "ESD-u": []}
+        for name in CLASSES:
+            for _, place, figure in published("imagenette", name):
+                if place == group:
+                    table[figure.method].append(figure.value)
+        average = {
+            figure.method: figure.value for _, place, figure in published("imagenette", "average") if place == group
+        }
+        assert {method: sum(values) / 10 for method, values in table.items()} == pytest.approx(average, abs=6e-4)
+    before = {figure.method for metric, _, figure in published("professions") if metric == "ratio deviation before"}
+    assert before == {"SD 1.4"}
     assert published("timed") == []
 
 
@@ -214,6 +226,35 @@ def test_suites_run_from_end_to_end(
     assert (after.finished, after.pictures) == (len(suite.specs), 0)
 
 
+@pytest.mark.skipif(not DATA.is_dir(), reason="the authors' files are not here")
+@pytest.mark.parametrize("name", ["iceb", "artists"])
+def test_the_authors_own_files_run_from_end_to_end(
+    name: str, backbone: StableDiffusion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: 8)
+    perceptual = GraderDistance(random_grader().network)
+    if name == "iceb":
+        suite = iceb_suite(asked(DATA / "iceb", edits=(2,), limit=2), Judges(Halves()))
+    else:
+        suite = artists_suite(
+            asked(DATA / "artists", edits=(1,), limit=2), Judges(clip=Hashed(), perceptual=perceptual)
+        )
+    result = Bench(backbone, "tiny", tmp_path, Drawing(1, 3.0), captions=["a dog", "a cat", "pizza"]).run(suite)
+    assert [case.status for case in result.cases] == ["measured"] * len(suite.specs), result.cases[0].reason
+    case = result.cases[0]
+    assert case.verdict != "unknown"
+    if name == "iceb":
+        assert case.row("source-to-destination", "free form").figure.count == 2
+        assert case.row("alias-to-destination", "aliases").figure.count == len(
+            {i.unit for i in case.items if i.group == "aliases"}
+        )
+        assert result.cases[1].row("change of the best name", "templates: named").figure.count == 2
+    else:
+        row = case.row("CLIP score after", "hold-outs")
+        assert {figure.method for figure in row.published} == {"EMCID", "UCE"}
+        assert case.row("perceptual change", "erased").better == "higher"
+
+
 def test_files_of_another_kind_are_told_by_name(tmp_path: Path) -> None:
     wrong = written(tmp_path / "wrong.csv", [{"prompt": "a dog"}])
     files: tuple[Callable[..., Suite], ...] = (timed_suite, road_suite, professions_suite, i2p_suite, coco_suite)
@@ -234,7 +275,10 @@ def test_files_of_another_kind_are_told_by_name(tmp_path: Path) -> None:
 def test_imagenette_reads_a_table_or_makes_its_own_seeds(tmp_path: Path) -> None:
     rows = [{"prompt": f"an image of a {name}", "evaluation_seed": n} for n, name in enumerate(CLASSES)]
     suite = imagenette_suite(asked(written(tmp_path / "imagenette.csv", rows)), Judges())
-    assert [spec.name for spec in suite.specs] == [f"emcid-copy/{name}" for name in CLASSES]
+    assert [spec.name for spec in suite.specs] == [f"emcid-copy/{name}" for name in (*CLASSES, "average")]
     assert groups(suite, "emcid-copy/tench") == {"erased": 1, "hold-outs": 9}
+    assert groups(suite, "emcid-copy/average") == {"erased": 10, "hold-outs": 90}
+    single = [part for spec in suite.specs[:-1] for part in spec.parts]
+    assert list(suite.specs[-1].parts) == single  # so nothing is drawn or fitted anew for it
     own = imagenette_suite(asked(tmp_path / "nothing.csv", limit=3), Judges())
     assert groups(own, "emcid-copy/tench") == {"erased": 3, "hold-outs": 27}

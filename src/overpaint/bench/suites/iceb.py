@@ -6,13 +6,14 @@ ImageNet classifier (ViT-B/16), means over prompts, then over classes.
 
 Two things differ from the released script, as it cannot be meant so: a hold-out's picture takes the seed of its own
 row (there that of the next class, with three pictures from one generator), and seeds are drawn on the CPU. Aliases'
-destinations are not drawn.
+destinations are not drawn. The published hold-outs contain the destinations; a figure without them stands beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from overpaint.bench.graders.imagenet import number
 from overpaint.bench.metrics.forget import source_forget
@@ -20,6 +21,7 @@ from overpaint.bench.metrics.holdout import holdout_change, holdout_delta
 from overpaint.bench.metrics.reach import source_to_destination
 from overpaint.bench.probes import UNKNOWN, Probe
 from overpaint.bench.results import Row
+from overpaint.bench.sheet import Sheet
 from overpaint.bench.suites.protocol import Asked, compared
 from overpaint.bench.suites.suite import Findings, Judges, Part, Spec, Suite
 from overpaint.bench.suites.tables import listed, read_csv, read_json, whole
@@ -157,12 +159,12 @@ def _arbitrary(
         for group in (TEMPLATES, FREE_FORM):
             probes += one.asked(f"{group}: {DESTINATIONS}", one.destination, (one.labels[1],))
     part = Part(asked.plans(one.edit("replace") for one in requests), (*probes, *holdouts))
-    rows = compared("iceb", _arbitrary_rows, len(requests))
+    rows = compared("iceb", partial(_arbitrary_rows, {one.labels[1] for one in requests}), len(requests))
     name = f"{asked.name}/replacement/{len(requests)}"
     return Spec(name, "replacement", len(requests), (part,), rows, asked.method)
 
 
-def _arbitrary_rows(found: Findings) -> Iterator[Row]:
+def _arbitrary_rows(destinations: Collection[str], found: Findings) -> Iterator[Row]:
     sheet, judge = found.sheet, found.judges.name
     for group in (TEMPLATES, FREE_FORM):
         yield source_forget(sheet, group, judge)
@@ -173,6 +175,9 @@ def _arbitrary_rows(found: Findings) -> Iterator[Row]:
     yield source_forget(sheet, ALIASES, judge)
     yield holdout_delta(sheet, HOLD_OUTS, judge)
     yield holdout_change(sheet, HOLD_OUTS, judge)
+    others = Sheet(tuple(pair for pair in sheet.group(HOLD_OUTS) if pair.probe.unit not in destinations))
+    row = holdout_delta(others, HOLD_OUTS, judge)
+    yield row.model_copy(update={"metric": "hold-out delta without destinations"})
 
 
 def _rectification(asked: Asked, requests: list[Request], holdouts: list[Probe]) -> Spec:

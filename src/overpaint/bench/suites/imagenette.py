@@ -7,7 +7,7 @@ sentence at seeds of our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,6 +44,7 @@ CLASSES: Mapping[str, int] = MappingProxyType(
 )
 """Class numbers in ImageNet by name, in the order of the paper's table."""
 PICTURES = 500
+AVERAGE = "average"
 ERASED, HOLD_OUTS = "erased", "hold-outs"
 
 
@@ -70,20 +71,28 @@ def read_prompts(asked: Asked) -> list[Probe]:
 
 
 def imagenette_suite(asked: Asked, judges: Judges) -> Suite:
-    """A case for every class. Raises OverpaintError if the file is not of the documented columns."""
+    """A case for every class, and the table's average over all of them, which draws nothing anew.
+
+    A given patch is judged class by class. Raises OverpaintError if the file is not of the documented columns.
+    """
     probes = read_prompts(asked)
-    specs = [_spec(asked, name, probes) for name in CLASSES]
+    specs = [_spec(asked, name, [name], probes) for name in CLASSES]
+    specs += [_spec(asked, AVERAGE, CLASSES, probes)] if asked.method else []
     settings = asked.described(classes=list(CLASSES), seeds="the file's" if asked.data.is_file() else "ours")
     return Suite("imagenette", "Imagenette: erasure of objects", specs, judges, settings=settings)
 
 
-def _spec(asked: Asked, name: str, probes: list[Probe]) -> Spec:
-    grouped = [
-        Probe(ERASED if p.subject == name else HOLD_OUTS, p.unit, p.prompt, p.seed, p.labels, p.subject) for p in probes
-    ]
-    part = Part(asked.plans([Edit(action="erase", source=name)]), tuple(grouped))
+def _spec(asked: Asked, name: str, erased: Iterable[str], probes: list[Probe]) -> Spec:
+    """One case of erasures, each by a patch of its own."""
+    parts = []
+    for one in erased:
+        grouped = [
+            Probe(ERASED if p.subject == one else HOLD_OUTS, p.unit, p.prompt, p.seed, p.labels, p.subject)
+            for p in probes
+        ]
+        parts.append(Part(asked.plans([Edit(action="erase", source=one)]), tuple(grouped)))
     rows = compared("imagenette", _rows, None, name)
-    return Spec(f"{asked.name}/{name}", "erasure", 1, (part,), rows, asked.method)
+    return Spec(f"{asked.name}/{name}", "erasure", 1, tuple(parts), rows, asked.method)
 
 
 def _rows(found: Findings) -> Iterator[Row]:
