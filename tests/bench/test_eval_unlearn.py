@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from overpaint.bench.eval_unlearn import Emcid, Esd, Technique
+from overpaint.bench.eval_unlearn import Emcid, Esd
 from overpaint.errors import OverpaintError
 from overpaint.patch import LowRank, Patch
 from tests.models import tiny_sd
@@ -73,9 +73,30 @@ def test_one_of_the_two_must_be_said(words: dict[str, Any]) -> None:
         Esd(**words)
 
 
-def test_the_harness_takes_them() -> None:
+def test_the_harness_runs_them(model: Path, patch: Path, tmp_path: Path) -> None:
+    """From its own registry of entry points, by the words of its own configuration files."""
     local = pytest.importorskip("eval_unlearn.registry.local", reason="eval-unlearn is not installed")
+    from eval_unlearn.runners import SingleBenchmarkRunner
+    from eval_unlearn.types import Dataset, MetricResult
+
+    class Count:
+        def __init__(self) -> None:
+            self.seen = 0
+
+        def load_dataset(self) -> list[Any]:
+            return [Dataset(prompts=["a dog", "a cat"], metadata={"source": "by hand"})]
+
+        def update(self, images: list[Any], prompts: list[str], metadata: dict[str, Any]) -> None:
+            self.seen += sum(image.size == images[0].size for image in images)
+
+        def compute(self) -> Any:
+            return MetricResult(name="count", value=float(self.seen), details={})
+
     for name, point in entry_points().items():
         local.register_technique(name)(point.load())
-    assert issubclass(local._TECHNIQUES["overpaint_emcid"], Technique)
-    assert issubclass(local._TECHNIQUES["overpaint_esd"], Technique)
+    local.register_metric("count")(Count)
+    config = {"model_id": str(model), "load_path": str(patch), "device": "cpu", "num_inference_steps": 1}
+    for name in entry_points():
+        report = SingleBenchmarkRunner(name, "count", config, {}, str(tmp_path / name), seed=3).run()
+        assert report["metric_result"]["value"] == 2
+        assert len(list((tmp_path / name).rglob("*.png"))) == 2

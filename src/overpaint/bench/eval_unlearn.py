@@ -2,7 +2,9 @@
 
 Its configuration files name them ``overpaint_emcid`` and ``overpaint_esd``::
 
-    technique: {name: overpaint_esd, model_id: CompVis/stable-diffusion-v1-4, erase_concept: nudity}
+    technique:
+      name: overpaint_esd
+      config: {model_id: CompVis/stable-diffusion-v1-4, erase_concept: nudity}
 
 Nothing of the harness is imported here: a technique is a class with ``generate(prompts, seed, **options)``.
 """
