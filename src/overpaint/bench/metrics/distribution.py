@@ -62,7 +62,7 @@ class GraderFeatures(nn.Module):
         return self.network.features(images.float() / 127.5 - 1)
 
 
-INCEPTION = Features("Inception (torch-fidelity), 2048 features", 2048, (299, 299))
+INCEPTION = Features("Inception (torch-fidelity), 2048 features, pictures at 299 by bicubic", 2048, (299, 299))
 """A download of torch-fidelity: what published FIDs are taken of."""
 
 

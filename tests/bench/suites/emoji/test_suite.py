@@ -91,6 +91,20 @@ def test_noise_forgets_all_sources_and_is_called_broken(monkeypatch: pytest.Monk
     assert case.verdict == "broken"
 
 
+def test_doing_nothing_scores_exactly_no_change_in_every_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = judged(monkeypatch, tmp_path, lambda _: {})
+    changes = {"source forget", "source-to-destination", "alias-to-destination", "pixel change"}
+    seen = set()
+    for case in result.cases:
+        assert case.verdict == "holds", case.name
+        for row in case.rows:
+            if row.better == "zero" or row.metric in changes:
+                figure = row.figure
+                assert (figure.value, figure.low, figure.high) == (0, 0, 0), (case.name, row.metric, row.group)
+                seen.add(row.metric)
+    assert seen > changes
+
+
 def test_aliases_that_were_never_taught_are_rectified(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     withheld = dict.fromkeys((a for c in VOCABULARY.concepts for a in c.withheld), NAMES[0])
     case = judged(monkeypatch, tmp_path, perfect, "rectification", mistakes=withheld).cases[0]
