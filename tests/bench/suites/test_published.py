@@ -242,8 +242,8 @@ def test_the_authors_own_files_run_from_end_to_end(
     result = Bench(backbone, "tiny", tmp_path, Drawing(1, 3.0), captions=["a dog", "a cat", "pizza"]).run(suite)
     assert [case.status for case in result.cases] == ["measured"] * len(suite.specs), result.cases[0].reason
     case = result.cases[0]
-    assert case.verdict != "unknown"
     if name == "iceb":
+        assert case.verdict != "unknown"
         assert case.row("source-to-destination", "free form").figure.count == 2
         assert case.row("alias-to-destination", "aliases").figure.count == len(
             {i.unit for i in case.items if i.group == "aliases"}
