@@ -19,10 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from true_models import sd1
 
-import overpaint
 from overpaint.backbone.parameters import named_parameters
 from overpaint.formats.checkpoint import write_checkpoint
 from overpaint.formats.folder import write_folder
@@ -40,7 +38,7 @@ def main() -> None:
     parser.add_argument("--patches", nargs="+", choices=["emcid", "uce"], default=["emcid", "uce"])
     parser.add_argument("--rank", type=int, default=128, help="that the cut LoRA has")
     options = parser.parse_args()
-    pipe = model(getattr(torch, options.dtype))
+    pipe = sd1(getattr(torch, options.dtype))
     print("| patch | step | seconds | CPU seconds | MB |\n|---|---|--:|--:|--:|")
     for kind in options.patches:
         with tempfile.TemporaryDirectory() as folder:
@@ -95,38 +93,6 @@ def made(pipe: Any, kind: str) -> Patch:
         names = (name for name in named_parameters(pipe) if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")))
         deltas = dict.fromkeys(names, shared)
     return Patch.made_on(pipe, deltas, {"model": "CompVis/stable-diffusion-v1-4", "method": kind})
-
-
-def model(dtype: torch.dtype) -> Any:
-    """Stable Diffusion 1.4 at random weights; the tokenizer, which takes no part, is the bundled model's."""
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(cross_attention_dim=768, sample_size=64)
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12
-            )
-        )
-        vae = AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-        )
-    torch.manual_seed(0)
-    for module in (unet, text, vae):
-        module.to(dtype).to_empty(device="cpu")
-        for parameter in module.parameters():
-            torch.nn.init.uniform_(parameter, -0.03, 0.03)
-    return StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=text,
-        tokenizer=overpaint.load("emoji", device="cpu").tokenizer,
-        unet=unet,
-        scheduler=PNDMScheduler(steps_offset=1),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,20 @@ from overpaint.backbone import loading
 from overpaint.backbone.loading import backbone_of, family_of, load
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError
-from tests.models import tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl
+from tests.models import (
+    HAS_FLUX2_KLEIN,
+    HAS_QWEN_IMAGE,
+    tiny_flux,
+    tiny_flux2_klein,
+    tiny_qwen_image,
+    tiny_sd,
+    tiny_sd3,
+    tiny_sdxl,
+)
+
+KINDS = [tiny_sdxl, tiny_sd3, tiny_flux]
+KINDS += [tiny_flux2_klein] if HAS_FLUX2_KLEIN else []
+KINDS += [tiny_qwen_image] if HAS_QWEN_IMAGE else []
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +90,14 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
         assert model in str(caught.value)
 
 
-@pytest.mark.parametrize("make", [tiny_sdxl, tiny_sd3, tiny_flux])
+@pytest.mark.skipif(not HAS_QWEN_IMAGE, reason="this diffusers has no Qwen-Image")
+def test_files_of_the_transformer_alone_are_refused(tmp_path: Path) -> None:
+    save_file({"txt_norm.weight": torch.zeros(8)}, tmp_path / "qwen.safetensors")
+    with pytest.raises(BackboneError, match=r"the transformer of Qwen-Image alone; name a diffusers folder"):
+        load(tmp_path / "qwen.safetensors", device="cpu")
+
+
+@pytest.mark.parametrize("make", KINDS)
 def test_every_kind_is_loaded_in_one_type_and_told_without_its_weights(make: Any, tmp_path: Path) -> None:
     pipe = make().to(torch.float16)
     pipe.save_pretrained(tmp_path)
@@ -99,6 +119,9 @@ def test_the_family_of_a_folder_and_of_a_single_file(folder: Path, tmp_path: Pat
         "sdxl": ("conditioner.embedders.1.model.token_embedding.weight", 1280),
         "sd3": ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", 8),
         "flux": ("double_blocks.0.img_attn.qkv.weight", 8),
+        "flux2-klein": ("double_stream_modulation_img.lin.weight", 8),
+        "qwen-image": ("model.diffusion_model.txt_norm.weight", 8),
+        "z-image": ("model.diffusion_model.cap_embedder.1.weight", 8),
     }
     for family, (key, width) in keys.items():
         path = tmp_path / f"{family}.safetensors"

@@ -11,12 +11,27 @@ import torch
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
 from overpaint.backbone.z_image import ZImage
-from tests.models import HAS_Z_IMAGE, tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl, tiny_z_image
+from tests.models import (
+    HAS_FLUX2_KLEIN,
+    HAS_QWEN_IMAGE,
+    HAS_Z_IMAGE,
+    tiny_flux,
+    tiny_flux2_klein,
+    tiny_qwen_image,
+    tiny_sd,
+    tiny_sd3,
+    tiny_sdxl,
+    tiny_z_image,
+)
 
 PROMPTS = ["photo of a dog", "hens in a kitchen"]
 MODELS: dict[str, Callable[[], Any]] = {"sd": tiny_sd, "sdxl": tiny_sdxl, "flux": tiny_flux, "sd3": tiny_sd3}
 if HAS_Z_IMAGE:
     MODELS["z-image"] = lambda: ZImage(tiny_z_image(), side=8)
+if HAS_FLUX2_KLEIN:
+    MODELS["flux2-klein"] = lambda: tiny_flux2_klein(window=64)
+if HAS_QWEN_IMAGE:
+    MODELS["qwen-image"] = tiny_qwen_image
 
 
 @pytest.fixture(params=MODELS)

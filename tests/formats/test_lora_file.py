@@ -104,7 +104,7 @@ def test_what_diffusers_cannot_load_is_refused_and_nothing_written(tmp_path: Pat
     name = "text_encoder_2.encoder.block.0.layer.1.DenseReluDense.wo.weight"
     rows, columns = resolve(pipe, name).shape
     adapter = adapter_of(Patch.made_on(pipe, {name: LowRank(torch.ones(rows, 1), torch.ones(1, columns))}), pipe)
-    with pytest.raises(PatchError, match="no LoRA of a T5; use --naming kohya"):
+    with pytest.raises(PatchError, match="no LoRA of a T5EncoderModel; use --naming kohya"):
         write_lora(adapter, pipe, tmp_path / "l.safetensors")
     assert not list(tmp_path.iterdir())
     key = "lora_te3_encoder_block_0_layer_1_DenseReluDense_wo.lora_up.weight"

@@ -20,7 +20,17 @@ from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.stage_one import stage_one
 from overpaint.methods.emcid.states import States, pairs_of
 from tests.methods.tiny import TEMPLATES, tiny_backbone
-from tests.models import HAS_Z_IMAGE, tiny_flux, tiny_sd3, tiny_sdxl, tiny_z_image
+from tests.models import (
+    HAS_FLUX2_KLEIN,
+    HAS_QWEN_IMAGE,
+    HAS_Z_IMAGE,
+    tiny_flux,
+    tiny_flux2_klein,
+    tiny_qwen_image,
+    tiny_sd3,
+    tiny_sdxl,
+    tiny_z_image,
+)
 
 CONTEXTS = ("a {} of the photo", "the hens in {}")
 CONCEPTS = [
@@ -179,6 +189,10 @@ FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, int]]] = {
 }
 if HAS_Z_IMAGE:
     FAMILIES["z-image"] = (lambda: ZImage(tiny_z_image(), side=8), {"text_encoder": 0})
+if HAS_FLUX2_KLEIN:
+    FAMILIES["flux2-klein"] = (lambda: backbone_of(tiny_flux2_klein(window=64)), {"text_encoder": 0})
+if HAS_QWEN_IMAGE:
+    FAMILIES["qwen-image"] = (lambda: backbone_of(tiny_qwen_image()), {"text_encoder": 0})
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.text import Run, TextEncoder
 from overpaint.linear.ridge import Penalty, penalty
 from overpaint.methods.emcid.moments import key_moments
 from tests.models import tiny_sd, tiny_text_model, tiny_tokenizer
@@ -62,10 +62,13 @@ class LinearEncoder:
             states = self.block_with_mlp(states, block)[0]
         return states
 
-    def block_with_mlp(self, states: Tensor, block: int) -> tuple[Tensor, Tensor, Tensor]:
+    def way(self, ids: Tensor) -> Run:
+        return self.run
+
+    def block_with_mlp(self, states: Tensor, block: int, run: Run | None = None) -> tuple[Tensor, Tensor, Tensor]:
         keys = self.keys[block][self._ids]
         out = keys @ self.weights[block].mT
         return states + out, keys, out
 
-    def mlp_input(self, states: Tensor, block: int) -> Tensor:
+    def mlp_input(self, states: Tensor, block: int, run: Run | None = None) -> Tensor:
         return self.keys[block][self._ids]

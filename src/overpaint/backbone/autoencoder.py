@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
@@ -16,25 +16,29 @@ __all__ = ["Autoencoder"]
 
 
 class Autoencoder:
-    """A KL autoencoder. Latents (n, c, h, w) are shifted and scaled.
+    """A KL autoencoder. Latents (n, c, h, w) are shifted and scaled, all channels alike.
 
     Attributes:
-        side: pixels along one side of a latent.
+        by_channel: whether latents are normalised channel by channel; see `overpaint.backbone.normalised`.
     """
+
+    by_channel: ClassVar[bool] = False
 
     def __init__(self, vae: Any, processor: Any) -> None:
         """``processor`` is the pipeline's image processor.
 
         Raises:
-            BackboneError: latents are normalised channel by channel, which no supported family does.
+            BackboneError: latents are normalised channel by channel, which no model of the family does.
         """
-        if getattr(vae.config, "latents_mean", None) is not None:
+        if not self.by_channel and getattr(vae.config, "latents_mean", None) is not None:
             raise BackboneError("autoencoder: normalises latents by channel (latents_mean); no supported model does so")
         self.vae = vae
-        self.side: int = 2 ** (len(vae.config.block_out_channels) - 1)
         self._processor = processor
-        self._scale = float(vae.config.scaling_factor)
-        self._shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+
+    @property
+    def side(self) -> int:
+        """Pixels along one side of a latent."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @torch.no_grad()
     def encode(
@@ -49,9 +53,10 @@ class Autoencoder:
         with self._wide() as dtype:
             for first in range(0, len(cut), batch):
                 pixels = self._processor.preprocess(cut[first : first + batch]).to(device, dtype)
-                posterior = self.vae.encode(pixels).latent_dist
-                means.append((posterior.mean - self._shift) * self._scale)
-                stds.append(posterior.std * self._scale)
+                posterior = self._posterior(pixels)
+                mean, std = self._scaled(posterior.mean, posterior.std)
+                means.append(mean)
+                stds.append(std)
         return torch.cat(means), torch.cat(stds)
 
     @torch.no_grad()
@@ -60,9 +65,31 @@ class Autoencoder:
         images: list[Image.Image] = []
         with self._wide() as dtype:
             for part in latents.split(batch) if len(latents) else ():
-                pixels = self.vae.decode(part.to(dtype) / self._scale + self._shift, return_dict=False)[0]
+                pixels = self._pixels(self._unscaled(part.to(dtype)))
                 images += self._processor.postprocess(pixels, output_type="pil")
         return images
+
+    def _posterior(self, pixels: Tensor) -> Any:
+        """The autoencoder's own distribution for pixels (n, 3, y, x), with ``mean`` and ``std``."""
+        return self.vae.encode(pixels).latent_dist
+
+    def _pixels(self, latents: Tensor) -> Tensor:
+        """Pixels (n, 3, y, x) of the autoencoder's own latents."""
+        pixels: Tensor = self.vae.decode(latents, return_dict=False)[0]
+        return pixels
+
+    def _scaled(self, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of latents, from those of the autoencoder's own."""
+        config = self.vae.config
+        return (mean - self._shift) * config.scaling_factor, std * config.scaling_factor
+
+    def _unscaled(self, latents: Tensor) -> Tensor:
+        """The autoencoder's own latents."""
+        return latents / self.vae.config.scaling_factor + self._shift
+
+    @property
+    def _shift(self) -> float:
+        return float(getattr(self.vae.config, "shift_factor", None) or 0.0)
 
     @contextmanager
     def _wide(self) -> Iterator[torch.dtype]:

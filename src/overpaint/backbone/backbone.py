@@ -35,6 +35,7 @@ class Backbone(ABC):
     Attributes:
         pipe: the pipeline.
         denoiser: its UNet or transformer, under the component name ``denoiser_name``.
+        coder: what its autoencoder is taken for.
         text_encoders: all text encoders, in the pipeline's order.
         readings: what the denoiser's layers that read text read, each kind by itself.
         family: key of default settings, see `overpaint.backbone.families`.
@@ -43,6 +44,7 @@ class Backbone(ABC):
     """
 
     denoiser_name: ClassVar[str]
+    coder: ClassVar[type[Autoencoder]] = Autoencoder
     family: str
     latent_shape: tuple[int, int, int]
     timesteps: int
@@ -52,7 +54,7 @@ class Backbone(ABC):
         self.text_encoders = list(text_encoders)
         self.denoiser: Any = getattr(pipe, self.denoiser_name)
         self.vae = pipe.vae
-        self.autoencoder = Autoencoder(pipe.vae, pipe.image_processor)
+        self.autoencoder = self.coder(pipe.vae, pipe.image_processor)
 
     @property
     def text(self) -> TextEncoder:
@@ -128,6 +130,13 @@ class Backbone(ABC):
     def guided(self, conditions: Condition, guidance: float) -> tuple[Condition, float]:
         """Conditions for drawing with a guidance scale, and what of it is left for two predictions to be combined."""
         return conditions, guidance
+
+    def combined(self, without: Tensor, along: Tensor, guidance: float) -> Tensor:
+        """One raw output (n, c, h, w) from those for the negative prompt and for the prompt, above a guidance of 1.
+
+        ``e_empty + guidance (e_prompt - e_empty)`` (Ho and Salimans, arXiv 2207.12598, eq. 6 with w = guidance - 1).
+        """
+        return without + guidance * (along - without)
 
     # ---- noise ----------------------------------------------------------------------------------------------------
 
@@ -205,7 +214,7 @@ class Backbone(ABC):
                         empty,
                         seeds[part],
                         self.latent_shape,
-                        guidance,
+                        partial(self.combined, guidance=guidance) if guidance > 1 else None,
                         partial(_scaled, advance, len(seeds[part])),
                     )
                 )

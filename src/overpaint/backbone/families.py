@@ -59,6 +59,15 @@ _TRANSFORMER: Mapping[Need, str] = MappingProxyType(
     }
 )
 
+_LANGUAGE: Mapping[Need, str] = MappingProxyType(
+    {
+        "cross-attention": _JOINT,
+        "one text encoder": _CLIP,
+        "masked prompts": _CLIP,
+        "guidance by a UNet": _FLOW,
+    }
+)
+
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "emoji": Family("the bundled emoji model", {}),
@@ -67,16 +76,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "sdxl": Family("Stable Diffusion XL", {"one text encoder": _TWO}),
         "sd3": Family("Stable Diffusion 3 and 3.5", _TRANSFORMER),
         "flux": Family("FLUX.1", _TRANSFORMER),
-        "z-image": Family(
-            "Z-Image",
-            {
-                "cross-attention": _JOINT,
-                "a window of tokens": _LENGTH,
-                "one text encoder": _CLIP,
-                "masked prompts": _CLIP,
-                "guidance by a UNet": _FLOW,
-            },
-        ),
+        "z-image": Family("Z-Image", {**_LANGUAGE, "a window of tokens": _LENGTH}),
+        "qwen-image": Family("Qwen-Image", {**_LANGUAGE, "a window of tokens": _LENGTH}),
+        "flux2-klein": Family("FLUX.2 [klein]", _LANGUAGE),
     }
 )
 """All families by the key that adapters and settings use."""

@@ -50,7 +50,7 @@ class FlowBackbone(Backbone):
         settings: dict[str, Any] = {}
         config = self.pipe.scheduler.config
         if config.get("use_dynamic_shifting"):
-            settings["mu"] = self._shift(config)
+            settings["mu"] = self._shift(config, steps)
         sigmas = self._sigmas(steps)
         if sigmas is not None and not config.get("use_flow_sigmas"):
             settings["sigmas"] = sigmas
@@ -60,7 +60,7 @@ class FlowBackbone(Backbone):
         """Noise levels before shifting, from 1 to 1 / steps; None leaves them to the scheduler."""
         return np.linspace(1.0, 1 / steps, steps)
 
-    def _shift(self, config: Any) -> float:
+    def _shift(self, config: Any, steps: int) -> float:
         """The logarithm of the shift of noise levels, linear in the number of picture tokens (2 x 2 latents each)."""
         _, height, width = self.latent_shape
         low, high = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from overpaint.backbone.condition import Condition
 from overpaint.backbone.flow import LEVELS, FlowBackbone
+from overpaint.backbone.packing import packed, unpacked
 from overpaint.backbone.reading import Pooled, Reading
 from overpaint.backbone.text import Encoded, TextEncoder
 from overpaint.errors import BackboneError
@@ -96,14 +97,12 @@ class Flux(FlowBackbone):
 
     def predict(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """The velocity; see `Backbone`."""
-        rows, channels, height, width = x_t.shape
-        # the transformer's picture tokens are 2 x 2 latents
-        tokens = x_t.reshape(rows, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
+        rows, _, height, width = x_t.shape
         places = torch.zeros(height // 2, width // 2, 3, device=x_t.device, dtype=x_t.dtype)
         places[..., 1] = torch.arange(height // 2, device=x_t.device)[:, None]
         places[..., 2] = torch.arange(width // 2, device=x_t.device)
         out: Tensor = self.transformer(
-            hidden_states=tokens.reshape(rows, -1, channels * 4),
+            hidden_states=packed(x_t),
             timestep=torch.as_tensor(t).to(x_t).expand(rows) / LEVELS,
             guidance=condition.guidance,
             pooled_projections=condition.pooled,
@@ -112,5 +111,4 @@ class Flux(FlowBackbone):
             img_ids=places.flatten(0, 1),
             return_dict=False,
         )[0]
-        out = out.reshape(rows, height // 2, width // 2, channels, 2, 2).permute(0, 3, 1, 4, 2, 5)
-        return out.reshape(x_t.shape)
+        return unpacked(out, height, width)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from overpaint.backbone.flux import Flux
+from overpaint.backbone.flux2_klein import Flux2Klein
+from overpaint.backbone.qwen_image import QwenImage
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.backbone.stable_diffusion_3 import StableDiffusion3
 from overpaint.backbone.stable_diffusion_xl import StableDiffusionXL
@@ -45,6 +47,22 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
+    Kind(
+        "FLUX.2 [klein]",
+        Flux2Klein,
+        "Flux2KleinPipeline",
+        "Flux2Transformer2DModel",
+        ("text_encoder",),
+        "double_stream_modulation_",
+    ),
+    Kind(
+        "Qwen-Image",
+        QwenImage,
+        "QwenImagePipeline",
+        "QwenImageTransformer2DModel",
+        ("text_encoder",),
+        "txt_norm.",
+    ),
     Kind(
         "FLUX.1",
         Flux,

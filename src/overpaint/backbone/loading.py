@@ -153,6 +153,10 @@ def _open_file(path: Path) -> Any:
         kind = _kind_of_folder(config) if config.is_dir() else kind_of_keys(keys)
     except BackboneError as error:
         raise BackboneError(f"model {path}: {error}") from None
+    if not hasattr(_class(kind), "from_single_file"):
+        raise BackboneError(
+            f"model {path}: holds the transformer of {kind.title} alone; name a diffusers folder instead"
+        )
     local: dict[str, Any] = {"config": str(config), "local_files_only": True} if config.is_dir() else {}
     return _class(kind).from_single_file(str(path), **local, **_without_checker(kind))
 

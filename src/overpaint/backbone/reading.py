@@ -117,13 +117,21 @@ class Joined:
         return F.pad(states, (0, self._empty)) if self._empty else states
 
 
-class Mapped:
-    """An encoder whose states the denoiser changes one by one before its layers read them (a norm)."""
+def _as_it_is(states: Tensor) -> Tensor:
+    return states
 
-    def __init__(self, text: TextEncoder, change: Callable[[Tensor], Tensor]) -> None:
+
+class Mapped:
+    """An encoder whose states reach the denoiser's layers in another form than it computes with.
+
+    States of several depths stand side by side, or the denoiser changes them one by one before it reads them (a norm).
+    """
+
+    def __init__(self, text: TextEncoder, change: Callable[[Tensor], Tensor] = _as_it_is) -> None:
+        """``change``: of states (n, w, given), which keeps their shape."""
         self._text, self._change = text, change
         self.encoders = text.encoders
-        self.name, self.width, self.window = text.name, text.width, text.window
+        self.name, self.width, self.window = text.name, text.given, text.window
         self.begin, self.padded, self.tokenizer = text.begin, text.padded, text.tokenizer
         self.tokenize, self.end_positions = text.tokenize, text.end_positions
         self.locate, self.locate_empty = text.locate, text.locate_empty

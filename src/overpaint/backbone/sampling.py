@@ -52,33 +52,31 @@ def sample(
     empty: Condition,
     seeds: Sequence[int],
     latent_shape: tuple[int, ...],
-    guidance: float,
+    combined: Callable[[Tensor, Tensor], Tensor] | None,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
     """One batch of latents (n, *latent_shape).
 
     ``denoise(x, t, conditions)`` is the network's raw output for inputs (m, ...), one timestep and m conditions;
     ``conditions`` are those of the n prompts and ``empty`` the one of the negative prompt. ``scheduler`` is fresh, its
-    timesteps set. Guidance 1 or less is none, and costs half as much; otherwise
-    ``e = e_empty + guidance (e_prompt - e_empty)`` (Ho and Salimans, arXiv 2207.12598, eq. 6 with w = guidance - 1).
-    ``advance`` hears after every step which share of the work it was; the shares add to 1.
+    timesteps set. ``combined`` makes one output of those without and along the prompts (guidance); None asks along them
+    alone, which costs half as much. ``advance`` hears after every step which share of the work it was; the shares add
+    to 1.
     """
     sources = generators(seeds)
     noise = initial_noise(latent_shape, sources).to(conditions.states)
     x = noise * getattr(scheduler, "init_noise_sigma", 1.0)
-    guided = guidance > 1
-    if guided:
+    if combined is not None:
         conditions = Condition.join([empty.repeat(len(conditions)), conditions])
     # stochastic schedulers draw fresh noise in each step: from the image's own generator
     draws = {"generator": sources} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for t in scheduler.timesteps:
-        inputs = torch.cat([x, x]) if guided else x
+        inputs = x if combined is None else torch.cat([x, x])
         if hasattr(scheduler, "scale_model_input"):  # schedulers of flow matching have nothing to scale
             inputs = scheduler.scale_model_input(inputs, t)
         out = denoise(inputs, t, conditions)
-        if guided:
-            without, along = out.chunk(2)
-            out = without + guidance * (along - without)
+        if combined is not None:
+            out = combined(*out.chunk(2))
         x = scheduler.step(out, t, x, **draws, return_dict=False)[0]
         advance(1 / len(scheduler.timesteps))
     return x

@@ -2,8 +2,7 @@
 
 The encoder is found by structure, so that transformers 4 (``model.text_model.encoder``), transformers 5
 (``model.encoder``) and the variant with a projection are one. Run block by block it gives what the model itself
-gives, bit for bit: the attention mask and whatever else the installed transformers hands to a block is recorded from
-the model's own forward pass, never rebuilt here.
+gives, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from overpaint.backbone.anatomy import dissect, text_core
+from overpaint.backbone.passage import Passage
 from overpaint.backbone.subject import Subject
 from overpaint.backbone.tokens import Tokens
 from overpaint.errors import BackboneError
@@ -36,7 +37,7 @@ class Encoded:
 
     Attributes:
         ids: token ids (n, w).
-        states: (n, w, width), what the denoiser is given of it, token by token.
+        states: (n, w, given), what the denoiser is given of it, token by token.
         final: (n, w, width), behind the last block and norm, where the text as a whole is read off.
     """
 
@@ -52,10 +53,14 @@ class TextEncoder:
     layers. Nothing is cast or moved, nothing in the model is changed; gradients flow through everything but ``encode``.
 
     Attributes:
-        depth: blocks whose work the denoiser sees token by token: all, or all but the last ``skip``.
+        depths: behind so many blocks the states are read that the denoiser is given token by token, side by side.
+        depth: the first of them: of what these blocks do, the denoiser sees nothing unchanged.
+        given: width of what the denoiser is given, ``width`` for each of ``depths``.
         causal: whether no position reads a later one.
         begin: tokens that precede every prompt.
+        chat: whether the pipeline puts words around a prompt.
         padded: whether the denoiser reads the padding.
+        masked: whether padding reads the prompt alone; elsewhere it is read by and reads all that attention allows.
     """
 
     def __init__(
@@ -66,12 +71,15 @@ class TextEncoder:
         skip: int = 0,
         window: int | None = None,
         chat: tuple[str, str] | None = None,
+        depths: Sequence[int] | None = None,
+        masked: bool = False,
     ) -> None:
         """``name`` is the pipeline's component name, "text_encoder" or "text_encoder_2".
 
         ``skip``: the denoiser is given the states before so many last blocks, without the final norm; 0: behind it.
         ``window``: positions that the pipeline uses, if not all that the tokenizer allows. ``chat``: what the pipeline
-        puts before and behind a prompt; the denoiser then reads that too, and no padding.
+        puts before and behind a prompt; the denoiser then reads that too, and no padding unless it is ``masked``.
+        ``depths``: see above, rising; in place of ``skip`` where there are several.
         """
         anatomy = dissect(model)
         if getattr(model.config, "use_attention_mask", False):
@@ -81,16 +89,20 @@ class TextEncoder:
         self.tokenizer = tokenizer
         self.name = name
         self.blocks = anatomy.blocks
-        self.depth = len(self.blocks) - skip
+        self.depths = tuple(depths or (len(self.blocks) - skip,))
+        self.depth = self.depths[0]
         self.causal = anatomy.causal
         self._anatomy = anatomy
         self.window: int = min(int(tokenizer.model_max_length), window or anatomy.positions or sys.maxsize)
         self.width: int = self.fc2(0).out_features
         self.key_width: int = self.fc2(0).in_features
-        self.padded = chat is None
+        self.given = self.width * len(self.depths)
+        self.chat = chat is not None
+        self.padded = masked or not self.chat
+        self.masked = masked
         self._tokens = Tokens(tokenizer, self.window, anatomy.begin, chat)
         self.begin = self._tokens.begin
-        self._calls: dict[tuple[Any, ...], tuple[tuple[Any, ...], dict[str, Any]]] = {}
+        self._passage = Passage(anatomy, model.config)
 
     @property
     def encoders(self) -> tuple[str, ...]:
@@ -132,32 +144,39 @@ class TextEncoder:
     def run(self, states: Tensor, first: int, stop: int) -> Tensor:
         """States (n, window, width) at the input of block ``first`` to those at the input of block ``stop``.
 
-        No padding mask, as in the pipelines. ``run(embed(ids), 0, len(blocks))`` is the output of the
-        last block, before the final layer norm.
+        No padding mask, as in most pipelines; `way` has one where there is one. ``run(embed(ids), 0, len(blocks))`` is
+        the output of the last block, before the final layer norm.
         """
-        args, kwargs = self._call_of(states)
-        for block in self.blocks[first:stop]:
-            states = _first(block(states, *args, **kwargs))
-        return states
+        return self._passage.run(states, first, stop)
 
-    def mlp_input(self, states: Tensor, block: int) -> Tensor:
+    def way(self, ids: Tensor) -> Run:
+        """`run` as the pipeline takes prompts (n, w) through the blocks: `masked` padding is read by no position.
+
+        Prompts' own states are the same in both where attention is causal.
+        """
+        if not self.masked:
+            return self.run
+        real = torch.arange(ids.shape[1], device=ids.device) <= self.end_positions(ids)[:, None].to(ids.device)
+        return self.run if bool(real.all()) else partial(self._passage.run_masked, real=real)
+
+    def mlp_input(self, states: Tensor, block: int, run: Run | None = None) -> Tensor:
         """The keys of a block, the inputs of its fc2 (n, window, key_width), given the block's input states."""
-        return self.block_with_mlp(states, block)[1]
+        return self.block_with_mlp(states, block, run)[1]
 
-    def block_with_mlp(self, states: Tensor, block: int) -> tuple[Tensor, Tensor, Tensor]:
+    def block_with_mlp(self, states: Tensor, block: int, run: Run | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """One block on its input states: its output, its keys (inputs of fc2) and its fc2 output.
 
-        Shapes (n, window, width), (n, window, key_width), (n, window, width).
+        Shapes (n, window, width), (n, window, key_width), (n, window, width); ``run`` in place of the own one.
         """
         seen: list[tuple[Tensor, Tensor]] = []
 
         def record(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
             seen.append((args[0], output))
 
-        self._call_of(states)  # before the hook, which would see this pass too
+        self._passage.prepare(states)  # before the hook, which would see this pass too
         handle = self.fc2(block).register_forward_hook(record)
         try:
-            out = self.run(states, block, block + 1)
+            out = (run or self.run)(states, block, block + 1)
         finally:
             handle.remove()
         keys, values = seen[0]
@@ -168,21 +187,23 @@ class TextEncoder:
         final: Tensor = self._norm(states)
         return final
 
-    def read(self, states: Tensor, first: int = 0) -> Tensor:
-        """What the denoiser is given (n, window, width), from states at the input of block ``first``."""
-        states = self.run(states, first, self.depth)
-        return self.finish(states) if self.depth == len(self.blocks) else states
+    def read(self, states: Tensor, first: int = 0, run: Run | None = None) -> Tensor:
+        """What the denoiser is given (n, window, given), from states at the input of block ``first``, `depth` at most;
+        ``run`` in place of the own one.
+        """
+        return self._read(states, first, run or self.run)[0]
 
     def states_in(self, encoded: Mapping[str, Encoded]) -> Tensor:
         """See `overpaint.backbone.reading.Reader`."""
         return encoded[self.name].states
 
     def encoded(self, ids: Tensor, states: Tensor, first: int = 0, run: Run | None = None) -> Encoded:
-        """All that can be read off, from states at the input of block ``first``; ``run`` in place of the own one."""
-        run = run or self.run
-        read = run(states, first, self.depth)
-        final = self.finish(run(read, self.depth, len(self.blocks)))
-        return Encoded(ids, final if self.depth == len(self.blocks) else read, final)
+        """All that can be read off, from states at the input of block ``first``; ``run`` in place of the prompts'."""
+        run = run or self.way(ids)
+        given, last = self._read(states, first, run)
+        if self.depths == (len(self.blocks),):
+            return Encoded(ids, given, given)
+        return Encoded(ids, given, self.finish(run(last, self.depths[-1], len(self.blocks))))
 
     def pooled(self, final: Tensor, ids: Tensor) -> Tensor:
         """The final state at the end token (n, width), without projection: the model's ``pooler_output``."""
@@ -191,7 +212,7 @@ class TextEncoder:
     def end_positions(self, ids: Tensor) -> Tensor:
         """Position (n,) of the first end token of each row, by the rule the model itself pools with; of the last token
         of a chat."""
-        if not self.padded:
+        if self.chat:
             return (ids != self.tokenizer.pad_token_id).sum(dim=-1) - 1
         eos = getattr(self.core, "eos_token_id", self.model.config.eos_token_id)
         if eos == LEGACY_EOS:
@@ -206,14 +227,14 @@ class TextEncoder:
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str], length: int | None = None) -> Tensor:
-        """What the denoiser is given (n, window, width), equal to the pipeline's ``encode_prompt``; no gradients.
+        """What the denoiser is given (n, window, given), equal to the pipeline's ``encode_prompt``; no gradients.
 
         With a ``length``, the first positions alone, which are then all that is computed where attention is causal.
         """
         ids = self.tokenize(prompts)
         if length is not None and self.causal:
             ids = ids[:, :length]
-        return self.read(self.embed(ids))[:, :length]
+        return self.read(self.embed(ids), run=self.way(ids))[:, :length]
 
     def encode_all(self, prompts: Sequence[str]) -> Encoded:
         """All that can be read off prompts."""
@@ -243,33 +264,10 @@ class TextEncoder:
     def _norm(self) -> Any:
         return self._anatomy.norm
 
-    def _call_of(self, states: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What the model hands to a block beside its states (the mask, in the form this transformers wants it).
-
-        Recorded once for each length, dtype, device and attention kernel from a forward pass over one row; a mask of
-        one row serves every batch.
-        """
-        kernel = getattr(self.model.config, "_attn_implementation", None)
-        key = (states.shape[1], states.dtype, states.device, kernel)
-        if key not in self._calls:
-            calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-
-            def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-                calls.append((args[1:], {k: v for k, v in kwargs.items() if k != "hidden_states"}))
-
-            # the last block's call: T5's first one makes the position bias that the others are handed
-            handle = self.blocks[-1].register_forward_pre_hook(record, with_kwargs=True)
-            try:
-                # not in inference mode: a mask made there could not take part in a backward pass later
-                with torch.inference_mode(False), torch.no_grad():
-                    self._anatomy.forward(torch.zeros(1, states.shape[1], dtype=torch.long, device=states.device))
-            finally:
-                handle.remove()
-            self._calls[key] = calls[0]
-        return self._calls[key]
-
-
-def _first(output: Any) -> Tensor:
-    """A block's output states: transformers 4 wraps them in a tuple."""
-    states: Tensor = output[0] if isinstance(output, tuple) else output
-    return states
+    def _read(self, states: Tensor, first: int, run: Run) -> tuple[Tensor, Tensor]:
+        """What the denoiser is given, and the states behind the last of the blocks that it comes from."""
+        parts = []
+        for stop in self.depths:
+            states, first = run(states, first, stop), stop
+            parts.append(self.finish(states) if stop == len(self.blocks) else states)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1), states

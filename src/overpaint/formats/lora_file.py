@@ -77,8 +77,11 @@ def kohya_places(pipe: Any) -> dict[str, Place]:
 
 def _diffusers(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
     for name in adapter.layers:
-        if "T5" in type(getattr(pipe, name.partition(".")[0])).__name__:
-            raise PatchError(f"{name}: diffusers loads no LoRA of a T5; use --naming kohya, or overpaint patch apply")
+        component = name.partition(".")[0]
+        kind = type(getattr(pipe, component)).__name__
+        if component.startswith("text_encoder") and "CLIP" not in kind:
+            named = "--naming kohya, or " if "T5" in kind else ""
+            raise PatchError(f"{name}: diffusers loads no LoRA of a {kind}; use {named}overpaint patch apply")
     factors = {name: (layer.up, layer.down) for name, layer in adapter.layers.items()}
     found: dict[str, Tensor] = {}
     for name, (up, down) in _of_one_rank(factors, ".").items():

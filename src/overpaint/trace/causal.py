@@ -71,7 +71,7 @@ class Trace:
 
     @property
     def blocks(self) -> int:
-        """Number of blocks of the encoder."""
+        """Number of blocks that were traced: all that the denoiser sees the work of."""
         return len(self.end)
 
 
@@ -107,13 +107,15 @@ def causal_trace(
     return Trace(end, padding, end_all, padding_all, len(pairs), len(found), aligned)
 
 
-def choose_blocks(trace: Trace, threshold: float = 0.8) -> tuple[int, ...]:
+def choose_blocks(trace: Trace, threshold: float = 0.8, blocks: int | None = None) -> tuple[int, ...]:
     """Blocks to edit by a trace: 0 .. l, l being the last one in the lower half that keeps the end token's share.
+
+    ``blocks``: of the encoder, where not all were traced.
 
     A share counts as kept at ``threshold`` times the trace's best. Values then act after block l. BackboneError if no
     block of the lower half recovers a quarter: the encoder does not gather concepts at their last token.
     """
-    half = max(1, trace.blocks // 2)
+    half = max(1, min(trace.blocks, (blocks or trace.blocks) // 2))
     best = max(trace.end)
     kept = [block for block in range(half) if trace.end[block] >= threshold * best]
     if not kept or trace.end[kept[-1]] < 0.25:
@@ -129,19 +131,26 @@ def _recovered(text: TextEncoder, part: Sequence[tuple[Subject, Subject]], repla
 
     ``replaced`` gives the source positions that take the destination's state, aligned at the last concept token.
     """
-    source = text.embed(text.tokenize([a.prompt for a, _ in part]))
-    destination = text.embed(text.tokenize([b.prompt for _, b in part]))
+    # what nothing reads is not computed
+    length = None if text.padded or not text.causal else 1 + max(subject.end for both in part for subject in both)
+    ids = [text.tokenize([subject.prompt for subject in column])[:, :length] for column in zip(*part, strict=True)]
+    source, destination = map(text.embed, ids)
+    runs = list(map(text.way, ids))
     rows = torch.tensor([i for i, r in enumerate(replaced) for _ in r], device=source.device)
     into = torch.tensor([p for r in replaced for p in r], device=source.device)
     shift = [b.last - a.last for a, b in part]
     out_of = torch.tensor([p + shift[i] for i, r in enumerate(replaced) for p in r], device=source.device)
-    final_source, final_destination = (text.read(s) for s in (source, destination))
+    final_source, final_destination = (
+        text.read(states, run=run) for states, run in zip((source, destination), runs, strict=True)
+    )
     shares = torch.zeros(2, text.depth, dtype=torch.float64)
     for block in range(text.depth):
-        source, destination = (text.run(s, block, block + 1) for s in (source, destination))
+        source, destination = (
+            run(states, block, block + 1) for states, run in zip((source, destination), runs, strict=True)
+        )
         patched = source.clone()
         patched[rows, into] = destination[rows, out_of]
-        final = text.read(patched, block + 1)
+        final = text.read(patched, block + 1, runs[0])
         shares[:, block] = _shares(part, final, final_source, final_destination)
     return shares
 

@@ -34,3 +34,11 @@ def test_a_stopped_descent_goes_on_to_the_same_bits() -> None:
     run(resumed, second, 4)
     assert torch.equal(second, whole)
     assert resumed.step == 6
+
+
+def test_what_the_loss_does_not_depend_on_stays_as_it_was() -> None:
+    used, unused = torch.zeros(3, requires_grad=True), torch.ones(2, requires_grad=True)
+    descent = Descent({"used": used, "unused": unused}, rate=0.1)
+    run(descent, used, 2)
+    assert torch.equal(unused, torch.ones(2))
+    assert (used > 0.1).all()

@@ -234,11 +234,13 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "clamp": 1.2,
             "batch": 2,
         },
-        # nothing is published: the paper's settings with T5 learning from texts alone, blocks by a causal trace
+        # nothing is published: the paper's settings, learning from texts alone, blocks by a causal trace
         "flux": {**PUBLISHED, "values": "pooled", "text_target": "positions", "batch": 4},
         "sd3": {**PUBLISHED, "values": "pooled", "text_target": "positions", "batch": 4},
+        "flux2-klein": {**PUBLISHED, "values": "pooled", "text_target": "positions", "batch": 4},
         # no padding is read
         "z-image": {**PUBLISHED, "values": "pooled", "text_target": "positions", "padding": 0.0, "batch": 4},
+        "qwen-image": {**PUBLISHED, "values": "pooled", "text_target": "positions", "padding": 0.0, "batch": 4},
     }
 )
 """Defaults by backbone family."""

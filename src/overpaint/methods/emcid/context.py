@@ -135,7 +135,7 @@ class Context:
             ends = (self.ids.shape[1], ids.shape[1]) if self.text.padded else (a[2] + 1, b[2] + 1)
             pairs = list(zip(*aligned_tail(a[2], b[2], *ends), strict=True))
             # words around the phrase read it, too; a chat is written on behind every prompt
-            if not (self.text.causal and self.text.padded):
+            if self.text.chat or not self.text.causal:
                 pairs = aligned_around(self.text.begin, a, b) + pairs
             for x, y in pairs:
                 into.append(x)
@@ -157,7 +157,8 @@ class Context:
         """
         if self._conditioning == "window":
             length = None if self._tail is None else int(prompts.end.max()) + 1 + self._tail
-            return prompts.ids[:, :length], self.text.run
+            ids = prompts.ids[:, :length]
+            return ids, self.text.way(ids)
         return _masked(self.text, prompts)
 
 

@@ -65,14 +65,15 @@ def key_moments(
         ends = text.end_positions(ids).to(ids.device)
         length = ids.shape[1] if whole else int(ends.max()) + 1
         inside = torch.arange(length, device=ids.device) <= ends[:, None]
-        states = text.run(text.embed(ids[:, :length]), 0, blocks[0])
+        run = text.way(ids[:, :length])
+        states = run(text.embed(ids[:, :length]), 0, blocks[0])
         for i, block in enumerate(blocks):
-            states, keys, _ = text.block_with_mlp(states, block)
+            states, keys, _ = text.block_with_mlp(states, block, run)
             caption[block] += SecondMoment.of(keys[inside])
             if whole and padding:
                 behind[block] += SecondMoment.of(keys[~inside]) * len(order) * (1 / len(padded))
             if block != blocks[-1]:
-                states = text.run(states, block + 1, blocks[i + 1])
+                states = run(states, block + 1, blocks[i + 1])
         if advance is not None:
             advance(len(ids))
     return {b: KeyMoments(caption[b], behind[b]) for b in blocks}

@@ -42,7 +42,7 @@ def sites_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> dict[str, t
     for text in edited(backbone, plan, config):
         blocks = _of(config.blocks, text, plan, "blocks", len(backbone.token_encoders))
         if blocks is None:
-            blocks = choose_blocks(causal_trace(text))
+            blocks = choose_blocks(causal_trace(text), blocks=len(text.blocks))
         if max(blocks) >= text.depth:
             raise PlanError(
                 f"{plan.at('settings.blocks')}: what the denoiser reads of {text.name} is made by its blocks 0 to"

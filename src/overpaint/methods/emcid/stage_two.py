@@ -115,20 +115,21 @@ class _Part:
     def __init__(self, text: TextEncoder, ids: Tensor, last: Tensor, block: int) -> None:
         self.last = last
         length = int(last.max()) + 1 if text.causal else None
-        self.states = text.run(text.embed(ids[:, :length]), 0, block)
+        self.run = text.way(ids[:, :length])
+        self.states = self.run(text.embed(ids[:, :length]), 0, block)
 
     def look(self, text: TextEncoder, block: int, stop: int, residual: str) -> tuple[Tensor, Tensor]:
         """Keys (p, key_width) of the block, and what the residual is measured from (p, width), at the last tokens."""
-        out, keys, outputs = text.block_with_mlp(self.states, block)
-        current = outputs if residual == "mlp" else text.run(out, block + 1, stop)
+        out, keys, outputs = text.block_with_mlp(self.states, block, self.run)
+        current = outputs if residual == "mlp" else self.run(out, block + 1, stop)
         rows = torch.arange(len(keys), device=keys.device)
         return keys[rows, self.last], current[rows, self.last]
 
     def go_on(self, text: TextEncoder, block: int, change: Factors, onward: int) -> None:
         """Through the block with its fc2 weight changed, up to the input of block ``onward``."""
-        out, keys, _ = text.block_with_mlp(self.states, block)
+        out, keys, _ = text.block_with_mlp(self.states, block, self.run)
         out = out + (keys @ change.down.mT.to(keys)) @ change.up.mT.to(keys)
-        self.states = text.run(out, block + 1, onward)
+        self.states = self.run(out, block + 1, onward)
 
 
 @dataclass
@@ -147,7 +148,7 @@ class _Kept:
 
     def keys(self, text: TextEncoder, block: int) -> Tensor:
         """Keys (key_width, m) scaled by the roots of their weights."""
-        keys = torch.cat([text.mlp_input(part.states, block) for part in self.parts])
+        keys = torch.cat([text.mlp_input(part.states, block, part.run) for part in self.parts])
         found = exact(keys[self.kept.row, self.kept.position])
         return (found * exact(self.kept.weight).sqrt()[:, None]).mT
 

@@ -95,6 +95,10 @@ class EsdConfig(BaseModel):
         return self
 
 
+_FLOW: Mapping[str, Any] = MappingProxyType(
+    {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28}
+)
+
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         # guesses, to be tuned on its validation split
@@ -115,9 +119,11 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "sd2": {"steps": 1000, "rate": 1e-5, "guidance": 3.0, "eta": 1.0},
         "sdxl": {"steps": 200, "guidance": 2.0, "eta": 0.0},
         # the authors' rate for FLUX.1; drawn with the paper's guidance, by two predictions, distilled or not
-        "sd3": {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28},
-        "z-image": {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28},
-        "flux": {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28},
+        "sd3": _FLOW,
+        "z-image": _FLOW,
+        "qwen-image": _FLOW,
+        "flux2-klein": _FLOW,
+        "flux": _FLOW,
     }
 )
 """Defaults by backbone family."""

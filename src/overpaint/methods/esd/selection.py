@@ -13,9 +13,10 @@ Linear layers and convolutions only, weights and biases, never norms: the groups
 A denoiser that is conditioned on more than time and text states (SDXL: picture size and pooled text) keeps what is
 outside of its blocks, and their time projections, in ``u`` and ``all``.
 
-In a transformer where text and picture tokens share every attention (FLUX, Stable Diffusion 3, Z-Image) ``x`` is all
-of these attentions and ``x-strict`` their keys and values, without those of the text's own stream, as the authors have
-it for FLUX.1; the other variants are not published for it.
+In a transformer where text and picture tokens share every attention (FLUX, Stable Diffusion 3, Z-Image, Qwen-Image)
+``x`` is all of these attentions and ``x-strict`` their keys and values, without those of the text's own stream, as the
+authors have it for FLUX.1; the other variants are not published for it. FLUX.2's blocks of one stream keep queries,
+keys, values and feed-forward layer in one matrix, which is in ``x`` and not in ``x-strict``.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def _attention(denoiser: nn.Module, shared: bool) -> dict[str, tuple[str, str]]:
     """For each layer of an attention: "cross" or "self", and the layer's name in it; shared ones count as cross."""
     found = {}
     for path, module in denoiser.named_modules():
-        if not hasattr(module, "added_kv_proj_dim"):  # every attention of diffusers has it
+        # the first is in every attention of diffusers but those of FLUX.2 that have the second
+        if not (hasattr(module, "added_kv_proj_dim") or hasattr(module, "to_qkv_mlp_proj")):
             continue
         cross = shared or module.is_cross_attention
         for inner, layer in module.named_modules():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -134,5 +135,5 @@ def _walk(
         empty.like(conditions.states),
         seeds,
         backbone.latent_shape,
-        guidance,
+        partial(backbone.combined, guidance=guidance),
     )

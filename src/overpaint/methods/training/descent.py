@@ -31,8 +31,11 @@ class Descent:
         self._optimiser = kind(list(leaves.values()), lr=rate, weight_decay=weight_decay)
 
     def gradients(self, loss: Tensor) -> tuple[Tensor, ...]:
-        """Of the leaves alone, in their order: nothing else accumulates any."""
-        return torch.autograd.grad(loss, list(self._leaves.values()))
+        """Of the leaves alone, in their order: nothing else accumulates any.
+
+        Zeros for a leaf that the loss does not depend on: a transformer drops what its last block makes of the text.
+        """
+        return torch.autograd.grad(loss, list(self._leaves.values()), materialize_grads=True)
 
     def update(self, gradients: Sequence[Tensor]) -> None:
         """Change the leaves in place."""
