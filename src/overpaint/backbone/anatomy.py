@@ -106,5 +106,6 @@ def text_core(model: Any) -> Any:
         if blocks and all(isinstance(getattr(getattr(b, "mlp", None), "fc2", None), nn.Linear) for b in blocks):
             return core
     raise BackboneError(
-        f"text encoder {type(model).__name__}: not a CLIP text model, T5 encoder or language model; its family is not supported"
+        f"text encoder {type(model).__name__}: not a CLIP text model, T5 encoder or language model; its family is not"
+        " supported"
     )
