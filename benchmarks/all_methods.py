@@ -42,7 +42,7 @@ METHODS = (
     "esd-x", "esd-u", "sld", "negative",
 )  # fmt: skip
 EDITS = (1, 10, 100, 300)
-SIZE = replace(FULL, singles=4, drawn=16, free_form=2, single_holdouts=59)
+SIZE = replace(FULL, singles=4, drawn=16, free_form=2, holdout_templates=1, single_holdouts=59)
 """Each patch draws whole batches of 64: 5 prompts of a single edit with 59 hold-outs, 80 of many with 48."""
 HOLDOUTS = 48
 HEADINGS = (
