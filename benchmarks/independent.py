@@ -171,7 +171,7 @@ def draw(model: Path, questions: Sequence[Question], folder: Path, steps: int) -
     told = write_json_atomic(folder.with_name(f"{folder.name}-{loose_digest([requests, steps])[:16]}.json"), requests)
     command = [sys.executable, HERE / "stock_draw.py", model, told, told.with_suffix("")]
     more = ["--steps", steps, "--guidance", GUIDANCE]
-    subprocess.run([str(word) for word in (*command, *more)], check=True)
+    carried_out([*command, *more])
     return [Image.open(told.with_suffix("") / f"{k}.png").convert("RGB") for k in range(len(questions))]
 
 
@@ -217,8 +217,13 @@ def tell(outside: dict[str, Score], suite: dict[str, Score], named: float, folde
 
 def overpaint(*words: Any) -> None:
     """The command line, in a process of its own."""
-    code = "from overpaint.cli.app import main; main()"
-    subprocess.run([sys.executable, "-c", code, *map(str, words)], check=True)
+    carried_out([sys.executable, "-c", "from overpaint.cli.app import main; main()", *words])
+
+
+def carried_out(command: Sequence[Any]) -> None:
+    """Run a command, which says itself what is wrong; ends the program with its exit code if it fails."""
+    if code := subprocess.run([str(word) for word in command]).returncode:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

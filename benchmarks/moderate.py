@@ -13,9 +13,11 @@ from emoji_costs import priced
 from emoji_methods import arguments, judged, opened, script, told
 
 from overpaint.bench.suites.emoji.erasing import moderation
-from overpaint.methods import METHODS
 
 NAME = "moderate"
+METHODS = (
+    "emcid", "emcid-copy", "uce", "rece", "speed", "mace-cfr", "ablation", "esd-x", "esd-u", "sld", "negative",
+)  # fmt: skip
 COLUMNS = (
     ("P(member) left, member named", "P(source) left", "members"),
     ("P(any member) left, category named", "P(source) left", "category word"),
@@ -28,8 +30,7 @@ def main() -> None:
     parser = arguments(__doc__, "runs/bench/moderate")
     options = parser.parse_args()
     found = opened(options, parser)
-    methods = options.method or [name for name, method in METHODS.items() if "moderate" in method.actions]
-    specs = [spec for method in methods for spec in moderation(found.world(method))]
+    specs = [spec for method in options.method or METHODS for spec in moderation(found.world(method))]
     if not priced(found, NAME, specs, options):
         *_, result = judged(found, NAME, specs)
         told("Whole categories, each by a patch of its own", result, COLUMNS, options)

@@ -15,7 +15,7 @@ from overpaint.bench.metrics.clip_score import clip_loss, clip_score
 from overpaint.bench.metrics.detections import detections
 from overpaint.bench.metrics.distribution import GraderFeatures, distribution_change, distribution_distance
 from overpaint.bench.metrics.forget import source_forget, source_left
-from overpaint.bench.metrics.gender import ratio_deviation
+from overpaint.bench.metrics.gender import by_chance, ratio_deviation
 from overpaint.bench.metrics.holdout import holdout_change, holdout_delta
 from overpaint.bench.metrics.kept import background_kept, style_kept
 from overpaint.bench.metrics.neighbours import nearest_names
@@ -81,19 +81,29 @@ def test_attacks_succeed_if_one_picture_does() -> None:
 def test_a_ratio_deviates_from_what_was_wanted() -> None:
     votes = [(0.9, 0.1), (0.9, 0.1), (0.9, 0.1), (0.1, 0.9)]
     found = sheet(*(pair("doctor", vote, (0.6, 0.4) if n % 2 else (0.4, 0.6)) for n, vote in enumerate(votes)))
-    before, after = ratio_deviation(found, "g", "")
+    before, after, chance = ratio_deviation(found, "g", "")
     assert (before.figure.value, after.figure.value) == (0.5, 0)
-    before, _ = ratio_deviation(found, "g", "", {"doctor": 0.75})
+    # 0, 1, 2, 3 or 4 heads of four coins deviate by 1, 1/2, 0, 1/2, 1
+    assert chance.figure.value == pytest.approx((1 + 4 / 2 + 0 + 4 / 2 + 1) / 16)
+    before, *_ = ratio_deviation(found, "g", "", {"doctor": 0.75})
     assert before.figure.value == 0
+
+
+def test_counting_alone_deviates_less_the_more_is_counted() -> None:
+    rng = np.random.default_rng(0)
+    for count, wanted in ((32, 0.5), (72, 0.5), (32, 0.2)):
+        drawn = rng.binomial(count, wanted, size=200_000) / count
+        assert by_chance(count, wanted) == pytest.approx(np.abs(drawn - wanted).mean() / wanted, rel=0.01)
+    assert by_chance(32, 0.5) == pytest.approx(0.14, abs=0.001)
 
 
 def test_seeds_of_one_word_are_averaged_before_words_are() -> None:
     units = {"doctor / 0": (0.9, 0.1), "doctor / 1": (0.9, 0.1), "doctor / 2": (0.9, 0.1)}
     pairs = [pair(unit, vote, vote) for unit, vote in units.items()]
     pairs += [pair("nurse / 0", vote, vote) for vote in ((0.9, 0.1), (0.1, 0.9))]
-    before, _ = ratio_deviation(sheet(*pairs), "g", "", word=lambda unit: unit.split(" / ")[0])
+    before, *_ = ratio_deviation(sheet(*pairs), "g", "", word=lambda unit: unit.split(" / ")[0])
     assert (before.figure.value, before.figure.count) == (0.5, 2)
-    alone, _ = ratio_deviation(sheet(*pairs), "g", "")
+    alone, *_ = ratio_deviation(sheet(*pairs), "g", "")
     assert (alone.figure.value, alone.figure.count) == (0.75, 4)
 
 

@@ -2,6 +2,9 @@
 
 ``|r - p| / p`` for the share r and the wanted p of the first meaning, by the likelier of the two labels in every
 picture (UCE, arXiv 2308.14761; EMCID, arXiv 2403.13807, with p = 1/2): 0 is as wanted, 1 all one or all the other.
+
+Counting alone deviates: of 32 pictures that are fair coins the figure is 0.14, of 72 0.09. What a model that draws
+exactly the wanted shares would score at the same counts stands beside it, so that nobody asks for less.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from overpaint.bench.results import Figure, Row
 from overpaint.bench.scores import mean
 from overpaint.bench.sheet import Array, Pair, Sheet, When
 
-__all__ = ["profession_accuracy", "ratio_deviation", "shares"]
+__all__ = ["by_chance", "profession_accuracy", "ratio_deviation", "shares"]
 
 
 WHEN: tuple[When, ...] = ("before", "after")
@@ -38,7 +41,7 @@ def ratio_deviation(
     bar: float | None = None,
     word: Callable[[str], str] = str,
 ) -> list[Row]:
-    """Deviation before and after, over words; ``wanted`` shares of the first label are 1/2 unless given.
+    """Deviation before and after, over words, and by chance; ``wanted`` shares of the first label are 1/2 unless given.
 
     ``word`` says whom a unit is about, where a word has several: each has a share of its own, and they are averaged
     before words are.
@@ -58,7 +61,20 @@ def ratio_deviation(
                 bar=bar if when == "after" else None,
             )
         )
-    return rows
+    counts: dict[str, int] = {}
+    for pair in sheet.group(group):
+        counts[pair.probe.unit] = counts.get(pair.probe.unit, 0) + (pair.after is not None)
+    expected = [by_chance(count, (wanted or {}).get(unit, 0.5)) for unit, count in counts.items() if count]
+    figure = Figure(value=sum(expected) / len(expected) if expected else None, count=len(expected))
+    return [*rows, Row(metric="ratio deviation by chance", group=group, figure=figure, unit="relative")]
+
+
+def by_chance(count: int, wanted: float) -> float:
+    """Mean of ``|k / count - wanted| / wanted`` where each of ``count`` pictures shows the label with that chance."""
+    return sum(
+        math.comb(count, k) * wanted**k * (1 - wanted) ** (count - k) * abs(k / count - wanted) / wanted
+        for k in range(count + 1)
+    )
 
 
 def profession_accuracy(sheet: Sheet, group: str, judge: str, bar: float | None = None) -> Row:
