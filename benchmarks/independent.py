@@ -51,6 +51,8 @@ PLAIN = ("an image of a {}", "{}")
 TEMPLATES, FREE_FORM, HOLD_OUTS = "templates", "free form", "hold-outs"
 GUIDANCE = 4.0
 BAR = 0.05
+LEAST = 0.9
+"""Of the renderings the other grader must name; one that does not know them agrees with anything."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,9 @@ def from_suite(result: Result) -> dict[str, Score]:
 
 def tell(outside: dict[str, Score], suite: dict[str, Score], named: float, folder: Path) -> None:
     """Print and keep both, and whether they agree; ``named`` is the other grader's top-1 on renderings."""
+    weak = named < LEAST
     lines = [
-        f"The other grader names {named:.3f} of the renderings.",
+        f"The other grader names {named:.3f} of the renderings{', too few to judge' if weak else ''}.",
         "",
         "| figure | the suite | from outside | apart |",
         "|---|---|---|---|",
@@ -207,9 +210,13 @@ def tell(outside: dict[str, Score], suite: dict[str, Score], named: float, folde
     kept: dict[str, Any] = {}
     for group, score in outside.items():
         apart = abs(score.value - suite[group].value)
-        agrees = "✓" if apart <= BAR else "✗"
+        agrees = "" if weak else "✓" if apart <= BAR else "✗"
         lines.append(f"| {group} | {suite[group]} | {score} | {apart:.3f} {agrees} |")
-        kept[group] = {"suite": suite[group].to_data(), "outside": score.to_data(), "agree": apart <= BAR}
+        kept[group] = {
+            "suite": suite[group].to_data(),
+            "outside": score.to_data(),
+            "agree": None if weak else apart <= BAR,
+        }
     print("\n".join(lines))
     write_json_atomic(folder / "agreement.json", {"bar": BAR, "other grader": named, "figures": kept})
     write_text_atomic(folder / "table.md", "\n".join(lines) + "\n")

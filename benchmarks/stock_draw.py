@@ -32,7 +32,8 @@ def main() -> None:
     requests = json.loads(options.requests.read_text(encoding="utf-8"))
     options.pictures.mkdir(parents=True, exist_ok=True)
     left = [k for k in range(len(requests)) if not (options.pictures / f"{k}.png").is_file()]
-    pipe = StableDiffusionPipeline.from_pretrained(options.model, safety_checker=None, use_safetensors=True)
+    kind = {"torch_dtype": torch.float32, "use_safetensors": True}  # else the text encoder stays as stored, in half
+    pipe = StableDiffusionPipeline.from_pretrained(options.model, safety_checker=None, **kind)
     pipe.set_progress_bar_config(disable=True)
     for start in range(0, len(left), BATCH):
         part = left[start : start + BATCH]

@@ -159,3 +159,8 @@ def test_figures_from_outside_are_ratios_over_edits_and_holdouts(tmp_path: Path,
         "templates": True, "free form": False, "hold-outs": True
     }  # fmt: skip
     assert capsys.readouterr().out == (tmp_path / "table.md").read_text()
+    module.tell(found, suite, 0.5, tmp_path)
+    assert {
+        figure["agree"] for figure in json.loads((tmp_path / "agreement.json").read_text())["figures"].values()
+    } == {None}
+    assert "too few to judge" in capsys.readouterr().out
