@@ -48,6 +48,15 @@ def test_a_folder_is_read_back_to_the_bit_and_has_the_published_form(family: str
         assert index[last] == ["transformers", "T5TokenizerFast"]
 
 
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_a_folder_of_half_precision_opens_and_draws_without_a_word_about_types(family: str, tmp_path: Path) -> None:
+    pipe = PIPELINES[family]().to(torch.float16)
+    again = type(pipe).from_pretrained(write_folder(pipe, tmp_path / "model"))
+    assert {tensor.dtype for tensor in everything(again).values() if tensor.is_floating_point()} == {torch.float32}
+    again.set_progress_bar_config(disable=True)
+    assert len(again("a hen", num_inference_steps=1, height=32, width=32, output_type="latent").images) == 1
+
+
 def test_the_old_tokenizer_files_mean_the_same(tmp_path: Path) -> None:
     from transformers import CLIPTokenizer
 

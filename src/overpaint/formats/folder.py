@@ -2,7 +2,7 @@
 
 What the installed versions write is brought to the published form where theirs differ: transformers 5 leaves
 ``text_model.`` out of CLIP's names, writes tokenizers without ``vocab.json`` and ``merges.txt``, gives types as
-``dtype``, and knows some classes by other names.
+``dtype`` and loads a file in the type it was written in, and knows some classes by other names.
 """
 
 from __future__ import annotations
@@ -75,7 +75,10 @@ def _publish_names(folder: Path, prefix: str) -> None:
 
 
 def _publish_config(path: Path) -> None:
+    """Say float32 whatever the file holds: transformers 5 loads what the configuration says, diffusers loads float32
+    where nothing else is asked for, and a mix of both fails in the first layer that reads text.
+    """
     config = json.loads(path.read_text("utf-8"))
-    if "dtype" in config:
-        config["torch_dtype"] = config.pop("dtype")
-        write_json_atomic(path, config)
+    config.pop("dtype", None)
+    config["torch_dtype"] = "float32"
+    write_json_atomic(path, config)
