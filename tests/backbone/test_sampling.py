@@ -6,6 +6,7 @@ import diffusers
 import pytest
 import torch
 
+from overpaint.backbone import sampling
 from overpaint.backbone.sampling import default_batch, generators, initial_noise
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from tests.models import tiny_sd
@@ -117,6 +118,25 @@ def test_progress_reaches_the_number_of_pictures(plain: StableDiffusion) -> None
     plain.sample(PROMPTS, SEEDS, steps=7, batch=2, progress=counter)
     assert counter.total == 5
     assert counter.done == pytest.approx(5)
+
+
+def test_pictures_that_do_not_fit_together_are_drawn_in_parts(
+    plain: StableDiffusion, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = (["a dog", "pizza", "hens"], [1, 2, 3], 2)
+    wanted = plain.sample(*asked)
+    original, sizes = sampling.sample, []
+
+    def little(denoise: Any, scheduler: Any, conditions: Any, empty: Any, seeds: Any, *rest: Any) -> Any:
+        sizes.append(len(seeds))
+        if len(seeds) > 2:
+            raise torch.OutOfMemoryError
+        return original(denoise, scheduler, conditions, empty, seeds, *rest)
+
+    monkeypatch.setattr(sampling, "sample", little)
+    torch.testing.assert_close(plain.sample(*asked), wanted, rtol=1e-4, atol=1e-4)
+    assert sizes == [3, 2, 1]
+    assert caplog.messages == ["not enough memory for 3 pictures at once, going on with 2"]
 
 
 def test_no_prompts_no_pictures(plain: StableDiffusion) -> None:

@@ -11,12 +11,15 @@ from PIL import Image
 from torch import Tensor
 
 from overpaint.errors import BackboneError
+from overpaint.halving import in_batches
 
 __all__ = ["Autoencoder"]
 
 
 class Autoencoder:
     """A KL autoencoder. Latents (n, c, h, w) are shifted and scaled, all channels alike.
+
+    A batch that does not fit into memory is halved.
 
     Attributes:
         by_channel: whether latents are normalised channel by channel; see `overpaint.backbone.normalised`.
@@ -49,25 +52,27 @@ class Autoencoder:
         The shorter side is fitted and the middle cut out.
         """
         cut = [_fit(image, size) for image in images]
-        means, stds = [], []
         with self._wide() as dtype:
-            for first in range(0, len(cut), batch):
-                pixels = self._processor.preprocess(cut[first : first + batch]).to(device, dtype)
+
+            def encoded(part: list[int]) -> tuple[Tensor, Tensor]:
+                pixels = self._processor.preprocess([cut[k] for k in part]).to(device, dtype)
                 posterior = self._posterior(pixels)
-                mean, std = self._scaled(posterior.mean, posterior.std)
-                means.append(mean)
-                stds.append(std)
+                return self._scaled(posterior.mean, posterior.std)
+
+            means, stds = zip(*in_batches(len(cut), batch, encoded, "pictures"), strict=True)
         return torch.cat(means), torch.cat(stds)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, batch: int) -> list[Image.Image]:
         """Pictures of latents (n, c, h, w)."""
-        images: list[Image.Image] = []
         with self._wide() as dtype:
-            for part in latents.split(batch) if len(latents) else ():
-                pixels = self._pixels(self._unscaled(part.to(dtype)))
-                images += self._processor.postprocess(pixels, output_type="pil")
-        return images
+
+            def decoded(part: list[int]) -> list[Image.Image]:
+                pixels = self._pixels(self._unscaled(latents[part].to(dtype)))
+                images: list[Image.Image] = self._processor.postprocess(pixels, output_type="pil")
+                return images
+
+            return [image for part in in_batches(len(latents), batch, decoded, "pictures") for image in part]
 
     def _posterior(self, pixels: Tensor) -> Any:
         """The autoencoder's own distribution for pixels (n, 3, y, x), with ``mean`` and ``std``."""

@@ -18,6 +18,7 @@ from overpaint.backbone.condition import Condition
 from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.reading import Reading
 from overpaint.backbone.text import Encoded, TextEncoder
+from overpaint.halving import in_batches
 from overpaint.linear.root import symmetric_root
 from overpaint.progress import Progress, Silent
 
@@ -185,7 +186,8 @@ class Backbone(ABC):
         """Latents (n, c, h, w), one for each prompt (or row of conditions) and seed.
 
         Image k depends on prompt k and seed k alone, up to the rounding that differs between batch sizes. ``guidance``
-        defaults to the family's, ``batch`` to a size that fits the latents. Each distinct prompt is encoded once.
+        defaults to the family's, ``batch`` to a size that fits the latents; one that does not fit into memory is
+        halved. Each distinct prompt is encoded once.
 
         Raises ValueError if there are not as many seeds as prompts.
         """
@@ -202,23 +204,21 @@ class Backbone(ABC):
             conditions, row = self.encode(list(rows)), [rows[prompt] for prompt in prompts]
         conditions, guidance = self.guided(conditions.to(self.device, self.dtype), guidance)
         empty = self.unconditional(negative).to(self.device, self.dtype)
-        latents = []
         with (progress or Silent()).task("drawing", total=len(seeds), unit="image") as advance:
-            for first in range(0, len(seeds), batch):
-                part = slice(first, first + batch)
-                latents.append(
-                    sampling.sample(
-                        self.predict,
-                        self.scheduler(steps, self.device),
-                        conditions[row[part]],
-                        empty,
-                        seeds[part],
-                        self.latent_shape,
-                        partial(self.combined, guidance=guidance) if guidance > 1 else None,
-                        partial(_scaled, advance, len(seeds[part])),
-                    )
+
+            def drawn(part: list[int]) -> Tensor:
+                return sampling.sample(
+                    self.predict,
+                    self.scheduler(steps, self.device),
+                    conditions[[row[k] for k in part]],
+                    empty,
+                    [seeds[k] for k in part],
+                    self.latent_shape,
+                    partial(self.combined, guidance=guidance) if guidance > 1 else None,
+                    partial(_scaled, advance, len(part)),
                 )
-        return torch.cat(latents)
+
+            return torch.cat(in_batches(len(seeds), batch, drawn, "pictures"))
 
     def images(
         self,

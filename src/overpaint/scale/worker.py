@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from overpaint.backbone.loading import backbone_of, load
+from overpaint.halving import halving
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.learn import halving
 from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.stage_one import stage_one
 
@@ -38,7 +38,7 @@ class Worker:
         def stage(part: list[int]) -> list[Memory]:
             return stage_one(self._backbone, [concepts[i] for i in part], config, after)
 
-        found = halving(iter([list(range(len(concepts)))]), stage)
+        found = halving([list(range(len(concepts)))], stage, "concepts")
         return [(part, [memory.tensors() for memory in memories]) for part, memories in found]
 
     def images(

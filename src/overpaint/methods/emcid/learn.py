@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.errors import out_of_memory
+from overpaint.halving import halving
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept, Memory, composition, memory_key
 from overpaint.methods.emcid.stage_one import stage_one, steps_of
@@ -25,7 +25,7 @@ from overpaint.methods.emcid.tasks import batches
 from overpaint.methods.store import MemoryStore, scheduler_fingerprint, tokenizer_fingerprint
 from overpaint.progress import Progress
 
-__all__ = ["Learning", "halving", "learn"]
+__all__ = ["Learning", "learn"]
 
 QUEUE = 4
 """Where concepts may stop early: so many times what is optimised together is one batch, whose places are refilled."""
@@ -56,7 +56,7 @@ def learn(
             def stage(group: list[int]) -> list[Memory]:
                 return stage_one(backbone, [concepts[i] for i in group], config, after, progress, advance)
 
-            for group, memories in halving((work.missing(members) for members in todo), stage):
+            for group, memories in halving((work.missing(members) for members in todo), stage, "concepts"):
                 work.keep(group, memories)
     return work.memories
 
@@ -127,39 +127,6 @@ class Learning:
     def _learned_in(self, index: int, mark: Tensor) -> bool:
         batch = self._found.get(index, {}).get("batch")
         return batch is not None and torch.equal(batch, mark)
-
-
-def halving(
-    groups: Iterator[list[int]], work: Callable[[list[int]], list[Memory]]
-) -> Iterator[tuple[list[int], list[Memory]]]:
-    """Groups with what ``work`` makes of them, in smaller parts from the first one on that does not fit into memory.
-
-    Empty groups are left out. What does not fit one by one raises as it does.
-    """
-    limit: int | None = None
-    for group in groups:
-        parts = [group[i : i + (limit or len(group))] for i in range(0, len(group), limit or len(group) or 1)]
-        while parts:
-            part = parts.pop(0)
-            made = _tried(part, work)
-            if made is not None:
-                yield part, made
-                continue
-            limit = (len(part) + 1) // 2
-            _log.warning("not enough memory for %d concepts at once, going on with %d", len(part), limit)
-            parts[:0] = [part[:limit], part[limit:]]
-
-
-def _tried(part: list[int], work: Callable[[list[int]], list[Memory]]) -> list[Memory] | None:
-    """What ``work`` makes, or None if memory did not suffice; by then all that it held is free again."""
-    try:
-        return work(part)
-    except Exception as error:
-        if len(part) == 1 or not out_of_memory(error):
-            raise
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return None
 
 
 def _meta(concept: Concept, memory: Memory) -> dict[str, str]:
