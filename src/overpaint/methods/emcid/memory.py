@@ -19,9 +19,9 @@ __all__ = ["VERSION", "Concept", "Memory", "composition", "memory_key"]
 VERSION = 1
 """Raised whenever the same settings would give other memories."""
 
-TEXT_SETTINGS: tuple[str, ...] = ("v0",)
+TEXT_SETTINGS: tuple[str, ...] = ("v0", "conditioning")
 OPTIMISER_SETTINGS = tuple(
-    "warm_start student steps rate weight_decay clamp text_weight text_target conditioning".split()  # noqa: SIM905
+    "warm_start student steps rate weight_decay clamp text_weight text_target".split()  # noqa: SIM905
 )
 STATES_SETTINGS: tuple[str, ...] = ("metric", "tail", "warm_steps")
 STOPPING_SETTINGS: tuple[str, ...] = ("patience", "flat")
