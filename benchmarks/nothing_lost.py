@@ -4,7 +4,8 @@ On a random model of a few channels, EMCID with noise values:
 
 * kills: a run in a process of its own gets SIGKILL; the same request goes on with what is in the folder. The moment is
   drawn by progress, whatever else the machine does: so many memories on disk, uniform from none to all, and then a
-  uniform part of the time that a batch takes. Counted: resumes that end with the hash of the unbroken run.
+  uniform part of the time that a batch takes. A run that had ended by then is no kill, another moment is drawn.
+  Counted: resumes that end with the hash of the unbroken run.
 * company: several processes share one bank folder, one of them is killed; how many concepts were learned by more than
   one, and whether all that ended have the hash of a single process.
 * full disk: a run on a tmpfs of half the size it takes; the message, the memories that were there then and are
@@ -20,11 +21,14 @@ import argparse
 import json
 import multiprocessing
 import random
+import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +37,7 @@ from tests.models import tiny_sd
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.cli.errors import explained
-from overpaint.files import write_json_atomic
+from overpaint.files import TEMPORARY, write_json_atomic
 from overpaint.methods import fit, resolve
 from overpaint.methods.emcid import learn
 from overpaint.plan import Plan
@@ -43,7 +47,8 @@ from overpaint.runs.bank import MemoryBank
 
 CAPTIONS = ["photo of a dog", "a cat in a kitchen", "pizza", "hens", "a photo of the kitchen", "dog and cat"]
 SETTINGS = {"blocks": [0, 1], "lambda": 0.01, "steps": 1, "image_steps": 1, "image_guidance": 1.0, "draws": 1}
-BATCH = 25
+DRAWS = 4
+"""Moments drawn for each kill, at most."""
 FORK = multiprocessing.get_context("fork")  # a killed child costs no second import of torch
 
 
@@ -51,13 +56,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--concepts", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=25, help="concepts that are learned together")
     parser.add_argument("--company", type=int, default=3, help="processes that share a bank")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("nothing_lost.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)  # before any work: a forked child has none of its parent's threads
     backbone = StableDiffusion(tiny_sd(window=20, layers=2, width=16, heads=2))
-    batched, alone = plan_of(options.concepts, BATCH), plan_of(options.concepts, 1)
+    batched, alone = plan_of(options.concepts, options.batch), plan_of(options.concepts, 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = time.monotonic()
@@ -65,7 +71,8 @@ def main() -> None:
         length = time.monotonic() - start
         wanted = patch_hash(folder / "unbroken")
         found: dict[str, Any] = {"concepts": options.concepts, "seconds of an unbroken run": length}
-        found["kills"] = killed(backbone, batched, folder, options.kills, length, wanted, random.Random(options.seed))
+        moments = Moments(options.concepts, length * options.batch / options.concepts, random.Random(options.seed))
+        found["kills"] = killed(backbone, batched, folder, options.kills, moments, wanted)
         found["company"] = company(backbone, alone, folder, options.company, length)
         found["disk"] = disk(backbone, batched, folder, wanted)
     write_json_atomic(options.out, found)
@@ -89,27 +96,45 @@ def run(backbone: StableDiffusion, plan: Plan, folder: Path, bank: Path | None =
             work.finish(patch=patch.hash)
 
 
-def killed(
-    backbone: StableDiffusion, plan: Plan, folder: Path, count: int, length: float, wanted: str, source: random.Random
-) -> list[dict[str, Any]]:
-    rows = []
-    for number in range(count):
-        path, memories = folder / f"killed-{number}", source.randrange(len(plan.edits) + 1)
-        child = in_a_child(lambda path=path: run(backbone, plan, path))
+@dataclass
+class Moments:
+    """When to kill: at so many memories of ``concepts``, and a part of the ``pause`` (s) between batches later."""
+
+    concepts: int
+    pause: float
+    source: random.Random
+
+    def wait(self, child: Any, path: Path) -> None:
+        """Until the next moment, or until there is nobody left to be killed."""
+        memories = self.source.randrange(self.concepts + 1)
         while child.is_alive() and stored(path) < memories:
-            time.sleep(length / 1000)
-        child.join(source.uniform(0, length * BATCH / len(plan.edits)))
+            time.sleep(self.pause / 100)
+        child.join(self.source.uniform(0, self.pause))
+
+
+def killed(
+    backbone: StableDiffusion, plan: Plan, folder: Path, count: int, moments: Moments, wanted: str | None
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for draw in range(DRAWS * count):
+        path = folder / f"killed-{draw}"
+        child = in_a_child(lambda path=path: run(backbone, plan, path))
+        moments.wait(child, path)
         child.kill()
         child.join()
-        done = stored(path)
-        in_a_child(lambda path=path: run(backbone, plan, path)).join()
-        rows.append({"memories": done, "equal": patch_hash(path) == wanted})
-        print(f"kill {number + 1}: {done} memories were there, equal: {rows[-1]['equal']}", flush=True)
+        if child.exitcode == -signal.SIGKILL:
+            done = stored(path)
+            in_a_child(lambda path=path: run(backbone, plan, path)).join()
+            rows.append({"memories": done, "equal": wanted is not None and patch_hash(path) == wanted})
+            print(f"kill {len(rows)}: {done} memories were there, equal: {rows[-1]['equal']}", flush=True)
+        shutil.rmtree(path, ignore_errors=True)
+        if len(rows) == count:
+            break
     return rows
 
 
 def stored(run: Path) -> int:
-    return len(list((run / "bank").glob("*.safetensors")))
+    return sum(not path.name.startswith(TEMPORARY) for path in (run / "bank").glob("*.safetensors"))
 
 
 def summary(rows: list[dict[str, Any]], concepts: int) -> dict[str, int]:
@@ -154,7 +179,7 @@ def company(backbone: StableDiffusion, plan: Plan, folder: Path, count: int, len
     }
 
 
-def disk(backbone: StableDiffusion, plan: Plan, folder: Path, wanted: str) -> dict[str, Any] | str:
+def disk(backbone: StableDiffusion, plan: Plan, folder: Path, wanted: str | None) -> dict[str, Any] | str:
     taken = sum(path.stat().st_blocks * 512 for path in (folder / "unbroken").rglob("*") if path.is_file())
     mount = folder / "disk"
     mount.mkdir()
