@@ -24,6 +24,8 @@ ray = pytest.importorskip("ray", reason="needs overpaint[scale]")
 state = pytest.importorskip("ray._private.state", reason="only it knows which workers have started")
 
 THREADS = torch.get_num_threads()
+PATIENCE = 120.0
+"""Seconds that a worker may take to start."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ class Killing(TransientStore):
 
     def put(self, key: str, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
         super().put(key, tensors, meta)
+        deadline = time.monotonic() + PATIENCE
         while len(self.entries) == 1 and [actor["State"] for actor in state.actors().values()].count("ALIVE") < 2:
+            assert time.monotonic() < deadline, "the second worker did not start"
             time.sleep(0.1)
         if len(self.entries) == 2:
             self.cluster.remove_node(self.node, allow_graceful=False)
