@@ -15,7 +15,7 @@ from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.methods.work import BACKWARD, DOUBLE, SINGLE, Work
 from overpaint.plan import Plan
 
-__all__ = ["matrices", "work_of"]
+__all__ = ["matrices", "stage_one_work", "work_of"]
 
 FACTORS = 3
 """A moment, its Cholesky factor and one of them in the making."""
@@ -31,7 +31,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> Work:
     sites = sites_of(backbone, plan, config)
     texts = [text for text in backbone.text_encoders if text.name in sites]
     parameters, memory, disk = matrices([(text, sites[text.name]) for text in texts], len(tasks))
-    pictures, evaluations = _stage_one(concepts, config)
+    pictures, evaluations = stage_one_work(concepts, config)
     disk += len(concepts) * 2 * SINGLE * sum(text.width for text in texts)
     return Work(parameters=parameters, pictures=pictures, evaluations=evaluations, memory=memory, disk=disk)
 
@@ -49,8 +49,8 @@ def matrices(sites: Sequence[tuple[TextEncoder, Sequence[int]]], edits: int) -> 
     return parameters, memory, disk
 
 
-def _stage_one(concepts: Sequence[Concept], config: EmcidConfig) -> tuple[int, int]:
-    """Pictures and evaluations; with patience, those if no concept stops early."""
+def stage_one_work(concepts: Sequence[Concept], config: EmcidConfig) -> tuple[int, int]:
+    """Pictures drawn and evaluations of the denoiser; with patience, those if no concept stops early."""
     if config.values != "noise":
         return 0, 0
     pictures = evaluations = 0
