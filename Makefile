@@ -20,7 +20,7 @@ DEMO ?= runs/demo
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: help install demo studio site test test-oldest lint types check clean test-browser
+.PHONY: help install demo studio site test test-oldest lint types check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -44,10 +44,6 @@ test: lint types check
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(PYTEST_FLAGS) tests/backbone tests/formats tests/patch \
 		tests/cli/test_app.py tests/cli/test_options.py tests/cli/test_patch.py
-
-# The Studio's flows in a live Chromium, by themselves.
-test-browser: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow tests/studio/test_browser.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 
 from tests.browsers import DESKTOP, PHONE, needed, tab_of
-from tests.studio.worlds import HOSTILE, eventually, room
+from tests.studio.worlds import HOSTILE, eventually, plan, room
 
 pytest.importorskip("gradio", reason="gradio is not installed (the extra studio)")
 uvicorn = pytest.importorskip("uvicorn")
 
 from overpaint.studio.server import listen, web_app  # noqa: E402
 
-# Flows through a live page depend on how fast a busy machine draws it: `make test-browser` runs them alone.
-pytestmark = [needed, pytest.mark.slow]
+pytestmark = needed
 Open = Callable[..., tuple[Any, list[str]]]
 
 
@@ -48,8 +47,11 @@ def address(studio: Any) -> Iterator[str]:
         yield found
 
 
-def opened(browser: Any, address: str, width: int = DESKTOP) -> tuple[Any, list[str]]:
+def opened(browser: Any, address: str, width: int = DESKTOP, looks: Any = None) -> tuple[Any, list[str]]:
+    """A tab on the Studio, and what went wrong; ``looks`` deals with its looks at the jobs."""
     tab, said = tab_of(browser, width)
+    if looks is not None:
+        tab.route("**/run/predict", looks)
     here = (address, "data:", "blob:")
     tab.on("request", lambda request: None if request.url.startswith(here) else said.append(request.url))
     tab.goto(address)
@@ -86,7 +88,7 @@ def at_work(browser: Any, runs: Path) -> Iterator[tuple[Any, Any, list[str]]]:
 
 
 def pick(tab: Any, label: str, name: str) -> None:
-    tab.get_by_label(label).click()
+    tab.get_by_role("combobox", name=label).click()
     tab.get_by_role("option", name=name, exact=True).click()
     tab.keyboard.press("Escape")
 
@@ -182,6 +184,31 @@ def test_cancelling_keeps_finished_concepts_and_going_on_does_the_rest(browser: 
         tab.get_by_role("button", name="Go on").click()
         tab.locator("#result img").wait_for()
         assert studio.bench.done == ["erase:one", "erase:two"]
+        assert wrong(said) == []
+
+
+def test_a_late_answer_does_not_take_the_started_job_away(browser: Any, tmp_path: Path) -> None:
+    studio, held = room(tmp_path), []
+    studio.worker.submit(plan("old"), "old")
+
+    def looks(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    with served(studio) as address:
+        tab, said = opened(browser, address, looks=looks)
+        while not held:
+            tab.wait_for_timeout(20)
+        start(tab, "mine")
+        tab.locator("#said").get_by_text("erase-mine is in the queue").wait_for()
+        first, answer = held[0]
+        first.fulfill(response=answer)  # it says that "old" is to be chosen
+        tab.locator("#result").get_by_text("erase-mine").wait_for()
+        assert tab.get_by_label("Job", exact=True).input_value() == "erase-mine"
+        pick(tab, "Job", "old")
+        tab.locator("#result").get_by_text("erase old").wait_for()
         assert wrong(said) == []
 
 

@@ -10,12 +10,10 @@ import gradio as gr
 from overpaint.errors import OverpaintError
 from overpaint.plan import DEFAULT_KIND, KINDS, Plan
 from overpaint.plan.words import asked
-from overpaint.report.run_result import result_of_run
-from overpaint.report.verdict import judge
 from overpaint.studio import html
 from overpaint.studio.inputs import ACTIONS, ENDINGS, typed_plan, uploaded_plan
+from overpaint.studio.looks import look
 from overpaint.studio.room import Room
-from overpaint.studio.shelf import address
 
 __all__ = ["edit_page"]
 
@@ -58,7 +56,8 @@ def edit_page(room: Room) -> None:
                 resume = gr.Button("Go on", min_width=100)
     result = gr.HTML(elem_id="result")  # under both columns: neighbours and hold-outs are to be seen without scrolling
     asking = [action, concepts, upload, method, kind, preserve, settings, seed]
-    seen = gr.State(("", "", ()))
+    mine = gr.Textbox(visible=False)  # the job that this page started last
+    shown = gr.JSON([], visible=False)
 
     def plan_of(
         action: str,
@@ -97,13 +96,14 @@ def edit_page(room: Room) -> None:
         except OverpaintError as error:
             return html.problem(error)
 
-    def started(strength: float, title: str | None, *given: Any) -> tuple[str, Any]:
+    def started(strength: float, title: str | None, *given: Any) -> tuple[str, Any, Any]:
         try:
             plan = plan_of(*given)
             job = room.worker.submit(plan, (title or "").strip() or asked(plan.edits[0]), float(strength))
         except OverpaintError as error:
-            return html.problem(error), gr.skip()
-        return html.message(f"{job.name} is in the queue."), gr.update(choices=room.job_names(), value=job.name)
+            return html.problem(error), gr.skip(), gr.skip()
+        choose = gr.update(choices=room.job_names(), value=job.name)
+        return html.message(f"{job.name} is in the queue."), choose, job.name
 
     def cancelled(name: str | None) -> str:
         return _told(lambda: room.worker.cancel(name or ""), f"{name} is cancelled; finished concepts are kept.")
@@ -111,44 +111,24 @@ def edit_page(room: Room) -> None:
     def resumed(name: str | None) -> str:
         return _told(lambda: room.worker.resume(name or ""), f"{name} is in the queue again.")
 
-    def looked(name: str | None, seen: tuple[str, str, tuple[str, ...]]) -> tuple[Any, ...]:
-        names = tuple(room.job_names())
-        now = html.job_list(room.worker), room.state_of(name), names
-        if now == seen:
-            return (gr.skip(),) * 4
-        result = gr.skip() if now[1] == seen[1] else result_of(room, name)
-        # A value that is there is left alone: a click may have changed it since this look was asked for.
-        choose = {"choices": list(names)} if name else {"choices": list(names), "value": next(iter(names), None)}
-        choices = gr.skip() if names == seen[2] else gr.update(**choose)
-        return now[0], result, choices, now
+    def looked(name: str | None, mine: str | None, shown: Any) -> tuple[Any, ...]:
+        found = look(room, name, mine, shown if isinstance(shown, list) else [])
+        return (
+            gr.skip() if found.jobs is None else found.jobs,
+            gr.skip() if found.result is None else found.result,
+            gr.skip() if found.choose is None else gr.update(**found.choose),
+            list(found.shown),
+        )
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     check.click(checked, asking, said, concurrency_limit=1, **private)
-    start.click(started, [strength, title, *asking], [said, chosen], **private)
+    start.click(started, [strength, title, *asking], [said, chosen, mine], **private)
     cancel.click(cancelled, chosen, said, **private)
     resume.click(resumed, chosen, said, **private)
     timer = gr.Timer(TICK)
     quiet = {**private, "show_progress": "hidden"}
-    timer.tick(looked, [chosen, seen], [jobs, result, chosen, seen], queue=False, **quiet)
-
-
-def result_of(room: Room, name: str | None) -> str:
-    """The pictures of a finished job, and whether what should stay stayed; nothing for others."""
-    if name is None or room.state_of(name) != f"{name} finished":
-        return ""
-    try:
-        job, folder = room.worker.jobs.find(name), room.worker.jobs.path(name)
-        verdict = judge(result_of_run(folder).cases[0])
-    except OverpaintError as error:
-        return html.problem(error)
-    picture = folder / "before_after.png"
-    return html.filled(
-        "result.html.j2",
-        name=name,
-        asked=html.described(job.plan),
-        picture=address(name, picture) if picture.is_file() else None,
-        verdict=verdict,
-    )
+    chosen.input(None, js="() => ''", outputs=mine, **quiet)  # in the browser: no answer on its way can be older
+    timer.tick(looked, [chosen, mine, shown], [jobs, result, chosen, shown], queue=False, **quiet)
 
 
 def _told(act: Callable[[], None], done: str) -> str:
