@@ -42,7 +42,7 @@ class FlowBackbone(Backbone):
         return (1 - level) * x0 + level * noise
 
     def predict_noise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """The noise at the end of the straight way through x_t: ``x_t + (1 - s) v``."""
+        """The noise (n, c, h, w) at the end of the straight way through x_t at t (n,): ``x_t + (1 - s) v``."""
         return x_t + (1 - self._level(t, x_t)) * self.predict(x_t, t, condition)
 
     def scheduler(self, steps: int, device: torch.device) -> Any:

@@ -35,6 +35,7 @@ class Flux(FlowBackbone):
     family = "flux"
 
     def __init__(self, pipe: Any) -> None:
+        """Raises BackboneError if the pipeline's parts do not fit together."""
         config = pipe.transformer.config
         self.distilled = bool(config.guidance_embeds)
         texts = [

@@ -175,7 +175,7 @@ class Pooled:
         return _whole(self._texts[0].locate_empty(template))
 
     def end_positions(self, ids: Tensor) -> Tensor:
-        """The one position, for every row."""
+        """The one position, 0, for each of n rows: (n,)."""
         return torch.zeros(len(ids), dtype=torch.long, device=ids.device)
 
     def encode(self, prompts: Sequence[str], length: int | None = None) -> Tensor:

@@ -32,6 +32,7 @@ class StableDiffusion3(FlowBackbone):
     family = "sd3"
 
     def __init__(self, pipe: Any) -> None:
+        """Raises BackboneError if the pipeline's parts do not fit together."""
         texts = [
             TextEncoder(pipe.text_encoder, pipe.tokenizer, skip=1),
             TextEncoder(pipe.text_encoder_2, pipe.tokenizer_2, "text_encoder_2", skip=1),

@@ -29,6 +29,7 @@ class StableDiffusionXL(UNetBackbone):
     family = "sdxl"
 
     def __init__(self, pipe: Any) -> None:
+        """Raises BackboneError if the pipeline's parts do not fit together, or it is the refiner."""
         texts = [
             TextEncoder(pipe.text_encoder, pipe.tokenizer, skip=1),
             TextEncoder(pipe.text_encoder_2, pipe.tokenizer_2, "text_encoder_2", skip=1),

@@ -34,7 +34,10 @@ class Subject:
 
 
 def fill(template: str, subject: str) -> tuple[str, int, int]:
-    """The prompt with ``subject`` in the template's slot, and the subject's first and one-past-last character."""
+    """The prompt with ``subject`` in the template's slot, and the subject's first and one-past-last character.
+
+    Raises BackboneError unless the template has one slot ``{}``.
+    """
     if template.count("{}") != 1:
         raise BackboneError(f"template {template!r}: has {template.count('{}')} slots; write exactly one {{}}")
     before, after = template.split("{}")

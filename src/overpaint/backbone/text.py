@@ -80,6 +80,8 @@ class TextEncoder:
         ``window``: positions that the pipeline uses, if not all that the tokenizer allows. ``chat``: what the pipeline
         puts before and behind a prompt; the denoiser then reads that too, and no padding unless it is ``masked``.
         ``depths``: see above, rising; in place of ``skip`` where there are several.
+
+        Raises BackboneError for an encoder of unknown structure, or one that is configured to mask padding.
         """
         anatomy = dissect(model)
         if getattr(model.config, "use_attention_mask", False):
@@ -198,7 +200,10 @@ class TextEncoder:
         return encoded[self.name].states
 
     def encoded(self, ids: Tensor, states: Tensor, first: int = 0, run: Run | None = None) -> Encoded:
-        """All that can be read off, from states at the input of block ``first``; ``run`` in place of the prompts'."""
+        """All that can be read off rows ``ids`` (n, w), from states (n, w, width) at the input of block ``first``.
+
+        ``run`` takes the place of the prompts' own one.
+        """
         run = run or self.way(ids)
         given, last = self._read(states, first, run)
         if self.depths == (len(self.blocks),):

@@ -33,7 +33,10 @@ class ZImage(FlowBackbone):
     family = "z-image"
 
     def __init__(self, pipe: Any, side: int = SIDE) -> None:
-        """``side``: of the latents; the configuration does not tell it."""
+        """``side``: of the latents; the configuration does not tell it.
+
+        Raises BackboneError if the pipeline's parts do not fit together.
+        """
         chat = chat_template(pipe.tokenizer, enable_thinking=True)
         text = TextEncoder(pipe.text_encoder, pipe.tokenizer, skip=1, window=WINDOW, chat=chat)
         config = pipe.transformer.config

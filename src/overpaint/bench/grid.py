@@ -26,7 +26,9 @@ def grid(
     """Pictures in rows, with labels above the ``columns`` and ``names`` left of the rows.
 
     Labels are drawn as they are, wrapped and cut to the room they have. ``cell`` is the side of a picture in the grid:
-    its own side if not given, and at least 128, so that labels can be read.
+    its own side if not given, and at least 128 pixels, so that labels can be read.
+
+    Raises ValueError if there is no picture.
     """
     if not rows or not rows[0]:
         raise ValueError("a grid needs at least one picture")

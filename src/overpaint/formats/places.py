@@ -91,7 +91,7 @@ def laid_out(tensors: Mapping[str, Tensor], places: Mapping[str, Place]) -> dict
 
 
 def taken(tensor: Tensor, names: Sequence[str], places: Mapping[str, Place], sizes: Sequence[int]) -> dict[str, Tensor]:
-    """The tensors that the file keeps as one, by name, where they have ``sizes`` rows.
+    """The tensors that the file keeps as one (rows, ...), by name, where they have ``sizes`` rows.
 
     Raises ValueError if the rows do not come out even.
     """

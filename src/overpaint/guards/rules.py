@@ -57,7 +57,7 @@ class NegativePrompt:
     concept: str
 
     def bend(self, without: Tensor, along: Tensor, avoided: Tensor | None, memory: Momentum) -> tuple[Tensor, Tensor]:
-        """Nothing is left to do once ``without`` was predicted for the concept."""
+        """See `Rule`. Nothing is left to do once ``without`` was predicted for the concept."""
         return without, along
 
 
@@ -83,7 +83,7 @@ class SafeGuidance:
     decay: float = 0.4
 
     def bend(self, without: Tensor, along: Tensor, avoided: Tensor | None, memory: Momentum) -> tuple[Tensor, Tensor]:
-        """``ep - gamma`` in place of ``ep``: ``e0 + g (ep - gamma - e0)`` is equation 3."""
+        """See `Rule`. ``ep - gamma`` in place of ``ep``: ``e0 + g (ep - gamma - e0)`` is equation 3."""
         assert avoided is not None
         term = safety_term(without, along, avoided, self.scale, self.threshold)
         if memory.value is not None:

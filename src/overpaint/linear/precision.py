@@ -15,5 +15,5 @@ def exact_device(device: torch.device | str) -> torch.device:
 
 
 def exact(tensor: Tensor) -> Tensor:
-    """In float64, on its own device where that has it, else on the CPU; the same tensor if it is that already."""
+    """A tensor of any shape in float64, on its own device where that has it, else on the CPU; itself if it is that."""
     return tensor.to(exact_device(tensor.device)).double()

@@ -74,6 +74,7 @@ def alpha_weight(weight: float, alpha: float) -> float:
     """EMCID's pair (lambda, alpha) as one weight, ``lambda (1 - alpha) / alpha`` (only this matters).
 
     Minimising ``lambda (1 - alpha) E_C ||D k||^2 + alpha sum_i ||D k_i - r_i||^2`` is the ridge problem above with it.
+    Raises ValueError unless alpha lies between 0 and 1.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}: at 1 nothing is preserved, at 0 nothing edited")

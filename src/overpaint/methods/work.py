@@ -35,5 +35,5 @@ class Work:
 
 
 def elements(tensors: Iterable[Tensor]) -> int:
-    """Of all of them together."""
+    """Numbers in tensors of any shape, all together."""
     return sum(tensor.numel() for tensor in tensors)

@@ -78,7 +78,7 @@ def put(
 
 
 def base_of(parameter: nn.Parameter) -> Tensor:
-    """The parameter's value without the patches that lie on it."""
+    """The parameter's value without the patches that lie on it, of the same shape."""
     stack = _stack(parameter)
     if not stack:
         return parameter

@@ -1,4 +1,4 @@
-"""Single values of a marked tree: each reader checks the type, cleans, and says what is wrong in one line."""
+"""Single values of a marked tree: each reader checks the type and cleans, or raises `PlanError` in one line."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def data(plan: Plan) -> dict[str, Any]:
 
 
 def text(plan: Plan, path: Path) -> str:
-    """The file's content, in the format of the ending of ``path``."""
+    """The file's content, in the format of the ending of ``path``. PlanError for an ending that plans do not have."""
     if path.suffix.lower() == ".json":
         return json.dumps(data(plan), indent=2, ensure_ascii=False) + "\n"
     if path.suffix.lower() in (".yaml", ".yml"):

@@ -173,7 +173,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> dict[str, Any] | None:
-        """What `save_metrics` stored, or None."""
+        """What `save_metrics` stored, or None. RunError if it is damaged."""
         try:
             return dict(json.loads((self.path / "metrics.json").read_text(encoding="utf-8")))
         except FileNotFoundError:

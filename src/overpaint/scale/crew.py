@@ -37,7 +37,10 @@ class Call:
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """Ray, connected; what was begun here is ended here."""
+    """Ray, connected; what was begun here is ended here.
+
+    Raises OverpaintError if Ray is not installed, or no cluster answers.
+    """
     try:
         import ray
     except ImportError as error:

@@ -86,6 +86,8 @@ def causal_trace(
     """Trace every pair (source, destination) in every template; see `Trace`.
 
     End and padding tokens are compared at the same distance from each prompt's own end, as far as both reach.
+
+    Raises BackboneError if there is no pair or no template.
     """
     if not pairs or not templates:
         raise BackboneError("a causal trace needs at least one pair of concepts and one template; name two concepts")

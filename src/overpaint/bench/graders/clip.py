@@ -69,7 +69,7 @@ class ZeroShot(Grader):
         self._template = template
 
     def scores(self, images: Sequence[Image.Image], labels: Sequence[Sequence[str]]) -> Tensor:
-        """Probabilities ``(n, k)`` of each picture's k labels, which add to 1."""
+        """Probabilities ``(n, k)`` of each picture's k labels, which add to 1. ValueError unless all k are equal."""
         widths = {len(row) for row in labels}
         if not images or widths == {0}:
             return torch.zeros(len(images), max(widths, default=0))

@@ -60,7 +60,10 @@ def condensed(columns: Tensor) -> Tensor:
 
 
 def pairs_of(reader: Reader, aims: Sequence[Aim], tokens: Tokens, advance: Callable[..., None] | None = None) -> Pairs:
-    """The pairs of all aims, condensed as they come so that a thousand concepts' padding fits into memory."""
+    """The pairs of all aims, condensed as they come so that a thousand concepts' padding fits into memory.
+
+    Raises ValueError if there are no aims.
+    """
     found: Pairs | None = None
     for group in _groups(aims):
         part = _gather(reader, group, tokens)

@@ -130,5 +130,5 @@ def memory_key(
 
 
 def composition(keys: list[str]) -> Tensor:
-    """Names of a batch's memories as eight bytes, kept with each: see `overpaint.methods.emcid.learn`."""
+    """Names of a batch's memories as eight bytes (8,), kept with each: see `overpaint.methods.emcid.learn`."""
     return torch.tensor(list(hashlib.sha256("".join(sorted(keys)).encode()).digest()[:8]), dtype=torch.uint8)

@@ -47,6 +47,8 @@ def key_moments(
 
     Where no padding is wanted prompts are cut to their longest neighbour, which is much faster in a window of 77 and
     gives the same sums where attention is causal and no caption token reads padding. Elsewhere nothing is cut.
+
+    Raises ValueError if there are no captions.
     """
     if not captions:
         raise ValueError("second moments need at least one caption")

@@ -39,6 +39,8 @@ def stage_one(
 
     The batch shares objective, number of prompts, and whether there is a destination; for short conditioning the
     padded lengths as well. ``advance(1)`` is called for every step, n at a time: `steps_of` times n in all.
+
+    Raises ValueError where values are copied and there is no destination.
     """
     with ExitStack() as stack:
         for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):

@@ -78,6 +78,9 @@ def stage_two(
 
     Returns:
         For each block ``up`` (width, r) and ``down`` (r, key_width), float64, r the lesser of n and width.
+
+    Raises:
+        ValueError: ``residual`` is neither.
     """
     if residual not in ("stream", "mlp"):
         raise ValueError(f"residual is 'stream' or 'mlp', not {residual!r}")

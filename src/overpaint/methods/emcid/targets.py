@@ -51,7 +51,7 @@ def negative_guidance(backbone: Backbone, source: Condition, empty: Condition, m
 
 
 def true_noise(x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-    """The noise that was added: the plain diffusion loss, on given pictures."""
+    """The noise (k, p, c, h, w) that was added: the plain diffusion loss, on given pictures."""
     return noise
 
 

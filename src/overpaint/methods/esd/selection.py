@@ -50,13 +50,13 @@ class Slot:
 
     @property
     def value(self) -> Tensor:
-        """What is in the place now."""
+        """What is in the place now, of the parameter's shape."""
         found: Tensor | None = self.module._parameters[self.leaf]
         assert found is not None
         return found
 
     def put(self, tensor: Tensor) -> None:
-        """Put a tensor in the place; it may be the result of a computation, whose graph goes on."""
+        """Put a tensor of the same shape in the place; it may be the result of a computation, whose graph goes on."""
         # Module.__setattr__ takes nothing but Parameters, which are leaves and would cut the graph
         parameters: dict[str, Any] = self.module._parameters
         parameters[self.leaf] = tensor

@@ -82,7 +82,10 @@ def arrive(
     guidance: float,
     at: int,
 ) -> tuple[Tensor, Tensor]:
-    """Inputs (n, c, h, w) and the timestep, float32, of step ``at`` (0: pure noise): partial trajectories."""
+    """Inputs (n, c, h, w) and the timestep, float32, of step ``at`` (0: pure noise): partial trajectories.
+
+    Raises ValueError if there is no such step.
+    """
     found: list[tuple[Tensor, Tensor]] = []
     passed = 0
 

@@ -31,14 +31,14 @@ class Descent:
         self._optimiser = kind(list(leaves.values()), lr=rate, weight_decay=weight_decay)
 
     def gradients(self, loss: Tensor) -> tuple[Tensor, ...]:
-        """Of the leaves alone, in their order: nothing else accumulates any.
+        """Of a scalar loss, in the leaves' order and shapes: nothing else accumulates any.
 
         Zeros for a leaf that the loss does not depend on: a transformer drops what its last block makes of the text.
         """
         return torch.autograd.grad(loss, list(self._leaves.values()), materialize_grads=True)
 
     def update(self, gradients: Sequence[Tensor]) -> None:
-        """Change the leaves in place."""
+        """Change the leaves in place by gradients of their shapes, in their order."""
         leaves = list(self._leaves.values())
         for leaf, gradient in zip(leaves, gradients, strict=True):
             leaf.grad = gradient
