@@ -1,7 +1,7 @@
-"""What mkdocs does beside turning Markdown into pages: the reference of the command line, and formulas as MathML.
+"""What mkdocs does beside turning Markdown into pages: lists of commands and methods, figures, and formulas as MathML.
 
-Both are made when the site is built, from the commands and the pages themselves, so that neither can be out of date
-and no script is loaded from elsewhere.
+All are made when the site is built, from the commands, the suites' results and the pages themselves, so that none can
+be out of date and no script is loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from typing import Any
 import typer
 
 IMAGES = Path(__file__).parent / "images"
+EVIDENCE = Path(__file__).parent / "evidence"
 PICTURE = re.compile(r"<!-- picture (?P<name>[\w-]+): (?P<text>.*?) -->")
-COMMANDS, METHODS = "<!-- commands -->", "<!-- methods -->"
+COMMANDS, METHODS, RESULTS = "<!-- commands -->", "<!-- methods -->", "<!-- results -->"
+NO_RESULTS = "No result is kept for this version: run the commands above."
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put lists of commands and methods where a page asks for them, and pictures that `benchmarks/screenshots.py` took.
-
-    A picture that was not taken is left out.
+    """Put lists of commands and methods where a page asks for them, figures that `benchmarks/evidence.py` kept, and
+    pictures that `benchmarks/screenshots.py` took. A picture that was not taken is left out.
     """
     if COMMANDS in markdown:
         markdown = markdown.replace(COMMANDS, "\n".join(commands()))
     if METHODS in markdown:
         markdown = markdown.replace(METHODS, "\n".join(methods()))
+    if RESULTS in markdown:
+        markdown = markdown.replace(RESULTS, "\n".join(results()) or NO_RESULTS)
     return PICTURE.sub(_picture, markdown)
 
 
@@ -58,6 +61,18 @@ def methods() -> Iterator[str]:
     for method in known.values():
         cells = (method.summary, method.edits, method.cost, ", ".join(method.families), method.paper)
         yield f"| `{method.name}` | " + " | ".join(map(_cell, cells)) + " |"
+
+
+def results(folder: Path = EVIDENCE) -> Iterator[str]:
+    """Every result that is kept, with all its figures, as its model card says them."""
+    from overpaint.report.build import build
+    from overpaint.report.evidence import gather
+    from overpaint.report.model_card import model_card
+
+    for path in sorted(folder.glob("*.json")):
+        (one,) = gather([path])
+        _, _, text = model_card(build([one]), one).partition("\n---\n\n")
+        yield re.sub(r"^#", "##", text, flags=re.MULTILINE)
 
 
 def _picture(match: re.Match[str]) -> str:

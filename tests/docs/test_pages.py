@@ -137,6 +137,25 @@ def test_the_reference_lists_every_command_and_every_method() -> None:
     assert all(f"| `{name}` |" in table for name in METHODS)
 
 
+def test_every_public_name_is_in_the_reference() -> None:
+    import overpaint
+    import overpaint.errors
+
+    page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    assert "overpaint.errors" in shown
+    named = {place.rpartition(".")[2] for place in shown} | set(overpaint.errors.__all__)
+    assert [name for name in overpaint.__all__ if name not in named] == []
+
+
+def test_every_method_is_explained_on_a_page() -> None:
+    from overpaint.methods import METHODS
+
+    pages = [page for page in PAGES if page.parent.name == "methods" and page.name != "index.md"]
+    explained = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert [name for name in METHODS if f"`{name}`" not in explained] == []
+
+
 def test_formulas_become_mathml() -> None:
     pytest.importorskip("latex2mathml", reason="latex2mathml is not installed (the extra docs)")
     from docs.hooks import on_page_content
