@@ -36,6 +36,7 @@ class Flux2Klein(FlowBackbone):
     coder = SquareAutoencoder
 
     def __init__(self, pipe: Any) -> None:
+        """Raises BackboneError if the pipeline's parts do not fit together, or it is FLUX.2 [dev]."""
         config = pipe.transformer.config
         if config.guidance_embeds:
             raise BackboneError(

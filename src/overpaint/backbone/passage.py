@@ -28,7 +28,7 @@ class Passage:
         self._calls: dict[tuple[Any, ...], tuple[tuple[Any, ...], dict[str, Any]]] = {}
 
     def prepare(self, states: Tensor) -> None:
-        """Record what blocks are handed for states of this form, if nobody did yet."""
+        """Record what blocks are handed for states (n, w, width) of this form, if nobody did yet."""
         self._call_of(states)
 
     def run(self, states: Tensor, first: int, stop: int) -> Tensor:

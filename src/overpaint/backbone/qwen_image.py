@@ -33,6 +33,7 @@ class QwenImage(FlowBackbone):
     coder = FilmAutoencoder
 
     def __init__(self, pipe: Any) -> None:
+        """Raises BackboneError if the pipeline's parts do not fit together."""
         self.unread: int = pipe.prompt_template_encode_start_idx
         before, behind = pipe.prompt_template_encode.split("{}")
         text = TextEncoder(pipe.text_encoder, pipe.tokenizer, window=self.unread + WINDOW, chat=(before, behind))
@@ -63,7 +64,7 @@ class QwenImage(FlowBackbone):
         return 4.0
 
     def combined(self, without: Tensor, along: Tensor, guidance: float) -> Tensor:
-        """Guidance turns each picture token's prediction, and leaves it as long as that for the prompt."""
+        """See `Backbone`. Each picture token's prediction is turned, and stays as long as that for the prompt."""
         along_tokens = packed(along)
         turned = packed(super().combined(without, along, guidance))
         length = along_tokens.norm(dim=-1, keepdim=True) / turned.norm(dim=-1, keepdim=True)
