@@ -48,6 +48,7 @@ def test_style_and_background_are_named_as_wanted() -> None:
     assert all(p.text.endswith(f" in {STYLE_WORDS[p.style or 0]} style") for p in styled)
     assert all(f" {BACKGROUND_WORDS[p.background or 0]} background" in p.text for p in coloured)
     assert len({p.style for p in styled}) == len(STYLE_WORDS)
+    assert all(STYLE_WORDS[p.style or 0] in WORLD.concepts[p.concept or 0].styles for p in styled)
     assert len({p.background for p in coloured}) == len(BACKGROUND_WORDS)
 
 

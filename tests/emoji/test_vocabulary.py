@@ -82,3 +82,9 @@ def test_general_words_cover_what_they_name(vocabulary: Vocabulary) -> None:
 
 def test_json_round_trip(vocabulary: Vocabulary) -> None:
     assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
+
+
+def test_every_concept_is_drawn_by_four_sets_or_more(vocabulary: Vocabulary) -> None:
+    for concept in vocabulary.concepts:
+        assert 4 <= len(concept.styles) <= len(STYLE_WORDS)
+        assert list(concept.styles) == [word for word in STYLE_WORDS if word in concept.styles]

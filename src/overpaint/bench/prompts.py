@@ -6,7 +6,7 @@ the same pictures as all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from overpaint.emoji.captions import FREE_FORM_TEST, PROMPTS_PLAIN, fill, with_article
@@ -60,14 +60,16 @@ def free_form(vocabulary: Vocabulary, concepts: Sequence[int], seed: int, count:
 
 
 def styled(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
-    """Every concept in one style, drawn by seed: "an image of a tiger in blob style"."""
-    return _with_one_of(vocabulary, concepts, seed, "style", STYLE_WORDS, "in {} style")
+    """Every concept in one of the styles that it exists in, drawn by seed: "an image of a tiger in blob style"."""
+    return _with_one_of(
+        vocabulary, concepts, seed, "style", STYLE_WORDS, "in {} style", lambda c: vocabulary.concepts[c].styles
+    )
 
 
 def coloured(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
     """Every concept on one background, drawn by seed: "an image of a tiger on a teal background"."""
     words = [with_article(word) for word in BACKGROUND_WORDS]
-    return _with_one_of(vocabulary, concepts, seed, "background", words, "on {} background")
+    return _with_one_of(vocabulary, concepts, seed, "background", words, "on {} background", lambda _: words)
 
 
 def aliases(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
@@ -100,13 +102,20 @@ def _filled(
 
 
 def _with_one_of(
-    vocabulary: Vocabulary, concepts: Sequence[int], seed: int, head: str, words: Sequence[str], ending: str
+    vocabulary: Vocabulary,
+    concepts: Sequence[int],
+    seed: int,
+    head: str,
+    words: Sequence[str],
+    ending: str,
+    among: Callable[[int], Sequence[str]],
 ) -> list[Prompt]:
-    """Every concept with one of the words of a grader's head, drawn by seed."""
+    """Every concept with one of those words of a grader's head that it may be asked with, drawn by seed."""
     prompts = []
     for concept in concepts:
         name = vocabulary.concepts[concept].name
-        index = derive(seed, f"which {head}", name) % len(words)
-        text = f"{fill(PROMPTS_PLAIN[0], name)} {ending.format(words[index])}"
-        prompts.append(Prompt(text, derive(seed, head, name), name, concept, **{head: index}))
+        possible = among(concept)
+        word = possible[derive(seed, f"which {head}", name) % len(possible)]
+        text = f"{fill(PROMPTS_PLAIN[0], name)} {ending.format(word)}"
+        prompts.append(Prompt(text, derive(seed, head, name), name, concept, **{head: words.index(word)}))
     return prompts

@@ -16,7 +16,8 @@ class Concept:
     """One thing that the model draws.
 
     `taught` aliases occur in training captions; `withheld` ones never do, so that they are words which the model
-    misunderstands and an edit can rectify. `general` is a word for all of its kind ("fruit").
+    misunderstands and an edit can rectify. `general` is a word for all of its kind ("fruit"). `styles` are the style
+    words in which an icon set draws it, at least four of the six: nobody knows what it looks like in another.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Concept:
     category: str
     subgroup: str
     general: str | None
+    styles: tuple[str, ...]
     taught: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
 
@@ -66,7 +68,7 @@ class Vocabulary:
         """Inverse of `to_json`."""
         data = json.loads(text)
         for concept in data["concepts"]:
-            concept |= {"taught": tuple(concept["taught"]), "withheld": tuple(concept["withheld"])}
+            concept |= {name: tuple(concept[name]) for name in ("styles", "taught", "withheld")}
         return cls(
             tuple(Concept(**concept) for concept in data["concepts"]),
             tuple(Profession(**profession) for profession in data["professions"]),

@@ -81,7 +81,7 @@ def test_pictures_are_rendered_once_and_again_when_the_vocabulary_changes(
     icons: IconSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def world(*emoji: str) -> None:
-        concepts = tuple(Concept(e, "half", e, "objects", "tool", None) for e in emoji)
+        concepts = tuple(Concept(e, "half", e, "objects", "tool", None, ()) for e in emoji)
         found = [Candidate(e, e, "objects", "tool", (), "half", {0: "half"}) for e in emoji]
         monkeypatch.setattr(Vocabulary, "load", lambda: Vocabulary(concepts, ()))
         monkeypatch.setattr(rendering, "candidates", lambda npm, sets: found)

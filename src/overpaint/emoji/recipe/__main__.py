@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--image-steps", type=int, default=900)
     parser.add_argument("--text-steps", type=int, default=1050)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
+    parser.add_argument("--denoiser-rate", type=float, default=2e-3, help="its peak; a fifth where it only goes on")
     parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
     parser.add_argument("--grader-steps", type=int, default=2000)
@@ -65,6 +66,7 @@ def main() -> None:
                 options.denoiser_steps,
                 device,
                 batch=options.batch,
+                rate=options.denoiser_rate,
                 workers=options.workers,
                 start=shipped,
                 until=until,

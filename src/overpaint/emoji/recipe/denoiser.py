@@ -46,7 +46,7 @@ class Part(NamedTuple):
     profession_weight: float
 
 
-PARTS = (Part(0.25, 4), Part(0.5, 4), Part(0.75, 4), Part(0.875, 12), Part(0.96, 12), Part(1, 12))
+PARTS = (Part(0.4, 8), Part(0.7, 12), Part(1, 12))
 """After each part but the last the leaning of captions is set anew (`leanings`). What a word is drawn as swings while
 the rate is high, and settles only as it falls: there its people come more often, and it is counted more often.
 """
@@ -138,7 +138,7 @@ def train(
 
     stage = Stage("denoiser", model, optimizer, loss, until or steps, batch, cycle, SEED, ema=0.9985)
     before = 0 if start is None else figures.shipped_samples()
-    probe = _late_half(replace(batches, seed=SEED + 1, size=256)[0].to(device))
+    probe = _late_half(replace(batches, seed=SEED + 1, size=256, profession_weight=1.0)[0].to(device))
 
     def publish(stage: Stage) -> None:
         averaged = build().to(device)

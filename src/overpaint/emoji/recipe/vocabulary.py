@@ -40,7 +40,7 @@ def build(work: Path) -> Vocabulary:
         raise ValueError(f"two concepts with one name: {sorted({n for n in names if names.count(n) > 1})}")
     aliases = split(names, _aliases(names, [c.emoji for c in kept], npm))
     concepts = tuple(
-        Concept(name, c.key, c.emoji, c.group, c.subgroup, _general(c, name, set(names)), taught, withheld)
+        Concept(name, c.key, c.emoji, c.group, c.subgroup, _general(c, name, set(names)), _styles(c), taught, withheld)
         for name, c, (taught, withheld) in zip(names, kept, aliases, strict=True)
     )
     professions = tuple(
@@ -68,6 +68,10 @@ def _distinct(found: list[Candidate], sets: tuple[IconSet, ...]) -> list[Candida
     for index, like in dropped.items():
         logger.info("dropped %r: looks like %r", names[index], names[like])
     return [c for index, c in enumerate(found) if index not in dropped]
+
+
+def _styles(candidate: Candidate) -> tuple[str, ...]:
+    return tuple(STYLE_WORDS[style] for style in sorted(candidate.icons))
 
 
 def _general(candidate: Candidate, name: str, names: set[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 from overpaint.bench.graders.emoji import STYLE
 from overpaint.bench.graders.grader import TOP_1
@@ -63,14 +64,15 @@ def erasure(world: World) -> Iterator[Spec]:
 def style_erasure(world: World) -> Iterator[Spec]:
     """Drawing styles, each by a patch of its own: is it drawn where it is named, and what of concepts and other styles?
 
-    "templates" asks for the style, "concept" whether the same pictures show their concept, "neighbours" for another
-    style.
+    Asked are concepts that exist in both styles. "templates" asks for the style, "concept" whether the same pictures
+    show their concept, "neighbours" for another style.
     """
-    names = world.free[: world.size.styled]
     order = sorted(STYLE_WORDS, key=lambda word: derive(world.split_seed, "erased style", word))
     parts = []
     for style in order[: world.size.styles]:
         edit = Edit(action="erase", source=style, kind="style", prompts=STYLE_TEMPLATES)
+        drawn = (name for name in world.free if {style, order[-1]} <= _styles(world, name))
+        names = islice(drawn, world.size.styled)
         probes = [probe for name in names for probe in _styled(world, name, style, order[-1])]
         probes += asked.holdouts(world, world.size.single_holdouts)
         parts.append(Part((world.plan([edit], "style"),), tuple(probes)))
@@ -118,6 +120,10 @@ def moderation(world: World) -> Iterator[Spec]:
         parts.append(Part((world.plan([edit], "moderation"),), (*probes, *held)))
     rows = partial(forgotten, groups=(MEMBERS, CATEGORY), edits=1)
     yield Spec(f"{world.method}/moderation/1", "moderation", 1, tuple(parts), rows, world.method)
+
+
+def _styles(world: World, name: str) -> set[str]:
+    return set(world.vocabulary.concepts[world.vocabulary.by_name[name]].styles)
 
 
 def _styled(world: World, name: str, style: str, other: str) -> Iterator[Probe]:
