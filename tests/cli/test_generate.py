@@ -73,3 +73,13 @@ def test_what_cannot_be_is_one_line(
     assert message in result.stderr
     assert result.stderr.count("error:") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_counts_and_draws_nothing(run: Run, model: Path, patch_file: Path, tmp_path: Path) -> None:
+    words = ("generate", "a dog", "hen", "--model", model, "--seeds", "0..1", "--steps", 5, "--patch", patch_file)
+    for more, pictures, evaluations in ((("--compare",), 8, 80), (("--guidance", 0), 4, 20)):
+        shown = run(*words, *more, "--out", tmp_path / "x.png", "--dry-run").output
+        told = " ".join(shown.replace("│", " ").split())
+        assert f"pictures to draw {pictures}" in told
+        assert f"evaluations of the denoiser {evaluations}" in told
+    assert not list(tmp_path.iterdir())

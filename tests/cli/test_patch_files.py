@@ -60,6 +60,19 @@ def test_verify_finds_a_copy_that_is_another(run: Run, model: Path, patch_file: 
     assert "made for another model" in run("patch", "verify", patch_file, "--model", other, code=2).stderr
 
 
+def test_a_dry_run_tells_the_size_of_a_copy_and_writes_none(
+    run: Run, half_model: Path, patch_file: Path, tmp_path: Path
+) -> None:
+    words = ("patch", "apply", patch_file, "--model", half_model, "--out", tmp_path / "copy", "--dry-run")
+    pipe = tiny_sd()
+    half = sum(p.numel() * 2 for part in (pipe.text_encoder, pipe.unet, pipe.vae) for p in part.parameters())
+    for more, size in (((), half), (("--dtype", "float32"), 2 * half)):
+        told = " ".join(run(*words, *more).output.replace("│", " ").split())
+        assert f"weights that change {resolve(pipe, FC2).numel():,}" in told
+        assert f"disk {size / 1e6:,.1f} MB" in told
+    assert not (tmp_path / "copy").exists()
+
+
 @pytest.mark.parametrize("naming", ["diffusers", "kohya"])
 def test_a_lora_is_exact_and_says_so(run: Run, patch_file: Path, tmp_path: Path, naming: str) -> None:
     path = tmp_path / "lora.safetensors"

@@ -25,3 +25,11 @@ def test_an_encoder_is_traced_by_name(run: Run, model: Path, tmp_path: Path) -> 
     words = ("trace", "--model", model, "--pairs", 2, "--out", tmp_path / "trace.png", "--encoder")
     assert "2 pairs" in run(*words, "text_encoder").stdout
     assert "there is text_encoder" in run(*words, "text_encoder_2", code=2).output
+
+
+def test_a_dry_run_counts_and_traces_nothing(run: Run, model: Path, tmp_path: Path) -> None:
+    shown = run("trace", "--model", model, "--pairs", 4, "--out", tmp_path / "trace.png", "--dry-run").output
+    words = " ".join(shown.replace("│", " ").split())
+    assert "prompts 12" in words
+    assert "blocks that a prompt passes 360" in words
+    assert not list(tmp_path.iterdir())

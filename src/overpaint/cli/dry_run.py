@@ -1,4 +1,4 @@
-"""``--dry-run``: what a plan would take, without carrying it out."""
+"""``--dry-run``: what a command would take, without carrying it out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
 
-__all__ = ["dry_run", "seconds_of_one"]
+__all__ = ["costs", "drawing", "dry_run", "seconds_of_one"]
 
 
 def dry_run(plan: Plan, backbone: Backbone) -> Table:
@@ -26,18 +26,31 @@ def dry_run(plan: Plan, backbone: Backbone) -> Table:
     from overpaint.methods import configure, method_of
 
     config = configure(plan, backbone)
-    work = method_of(plan).work(backbone, plan, config)
-    return _shown(plan, work, _bytes(backbone), seconds_of_one(backbone) if work.evaluations else 0.0)
+    title = f"{len(plan.edits)} edits of {plan.model} by {plan.method}"
+    return costs(title, method_of(plan).work(backbone, plan, config), backbone)
 
 
-def _shown(plan: Plan, work: Work, model: int, seconds: float) -> Table:
-    made = table(f"{len(plan.edits)} edits of {plan.model} by {plan.method}: at most", "", "")
+def drawing(backbone: Backbone, pictures: int, steps: int, guidance: float | None) -> Work:
+    """Drawing pictures at a guidance scale (None: the model's own), with which every step asks twice."""
+    import torch
+
+    from overpaint.methods.work import Work
+
+    _, left = backbone.guided(backbone.unconditional(), backbone.guidance if guidance is None else guidance)
+    asked = len(backbone.scheduler(steps, torch.device("cpu")).timesteps) * (2 if left > 1 else 1)
+    return Work(pictures=pictures, evaluations=pictures * asked)
+
+
+def costs(title: str, work: Work, backbone: Backbone) -> Table:
+    """A table of what work takes; a single evaluation of the denoiser is timed if there are any."""
+    seconds = seconds_of_one(backbone) if work.evaluations else 0.0
+    made = table(f"{title}: at most", "", "")
     for name, value in (
         ("weights that change", f"{work.parameters:,}"),
         ("pictures to draw", f"{work.pictures:,}"),
         ("evaluations of the denoiser", f"{work.evaluations:,}"),
         ("hours of them on this device", f"{work.evaluations * seconds / 3600:,.2f}"),
-        ("memory, the loaded model", f"{model / 1e6:,.0f} MB"),
+        ("memory, the loaded model", f"{_bytes(backbone) / 1e6:,.0f} MB"),
         ("memory, beside it", f"{work.memory / 1e6:,.0f} MB and activations"),
         ("disk", f"{work.disk / 1e6:,.1f} MB"),
     ):

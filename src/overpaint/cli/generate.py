@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from overpaint.cli.console import err, say
-from overpaint.cli.options import Device, Guidance, Out, Ray, Seed, Steps
+from overpaint.cli.console import out as stdout
+from overpaint.cli.options import Device, DryRun, Guidance, Out, Ray, Seed, Steps
 from overpaint.errors import OverpaintError
 
 __all__ = ["generate", "seeds_of"]
@@ -35,6 +36,7 @@ def generate(
     guidance: Guidance = None,
     device: Device = None,
     ray: Ray = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Draw prompts and save the pictures as one grid."""
     columns = seeds_of(seeds) if seeds is not None else [seed]
@@ -54,6 +56,12 @@ def generate(
     asked = [prompt for prompt in prompts for _ in columns]
     wanted = columns * len(prompts)
     kinds = ["", "patched"] if compare and patches else ["" if not patches else "patched"]
+    if dry_run:
+        from overpaint.cli.dry_run import costs, drawing
+
+        work = drawing(backbone, len(asked) * len(kinds), steps, guidance)
+        stdout().print(costs(f"{work.pictures} pictures by {name}", work, backbone))
+        return
     drawn = {}
     for kind in kinds:
         with applied(backbone.pipe, patches if kind else [], scale):

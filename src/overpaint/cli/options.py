@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 __all__ = [
-    *("Device", "Force", "Guidance", "Model", "Out", "Ray", "RunOptions", "Seed", "Steps", "WorkOptions"),
+    *("Device", "DryRun", "Force", "Guidance", "Model", "Out", "Ray", "RunOptions", "Seed", "Steps", "WorkOptions"),
     *("takes", "takes_run_options"),
 ]
 
@@ -29,6 +29,9 @@ Ray = Annotated[
     str | None, typer.Option("--ray", metavar="ADDRESS", help="Work on this Ray cluster; local: one on this machine.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Put aside what is there already.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check it, say what it would take on this model and device, and stop.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,7 @@ class WorkOptions:
     ] = None
     ray: Ray = None
     force: Force = False
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check it, say what it would take on this model and device, and stop.")
-    ] = False
+    dry_run: DryRun = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overpaint.cli.console import err, plain, say
-from overpaint.cli.options import Device, Force, Out
+from overpaint.cli.console import err, out, plain, say
+from overpaint.cli.options import Device, DryRun, Force, Out
 from overpaint.errors import OverpaintError, PatchError
 
 if TYPE_CHECKING:
     import torch
+    from rich.table import Table
 
     from overpaint.patch import Patch
 
@@ -70,6 +71,7 @@ def apply(
     dtype: DType = None,
     device: Device = "cpu",
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Write an edited copy of the model, which needs no overpaint."""
     check_free(to, force) if form is Copy.folder else check_file(to, force)
@@ -83,6 +85,10 @@ def apply(
     patch = read_patch(run)
     pipe = open_pipeline(base_model(patch, model, run), device)
     as_stored(pipe)
+    if dry_run:
+        patch.check(pipe)
+        out().print(_costs(run, patch, pipe, dtype))
+        return
     _scaled(patch, scale).apply(pipe)
     if dtype is not None:
         pipe.to(_torch(dtype))
@@ -179,6 +185,22 @@ def check_file(path: Path, force: bool) -> None:
         raise OverpaintError(f"--out {path}: name a file that ends in .safetensors")
     if path.exists() and (path.is_dir() or not force):
         raise OverpaintError(f"{path}: is there already; choose another name, or use --force")
+
+
+def _costs(run: Path, patch: Patch, pipe: Any, dtype: Type | None) -> Table:
+    """Weights that change, and the bytes of an edited copy."""
+    from overpaint.backbone.loading import backbone_of
+    from overpaint.backbone.parameters import named_parameters
+    from overpaint.cli.dry_run import costs
+    from overpaint.methods.work import Work, elements
+
+    weights = named_parameters(pipe)
+    sizes = {name: w.element_size() if dtype is None else _torch(dtype).itemsize for name, w in weights.items()}
+    work = Work(
+        parameters=elements(weights[name] for name in patch.deltas),
+        disk=sum(weights[name].numel() * size for name, size in sizes.items()),
+    )
+    return costs(f"a copy with {run}", work, backbone_of(pipe))
 
 
 def _scaled(patch: Patch, scale: float) -> Patch:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from overpaint.cli.console import err, out, plain, say, table
-from overpaint.cli.options import Device, Model, Out, Seed
+from overpaint.cli.options import Device, DryRun, Model, Out, Seed
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def trace(
     to: Out = Path("trace.png"),
     seed: Seed = 0,
     device: Device = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Replace the state of the last concept token block by block, and see what of the concept comes through."""
     from overpaint.cli.models import open_backbone
@@ -39,6 +42,9 @@ def trace(
     backbone = open_backbone(model, device)
     text = _encoder(backbone, encoder)
     named = _pairs(backbone, pairs, seed)
+    if dry_run:
+        out().print(_costs(text, len(named) * len(TEMPLATES)))
+        return
     with RichProgress(err()).task("tracing", total=len(named) * len(TEMPLATES), unit="prompt") as advance:
         found = causal_trace(text, named, TEMPLATES, advance=advance)
     made = table(
@@ -57,6 +63,23 @@ def trace(
     with replacing(to) as temporary:
         plot(found, temporary)
     say(to)
+
+
+def _costs(text: TextEncoder, prompts: int) -> Table:
+    """Source and destination go to the end, and with each block's state replaced on from it, once or twice."""
+    blocks = prompts * 2 * (4 * text.depth + text.depth * (text.depth - 1) // 2)
+    text.encode(["a dog"])
+    start = time.monotonic()
+    text.encode(["a dog"])
+    seconds = (time.monotonic() - start) / len(text.blocks)
+    made = table(f"a trace of {text.name}: at most", "", "")
+    for name, value in (
+        ("prompts", f"{prompts:,}"),
+        ("blocks that a prompt passes", f"{blocks:,}"),
+        ("hours of them on this device", f"{blocks * seconds / 3600:,.2f}"),
+    ):
+        made.add_row(plain(name), plain(value))
+    return made
 
 
 def _encoder(backbone: Backbone, name: str | None) -> TextEncoder:
