@@ -88,7 +88,6 @@ def test_pictures_are_counted_by_word(monkeypatch):
 
 
 def test_a_state_is_counted_once(tmp_path, monkeypatch):
-
     figures_of = {"denoiser": {"samples": 960}, "leanings": {"samples": 960}}
     (tmp_path / "shipping").mkdir()
     for stage, found in figures_of.items():

@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 PARTS = (Part(0.4, 8), Part(0.7, 12), Part(1, 12))
 """After each part but the last the leaning of captions is set anew (`leanings`). What a word is drawn as swings while
-the rate is high, and settles only as it falls: there its people come more often, and it is counted more often.
+the rate is high and settles only as it falls: there its people come more often.
 """
 
 

@@ -80,8 +80,9 @@ def measured(backbone: Backbone, grader: EmojiGrader, vocabulary: Vocabulary, se
 
 def calibrate(work: Path, device: torch.device) -> None:
     """Count the young denoiser's pictures and move the captions of the package's vocabulary; once for every state."""
-    samples = figures.read(work)["denoiser"]["samples"]
-    if figures.read(work).get("leanings", {}).get("samples") == samples:
+    known = figures.read(work)
+    samples = known["denoiser"]["samples"]
+    if known.get("leanings", {}).get("samples") == samples:
         return
     vocabulary = Vocabulary.load()
     backbone = backbone_of(export.pipeline(work).to(device))
