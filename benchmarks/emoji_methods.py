@@ -55,6 +55,7 @@ def arguments(title: str | None, folder: str) -> argparse.ArgumentParser:
     parser.add_argument("--split", default="test", help="validation, which methods may be tuned on, or test")
     parser.add_argument("--quick", action="store_true", help="a look in minutes, with wide intervals")
     parser.add_argument("--steps", type=int, default=20, help="of a picture")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of drawing")
     parser.add_argument("--scores", type=Path, default=SCORES_FILE, help="who knows what")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(folder))
@@ -86,7 +87,7 @@ def opened(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Open
     )  # fmt: skip
     progress = RichProgress(err())
     bench = Bench(
-        backbone, options.model, options.out, Drawing(options.steps), progress=progress,
+        backbone, options.model, options.out, Drawing(options.steps, precision=options.precision), progress=progress,
         counters=lambda model, plan: share_counter(model, plan, progress),
     )  # fmt: skip
     return Opened(bench, Judges(grader), lambda method: world(method=method))

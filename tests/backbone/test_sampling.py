@@ -160,3 +160,15 @@ def test_batch_fits_the_latents() -> None:
     assert default_batch((4, 16, 16), cpu) == 32
     assert default_batch((4, 96, 96), cpu) == 1
     assert default_batch((4, 64, 64), gpu) == 16
+
+
+def test_lower_precision_draws_nearly_the_same_and_leaves_the_weights() -> None:
+    model = StableDiffusion(tiny_sd("epsilon", layers=1))
+    before = {name: value.clone() for name, value in model.denoiser.state_dict().items()}
+    whole = model.sample(PROMPTS, SEEDS, steps=3, guidance=5.0)
+    quick = model.sample(PROMPTS, SEEDS, steps=3, guidance=5.0, precision="bfloat16")
+    assert quick.dtype == whole.dtype
+    away = (quick - whole).norm() / whole.norm()
+    assert 1e-6 < away < 0.1  # eight bits of mantissa
+    assert all(torch.equal(value, before[name]) for name, value in model.denoiser.state_dict().items())
+    assert torch.equal(model.sample(PROMPTS, SEEDS, steps=3, guidance=5.0), whole)

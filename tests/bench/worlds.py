@@ -52,6 +52,7 @@ class Painter:
         steps: int = 20,
         guidance: float | None = None,
         progress: Progress | None = None,
+        precision: str = "float32",
         batch: int | None = None,
     ) -> list[Image.Image]:
         self.asked += zip(prompts, seeds, strict=True)

@@ -16,6 +16,7 @@ from overpaint.backbone import sampling
 from overpaint.backbone.autoencoder import Autoencoder
 from overpaint.backbone.condition import Condition
 from overpaint.backbone.parameters import named_parameters
+from overpaint.backbone.precision import in_precision
 from overpaint.backbone.reading import Reading
 from overpaint.backbone.text import Encoded, TextEncoder
 from overpaint.halving import in_batches
@@ -182,12 +183,14 @@ class Backbone(ABC):
         negative: str = "",
         batch: int | None = None,
         progress: Progress | None = None,
+        precision: str = "float32",
     ) -> Tensor:
         """Latents (n, c, h, w), one for each prompt (or row of conditions) and seed.
 
         Image k depends on prompt k and seed k alone, up to the rounding that differs between batch sizes. ``guidance``
         defaults to the family's, ``batch`` to a size that fits the latents; one that does not fit into memory is
-        halved. Each distinct prompt is encoded once.
+        halved. Each distinct prompt is encoded once. ``precision`` is that of the denoiser's arithmetic: float32 means
+        its own; ``bfloat16`` is much faster where the processor has units for it.
 
         Raises ValueError if there are not as many seeds as prompts.
         """
@@ -207,16 +210,17 @@ class Backbone(ABC):
         with (progress or Silent()).task("drawing", total=len(seeds), unit="image") as advance:
 
             def drawn(part: list[int]) -> Tensor:
-                return sampling.sample(
-                    self.predict,
-                    self.scheduler(steps, self.device),
-                    conditions[[row[k] for k in part]],
-                    empty,
-                    [seeds[k] for k in part],
-                    self.latent_shape,
-                    partial(self.combined, guidance=guidance) if guidance > 1 else None,
-                    partial(_scaled, advance, len(part)),
-                )
+                with in_precision(self.device, precision):
+                    return sampling.sample(
+                        self.predict,
+                        self.scheduler(steps, self.device),
+                        conditions[[row[k] for k in part]],
+                        empty,
+                        [seeds[k] for k in part],
+                        self.latent_shape,
+                        partial(self.combined, guidance=guidance) if guidance > 1 else None,
+                        partial(_scaled, advance, len(part)),
+                    )
 
             return torch.cat(in_batches(len(seeds), batch, drawn, "pictures"))
 
@@ -229,9 +233,10 @@ class Backbone(ABC):
         negative: str = "",
         batch: int | None = None,
         progress: Progress | None = None,
+        precision: str = "float32",
     ) -> list[Image.Image]:
         """The pictures of `sample`, with the same arguments."""
-        return self.decode(self.sample(prompts, seeds, steps, guidance, negative, batch, progress))
+        return self.decode(self.sample(prompts, seeds, steps, guidance, negative, batch, progress, precision))
 
     @property
     def _batch(self) -> int:

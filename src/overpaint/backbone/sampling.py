@@ -74,7 +74,7 @@ def sample(
         inputs = x if combined is None else torch.cat([x, x])
         if hasattr(scheduler, "scale_model_input"):  # schedulers of flow matching have nothing to scale
             inputs = scheduler.scale_model_input(inputs, t)
-        out = denoise(inputs, t, conditions)
+        out = denoise(inputs, t, conditions).to(x)  # guidance and steps in the latents' own precision
         if combined is not None:
             out = combined(*out.chunk(2))
         x = scheduler.step(out, t, x, **draws, return_dict=False)[0]

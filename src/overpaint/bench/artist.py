@@ -76,11 +76,10 @@ class Artist:
             for start in range(0, len(items), size):
                 part = items[start : start + size]
                 full = [probe for _, probe in part] + [part[-1][1]] * (size - len(part))
-                images = self.backbone.images(
+                images = self.drawing.images(
+                    self.backbone,
                     [probe.prompt for probe in full],
                     [probe.seed for probe in full],
-                    self.drawing.steps,
-                    self.drawing.guidance,
                     batch=size,
                     progress=Within(lambda *_, **__: None),
                 )

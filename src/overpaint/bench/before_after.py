@@ -87,9 +87,9 @@ def before_after(
     prompts, seeds = [column.prompt for column in columns], [column.seed for column in columns]
     with (progress or Silent()).task("drawing the picture", total=2 * len(columns), unit="image") as advance:
         inner = Within(advance)
-        before = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=inner)
+        before = drawing.images(backbone, prompts, seeds, progress=inner)
         with patch.applied_to(backbone.pipe):
-            after = backbone.images(prompts, seeds, drawing.steps, drawing.guidance, progress=inner)
+            after = drawing.images(backbone, prompts, seeds, progress=inner)
     cell = min(LARGEST, max(128, *before[0].size))
     return grid([before, after], [column.label for column in columns], ["before", "after"], cell)
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 
 from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.condition import Condition
 from overpaint.bench.graders.emoji import ConceptGrader, Grades
 from overpaint.progress import Advance, Progress, Silent
 
@@ -19,10 +21,30 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Drawing:
-    """How pictures are drawn; ``guidance`` None is the model's own."""
+    """How pictures are drawn.
+
+    Attributes:
+        steps: of the sampler.
+        guidance: None is the model's own.
+        precision: of the denoiser's arithmetic: ``float32`` (its own) or ``bfloat16``.
+    """
 
     steps: int = 20
     guidance: float | None = None
+    precision: str = "float32"
+
+    def images(
+        self,
+        backbone: Backbone,
+        prompts: Sequence[str] | Condition,
+        seeds: Sequence[int],
+        batch: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[Image.Image]:
+        """One picture per prompt (or row of conditions) and seed."""
+        return backbone.images(
+            prompts, seeds, self.steps, self.guidance, batch=batch, progress=progress, precision=self.precision
+        )
 
 
 def grade(
@@ -39,9 +61,7 @@ def grade(
     with (progress or Silent()).task(name, total=len(prompts), unit="image") as advance:
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
-            images = backbone.images(
-                prompts[part], seeds[part], drawing.steps, drawing.guidance, progress=Within(advance)
-            )
+            images = drawing.images(backbone, prompts[part], seeds[part], progress=Within(advance))
             parts.append(grader.grade(images))
     if not parts:
         widths = (grader.network.concept, grader.network.style, grader.network.background)

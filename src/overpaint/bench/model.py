@@ -100,6 +100,7 @@ def write_scores(report: Report, path: str | Path) -> Path:
             "seed": report.settings["seed"],
             "steps": drawing["steps"],
             "guidance": drawing["guidance"],
+            "precision": drawing["precision"],
             "concepts": {name: entry["P(true)"] for name, entry in report.details["plain"].items()},
         },
     )

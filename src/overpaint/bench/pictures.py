@@ -24,7 +24,7 @@ from overpaint.patch.applied import base_of
 
 __all__ = ["Opened", "Pictures", "key", "state"]
 
-VERSION = 1
+VERSION = 2
 """Of how pictures are drawn: counted up when the same request begins to give another picture."""
 
 
@@ -86,7 +86,7 @@ class Pictures:
 
 def key(state: str, prompt: str, seed: int, drawing: Drawing) -> str:
     """The key of one picture of a model in that `state`: 64 hexadecimal digits."""
-    return loose_digest([VERSION, state, prompt, seed, drawing.steps, drawing.guidance])
+    return loose_digest([VERSION, state, prompt, seed, drawing.steps, drawing.guidance, drawing.precision])
 
 
 def state(backbone: Any, fingerprint: str, changes: Sequence[Any] = ()) -> str:

@@ -10,7 +10,7 @@ import typer
 from overpaint.cli.attacks import attacks
 from overpaint.cli.console import err, out, say
 from overpaint.cli.emoji_suite import emoji
-from overpaint.cli.options import Device, Guidance, Model, Seed, Steps
+from overpaint.cli.options import Arithmetic, Device, Guidance, Model, Precision, Seed, Steps
 from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
 
@@ -46,6 +46,7 @@ def model(
     seed: Seed = 0,
     steps: Steps = 20,
     guidance: Guidance = None,
+    precision: Precision = Arithmetic.float32,
     device: Device = None,
 ) -> None:
     """How well the bundled model draws what it was taught.
@@ -66,7 +67,7 @@ def model(
     if write_scores and ("plain" not in suites or concepts is not None):
         raise OverpaintError("--write-scores needs the plain prompts of all concepts; leave --suite and --concepts out")
     backbone, grader = _world(model, device)
-    asked = ModelSuite(seed, concepts, free_form, per_profession, suites, Drawing(steps, guidance))
+    asked = ModelSuite(seed, concepts, free_form, per_profession, suites, Drawing(steps, guidance, precision.value))
     report = evaluate_model(backbone, grader, asked, RichProgress(err()))
     out().print(figures(report))
     say(report.write(out_))

@@ -6,14 +6,15 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 __all__ = [
-    *("Device", "DryRun", "Force", "Guidance", "Model", "Out", "Ray", "RunOptions", "Seed", "Steps", "WorkOptions"),
-    *("takes", "takes_run_options"),
+    *("Arithmetic", "Device", "DryRun", "Force", "Guidance", "Model", "Out", "Precision", "Ray", "RunOptions", "Seed"),
+    *("Steps", "WorkOptions", "takes", "takes_run_options"),
 ]
 
 MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
@@ -24,6 +25,19 @@ Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="What all randomn
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Sampling steps of a picture.")]
 Guidance = Annotated[
     float | None, typer.Option("--guidance", min=0.0, help="Guidance scale; the model's own by default.")
+]
+
+
+class Arithmetic(StrEnum):
+    """Of the denoiser, in drawing."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Precision = Annotated[
+    Arithmetic,
+    typer.Option("--precision", help="Of the denoiser's arithmetic. bfloat16: faster where there are units for it."),
 ]
 Ray = Annotated[
     str | None, typer.Option("--ray", metavar="ADDRESS", help="Work on this Ray cluster; local: one on this machine.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overpaint.cli.options import MODELS, Device, Guidance, Seed
+from overpaint.cli.options import MODELS, Arithmetic, Device, Guidance, Precision, Seed
 
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
@@ -39,6 +39,7 @@ class SuiteOptions:
     seed: Seed = 0
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Sampling steps. [the protocol's]")] = None
     guidance: Guidance = None
+    precision: Precision = Arithmetic.float32
     device: Device = None
     grader: Annotated[
         str | None,
@@ -79,7 +80,7 @@ def carry_out(
         backbone,
         options.model or backbone.family,
         options.out or Path("runs/bench") / suite.name,
-        Drawing(options.steps or steps, options.guidance),
+        Drawing(options.steps or steps, options.guidance, options.precision.value),
         given=change,
         captions=captions if options.captions is None else read_captions(options.captions),
         progress=RichProgress(err()),

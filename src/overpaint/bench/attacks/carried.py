@@ -108,7 +108,7 @@ def _kept(identity: str, artist: Artist, attempts: Sequence[Attempt]) -> list[st
     if conditions:
         seeds = [attempt.seed for attempt in attempts]
         rows = Condition.join(conditions)
-        images = backbone.images(rows, seeds, drawing.steps, drawing.guidance, batch=artist.batch)
+        images = drawing.images(backbone, rows, seeds, batch=artist.batch)
     else:
         images = backbone.decode(torch.stack([attempt.latents for attempt in attempts if attempt.latents is not None]))
     keys = [key(identity, f"attempt {number}", one.seed, drawing) for number, one in enumerate(attempts)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from overpaint.bench.artist import Artist
 from overpaint.bench.suites.run import Bench
@@ -72,9 +72,8 @@ def _seconds_each(artist: Artist) -> float:
     taken = []
     for steps in STEPS:
         start = time.monotonic()
-        artist.backbone.images(
-            [""] * artist.batch, list(range(artist.batch)), steps, artist.drawing.guidance, batch=artist.batch
-        )
+        drawing = replace(artist.drawing, steps=steps)
+        drawing.images(artist.backbone, [""] * artist.batch, list(range(artist.batch)), batch=artist.batch)
         taken.append(time.monotonic() - start)
     step = max(0.0, (taken[1] - taken[0]) / (STEPS[1] - STEPS[0]))
     rest = max(0.0, taken[0] - step * STEPS[0])

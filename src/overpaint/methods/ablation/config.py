@@ -36,7 +36,7 @@ class AblationConfig(BaseModel):
     Optimisation:
         steps: updates for each concept; a run of n concepts makes n times as many.
         batch: rows of an update. rate, weight_decay: of AdamW. clip: largest norm of the gradients.
-        precision: of the denoiser in training; trained tensors are float32 all the same.
+        precision: of the denoiser in training and drawing; trained tensors are float32 all the same.
 
     What must stay:
         prior: weight of denoising the anchor's pictures under the anchor's own name (published with ``noise``: 1).

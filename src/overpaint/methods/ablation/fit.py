@@ -144,7 +144,9 @@ def _drawn(
 ) -> Tensor:
     found = store.get(key)
     if found is None:
-        latents = backbone.sample(prompts, seeds, config.image_steps, config.guidance, progress=progress)
+        latents = backbone.sample(
+            prompts, seeds, config.image_steps, config.guidance, progress=progress, precision=config.precision
+        )
         found = {"latents": latents.detach().to("cpu", torch.float32)}
         store.put(key, found, meta)
     return found["latents"]

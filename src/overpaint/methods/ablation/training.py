@@ -10,12 +10,12 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.backbone.precision import in_precision
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.esd.objective import errors
 from overpaint.methods.esd.sources import turn
 from overpaint.methods.esd.student import Student
 from overpaint.methods.training.descent import Descent
-from overpaint.methods.training.precision import in_precision
 from overpaint.seeding import derive
 
 __all__ = ["Pictures", "Training"]
@@ -107,11 +107,11 @@ class Training:
         return self._predict(rows, rows.drawn)
 
     def _predict(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
-        with in_precision(self._backbone, self._config.precision):
+        with in_precision(self._backbone.device, self._config.precision):
             return self._backbone.predict(rows.x, rows.t, self._read(prompts).like(rows.x))
 
     def _denoising(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
-        with in_precision(self._backbone, self._config.precision):
+        with in_precision(self._backbone.device, self._config.precision):
             made = self._backbone.predict_noise(rows.x, rows.t, self._read(prompts).like(rows.x))
         return errors(made, rows.noise).mean()
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.precision import in_precision
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.joint import Joint
 from overpaint.methods.emcid.latents import Draw, Noise
 from overpaint.methods.emcid.memory import Objective
 from overpaint.methods.emcid.targets import target_of
-from overpaint.methods.training.precision import in_precision
 
 __all__ = ["Bank", "Drawn"]
 
@@ -77,7 +77,7 @@ class Bank:
             left -= count
             draw = self._noise.draw(count, concepts)
             x_t = _noisy(self._backbone, draw)
-            with torch.no_grad(), in_precision(self._backbone, self._config.precision):
+            with torch.no_grad(), in_precision(self._backbone.device, self._config.precision):
                 wanted = target(x_t, draw.t, draw.noise)
             for made in zip(x_t, draw.t, wanted, strict=True):
                 for concept, *drawn in zip(concepts, *(column.split(sizes) for column in made), strict=True):

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.backbone.precision import in_precision
 from overpaint.backbone.text import Encoded
 from overpaint.methods.emcid.bank import Bank, Drawn
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.joint import Joint
 from overpaint.methods.emcid.states import States
-from overpaint.methods.training.precision import in_precision
 
 __all__ = ["NOISE", "TEXT", "Goal", "NoiseGoal", "StatesGoal", "TextGoal"]
 
@@ -131,7 +131,7 @@ class NoiseGoal:
         """Mean squared error (k,) of the student's noise predictions."""
         backbone, *_, config = self._of_all
         x_t, t, wanted = drawn
-        with in_precision(backbone, config.precision):
+        with in_precision(backbone.device, config.precision):
             made = backbone.predict_noise(x_t, t, condition.like(x_t))
         owner = self.joint.owner
         # an offloaded denoiser computes elsewhere than the text encoders are

@@ -57,7 +57,12 @@ def latents_of(
                     prompts.append(template.replace("{}", phrase or ""))
                     seeds.append(derive(concept.seed, "latents", b, s))
         latents = backbone.sample(
-            prompts, seeds, steps=config.image_steps, guidance=config.image_guidance, progress=progress
+            prompts,
+            seeds,
+            steps=config.image_steps,
+            guidance=config.image_guidance,
+            progress=progress,
+            precision=config.precision,
         )
         std = None
         if config.round_trip:

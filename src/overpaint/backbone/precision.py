@@ -1,4 +1,4 @@
-"""Precision of the denoiser's own arithmetic in training."""
+"""Precision of the denoiser's own arithmetic, in drawing and in training."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from overpaint.backbone.backbone import Backbone
-
 __all__ = ["in_precision"]
 
 
-def in_precision(backbone: Backbone, precision: str) -> AbstractContextManager[object]:
+def in_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """Where the denoiser computes in a lower precision; parameters, values and losses keep theirs."""
     if precision == "float32":
         return nullcontext()
-    return torch.autocast(backbone.device.type, dtype=getattr(torch, precision))
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
