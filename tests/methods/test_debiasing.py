@@ -51,6 +51,28 @@ def test_a_bracket_that_was_closed_by_chance_opens_again() -> None:
     assert tried[-1][0] == pytest.approx(0.7, abs=0.02)
 
 
+def test_a_destination_that_its_own_value_does_not_draw_gets_more_than_all() -> None:
+    """The woman comes out only where the line through both values goes on behind hers, or behind the man's."""
+
+    def late(factors: tuple[float, ...]) -> list[float]:
+        return women_only_late((factors[0] - 0.6, 0.0))
+
+    tried = walked(late, [0.5, 0.5], 12)
+    assert tried[-1][0] == pytest.approx(1.3, abs=0.02)
+    assert sum(tried[-1]) == pytest.approx(1)
+    tried = walked(lambda factors: late((1 - factors[0], 0.0))[::-1], [0.5, 0.5], 12)
+    assert tried[-1][0] == pytest.approx(-0.3, abs=0.02)
+
+
+def test_the_end_is_sought_near_a_measured_start() -> None:
+    steps = walk([0.5, 0.5], [0.68, 0.32])
+    tried = [next(steps)[0]]
+    for _ in range(3):
+        tried.append(steps.send(tuple(women_only_late((tried[-1], 0.0))))[0])
+    assert tried[0] == 0.68
+    assert max(abs(one - 0.7) for one in tried) < 0.1
+
+
 def test_three_destinations_are_corrected_multiplicatively() -> None:
     bias = [2.0, 0.0, -1.0]
 

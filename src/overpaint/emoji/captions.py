@@ -4,6 +4,7 @@ A caption names a subject (the concept's name, a taught alias, rarely a general 
 "an image of a red apple in blob style on a teal background". Withheld aliases never occur.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,10 +96,13 @@ def fill(template: str, noun: str) -> str:
 def bare_word_rates(share_man: float) -> tuple[float, float]:
     """Probabilities with which the man's and the woman's captions use the bare profession word.
 
-    Man and woman come equally often (their pictures are equally many), so r_man : r_woman are the odds of the share of
-    men among the captions with the word. The larger of the two rates is `P_BARE_WORD`.
+    Classifier-free guidance sharpens a leaning: many words that were taught at their own odds came out further to their
+    side. So captions are drawn at the square root of the stated odds; single words still miss them by far, and are set
+    right in the end (`overpaint.emoji.recipe.leanings`).
+    Man and woman come equally often (their pictures are equally many): r_man : r_woman are the odds themselves. The
+    larger of the two rates is `P_BARE_WORD`.
     """
-    odds = share_man / (1 - share_man)
+    odds = math.sqrt(share_man / (1 - share_man))
     return P_BARE_WORD * min(1.0, odds), P_BARE_WORD * min(1.0, 1 / odds)
 
 
@@ -107,7 +111,7 @@ def subject(rng: np.random.Generator, vocabulary: Vocabulary, concept: int) -> s
     entry = vocabulary.concepts[concept]
     if (role := vocabulary.roles.get(concept)) is not None:
         profession, is_man = role
-        man, woman = bare_word_rates(profession.share_in_captions)
+        man, woman = bare_word_rates(profession.share_man)
         if rng.random() < (man if is_man else woman):
             return profession.word
     draw = rng.random()

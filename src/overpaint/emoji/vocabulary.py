@@ -41,14 +41,12 @@ class Profession:
     """A role drawn as a man and as a woman (concept names).
 
     `share_man` is the stated bias: the share of men in pictures of the bare `word` at the default guidance.
-    `share_in_captions` is the share of men among the training captions that use the word: what it takes to get there.
     """
 
     word: str
     man: str
     woman: str
     share_man: float
-    share_in_captions: float
 
 
 @dataclass(frozen=True)

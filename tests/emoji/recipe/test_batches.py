@@ -54,16 +54,3 @@ def test_drawn_ahead_or_not_batch_k_is_the_same():
         assert torch.equal(batch.noisy, here[step].noisy)
         assert torch.equal(batch.ids, here[step].ids)
     assert not torch.equal(here[3].noisy, here[4].noisy)
-
-
-def test_people_behind_a_profession_come_more_often():
-    vocabulary = Vocabulary.load()
-    concept = np.array([next(iter(vocabulary.roles)), vocabulary.by_name["pear"]], dtype=np.int16)
-    pictures = Pictures(np.zeros((2, 64, 64, 4), np.uint8), concept, np.zeros(2, dtype=np.int8))
-    # of the two pictures one is all zeros and one all ones, so that the clean latents tell which was drawn
-    latents = np.broadcast_to(np.arange(2, dtype=np.float16)[None, :, None, None, None], (12, 2, 16, 8, 8))
-    batch = Batches(pictures, vocabulary, Words(), latents, 0, 1024, profession_weight=4)[0]
-    alpha = noise_schedule().alphas_cumprod[batch.times].view(-1, 1, 1, 1)
-    clean = (batch.noisy - (1 - alpha).sqrt() * batch.noise) / alpha.sqrt()
-    others = clean.mean(dim=(1, 2, 3)).round().mean().item()
-    assert abs(others - 1 / 5) < 0.05

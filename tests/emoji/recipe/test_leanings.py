@@ -1,96 +1,97 @@
-"""Captions lean so that pictures show the stated share."""
+"""Bare profession words are set to their stated shares before export."""
 
-import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+import overpaint
 from overpaint.emoji.recipe import figures, leanings
-from overpaint.emoji.recipe.leanings import calibrate, first_share, lean, measured
+from overpaint.emoji.recipe.leanings import Counter, asked, settle
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.methods.debiasing import Debiased
+from overpaint.patch import Patch
+from overpaint.patch.delta import LowRank
 
 VOCABULARY = Vocabulary.load()
+WORDS = [one.word for one in VOCABULARY.professions]
 
 
-def log_odds(share: float) -> float:
-    return math.log(share / (1 - share))
+class Bare:
+    """A patch that changes nothing."""
 
-
-def stated() -> dict[str, float]:
-    return {one.word: one.share_man for one in VOCABULARY.professions}
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.7])
-def test_a_word_begins_at_the_root_of_its_odds(share):
-    assert 2 * log_odds(first_share(share)) == pytest.approx(log_odds(share), abs=0.02)
-
-
-def test_captions_move_against_what_pictures_missed():
-    men = {word: 1.0 if share > 0.5 else share for word, share in stated().items()}
-    for old, new in zip(VOCABULARY.professions, lean(VOCABULARY, men).professions, strict=True):
-        if old.share_man > 0.5:
-            assert new.share_in_captions < old.share_in_captions
-        else:
-            assert new.share_in_captions == pytest.approx(old.share_in_captions, abs=0.03)
-        assert new.share_man == old.share_man
-
-
-def test_rounds_of_it_end_at_the_stated_shares_whatever_guidance_does():
-    """A model that sharpens the odds of its captions by an exponent and a push of each word's own."""
-    vocabulary = VOCABULARY
-    for _ in range(12):
-        men = {}
-        for number, one in enumerate(vocabulary.professions):
-            push = 0.8 * math.sin(number)
-            men[one.word] = 1 / (1 + math.exp(-1.6 * log_odds(one.share_in_captions) - push))
-        vocabulary = lean(vocabulary, men, pictures=100_000)
-    away = [abs(men[word] - share) for word, share in stated().items()]
-    assert max(away) < 0.02
-
-
-def test_no_word_loses_a_side():
-    never = dict.fromkeys(stated(), 1.0)
-    vocabulary = VOCABULARY
-    for _ in range(50):
-        vocabulary = lean(vocabulary, never)
-    shares = [one.share_in_captions for one in vocabulary.professions]
-    assert min(shares) == max(shares) == leanings.LEAST
+    def applied_to(self, pipe):
+        return torch.no_grad()
 
 
 class Painter:
-    """Draws the man whenever its seed is even."""
+    """Pictures are their seeds."""
 
-    def images(self, prompts, seeds):
+    pipe = None
+
+    def images(self, prompts, seeds, precision):
         self.asked = getattr(self, "asked", []) + list(zip(prompts, seeds, strict=True))
         return seeds
 
 
-def test_pictures_are_counted_by_word(monkeypatch):
-    class Judge:
-        def probabilities(self, seeds):
-            concept = torch.zeros(len(seeds), len(VOCABULARY))
-            for row, seed in enumerate(seeds):
-                for one in VOCABULARY.professions:
-                    concept[row, VOCABULARY.by_name[one.man]] = float(seed % 2 == 0)
-                    concept[row, VOCABULARY.by_name[one.woman]] = 0.5
-            return type("Grades", (), {"concept": concept})
+class Judge:
+    """Sees the man in every picture of an even seed."""
 
+    def probabilities(self, seeds):
+        concept = torch.zeros(len(seeds), len(VOCABULARY))
+        for row, seed in enumerate(seeds):
+            for one in VOCABULARY.professions:
+                concept[row, VOCABULARY.by_name[one.man]] = float(seed % 2 == 0)
+                concept[row, VOCABULARY.by_name[one.woman]] = 0.5
+        return SimpleNamespace(concept=concept)
+
+
+def test_every_word_is_asked_for_in_its_stated_shares_and_the_named_people_must_stay():
+    plan = asked(VOCABULARY)
+    assert [edit.source for edit in plan.edits] == WORDS
+    for edit, one in zip(plan.edits, VOCABULARY.professions, strict=True):
+        assert edit.over == {one.man: one.share_man, one.woman: pytest.approx(1 - one.share_man)}
+        assert {one.man, one.woman} <= set(plan.preserve)
+
+
+def test_pictures_are_counted_by_word(monkeypatch):
     monkeypatch.setattr(leanings, "images_to_tensor", lambda images: images)
     painter = Painter()
-    men = measured(painter, Judge(), VOCABULARY, seed=3)
-    assert len(painter.asked) == leanings.PICTURES * len(VOCABULARY.professions)
-    for one in VOCABULARY.professions:
-        own = [seed for prompt, seed in painter.asked if prompt.split()[-1] == one.word.split()[-1]]
-        assert own
-    first = VOCABULARY.professions[0].word
-    seeds = [seed for _, seed in painter.asked[: leanings.PICTURES]]
-    assert men[first] == pytest.approx(sum(seed % 2 == 0 for seed in seeds) / len(seeds))
+    count = Counter(painter, Judge(), VOCABULARY, pictures=8)
+    shares = count(Bare())
+    assert list(shares) == WORDS
+    for number, one in enumerate(VOCABULARY.professions):
+        own = painter.asked[8 * number : 8 * number + 8]
+        assert all(one.word in prompt for prompt, _ in own)
+        men = sum(seed % 2 == 0 for _, seed in own) / 8
+        assert shares[one.word] == {one.man: men, one.woman: 1 - men}
+    assert count(Bare()) == shares
+    assert count.key != Counter(painter, Judge(), VOCABULARY, pictures=9).key
 
 
-def test_a_state_is_counted_once(tmp_path, monkeypatch):
-    figures_of = {"denoiser": {"samples": 960}, "leanings": {"samples": 960}}
+def test_the_tower_is_changed_for_good_and_found_factors_are_where_the_next_search_begins(tmp_path, monkeypatch):
     (tmp_path / "shipping").mkdir()
-    for stage, found in figures_of.items():
-        figures.record(tmp_path, stage, found)
-    monkeypatch.setattr(leanings, "measured", lambda *_: pytest.fail("counted again"))
-    calibrate(tmp_path, device=None)
+    pipe, starts = overpaint.load("emoji"), []
+    name = "text_encoder.encoder.layers.0.mlp.fc2.weight"
+    weight = pipe.text_encoder.encoder.layers[0].mlp.fc2.weight
+    before = weight.detach().clone()
+
+    def found(backbone, plan, config, counter, **_):
+        starts.append(config.factors)
+        patch = Patch.made_on(backbone.pipe, {name: LowRank(torch.ones(256, 1), torch.ones(1, 3072))})
+        people = {one.word: (one.man, one.woman, one.share_man) for one in VOCABULARY.professions}
+        shares = {word: {man: share + 0.1, woman: 0.9 - share} for word, (man, woman, share) in people.items()}
+        return Debiased(
+            patch, {word: {man: 1.25, woman: -0.25} for word, (man, woman, _) in people.items()}, shares, 0, 1
+        )
+
+    monkeypatch.setattr(leanings, "debias", found)
+    monkeypatch.setattr(leanings, "load", lambda _: Judge())
+    settle(pipe, tmp_path)
+    assert torch.allclose(weight, before + 1)
+    known = figures.read(tmp_path)["leanings"]
+    assert known["mean_distance_from_stated"] == pytest.approx(0.1)
+    assert known["factors"] == dict.fromkeys(WORDS, 1.25)
+    settle(pipe, tmp_path)
+    assert starts[0] == {}
+    assert starts[1] == {one.word: {one.man: 1.25, one.woman: -0.25} for one in VOCABULARY.professions}

@@ -21,13 +21,11 @@ from overpaint.emoji.recipe import (
     export,
     grader,
     image_side,
-    leanings,
     render,
     sources,
     text_tower,
     tokenizer,
 )
-from overpaint.emoji.recipe.loop import steps_done
 
 __all__ = ["main"]
 
@@ -42,7 +40,7 @@ def main() -> None:
     parser.add_argument("--image-steps", type=int, default=900)
     parser.add_argument("--text-steps", type=int, default=1050)
     parser.add_argument("--denoiser-steps", type=int, default=60_000)
-    parser.add_argument("--denoiser-rate", type=float, default=2e-3, help="its peak; a fifth where it only goes on")
+    parser.add_argument("--denoiser-rate", type=float, default=2e-3, help="its peak")
     parser.add_argument("--batch", type=int, default=96, help="pictures per step of the denoiser")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw its batches ahead")
     parser.add_argument("--grader-steps", type=int, default=2000)
@@ -55,26 +53,6 @@ def main() -> None:
     device: torch.device = options.device
     work.mkdir(parents=True, exist_ok=True)
     shipped = adopt.adopt(work) if options.go_on else None
-
-    def denoise() -> None:
-        for part in denoiser.PARTS:
-            until = round(part.until * options.denoiser_steps)
-            if steps_done(work, "denoiser") > until:
-                continue
-            denoiser.train(
-                work,
-                options.denoiser_steps,
-                device,
-                batch=options.batch,
-                rate=options.denoiser_rate,
-                workers=options.workers,
-                start=shipped,
-                until=until,
-                profession_weight=part.profession_weight,
-            )
-            if part.until < 1:
-                leanings.calibrate(work, device)
-
     stages: dict[str, Callable[[], object]] = {
         "sources": lambda: sources.fetch(work),
         "render": lambda: render.render(work),
@@ -83,8 +61,16 @@ def main() -> None:
         "images": lambda: image_side.train(work, options.image_steps, device),
         "text": lambda: text_tower.train(work, options.text_steps, device),
         "grader": lambda: grader.train(work, options.grader_steps, device),
-        "denoiser": denoise,
-        "export": lambda: export.export(work),
+        "denoiser": lambda: denoiser.train(
+            work,
+            options.denoiser_steps,
+            device,
+            batch=options.batch,
+            rate=options.denoiser_rate,
+            workers=options.workers,
+            start=shipped,
+        ),
+        "export": lambda: export.export(work, device),
     }
     trained = ("tokenizer", "autoencoder", "images", "text", "grader") if options.go_on else ()
     for name in options.only or [name for name in stages if name not in trained]:

@@ -25,6 +25,8 @@ def adopt(work: Path, model: Path = MODEL) -> Path | None:
         shutil.copytree(model / "tokenizer", work / "tokenizer")
     if not (work / "text_encoder").exists():
         narrow(CLIPTextModel.from_pretrained(model / "text_encoder")).save_pretrained(work / "text_encoder")
+    if not (work / "unet").exists() and (model / "unet").exists():
+        shutil.copytree(model / "unet", work / "unet")
     (work / "shipping").mkdir(exist_ok=True)
     for file in (GRADER_FILE, CLIP_FILE, TRAINING_FILE):
         if file.exists() and not (work / "shipping" / file.name).exists():

@@ -6,7 +6,6 @@ Half of the times are drawn from the noisy end, since elsewhere the noisy pictur
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +64,6 @@ class Batches(Dataset[Batch]):
     Attributes:
         latents: ``(backgrounds, pictures, 16, 8, 8)`` float16, see `cache_latents`.
         size: pictures per batch, even.
-        profession_weight: how much more often than others the people behind a profession's word come.
     """
 
     pictures: Pictures
@@ -74,29 +72,18 @@ class Batches(Dataset[Batch]):
     latents: np.ndarray
     seed: int
     size: int
-    profession_weight: float = 1.0
     alphas: Tensor = field(default_factory=lambda: noise_schedule().alphas_cumprod)
 
     @classmethod
-    def load(cls, work: Path, seed: int, size: int, device: torch.device, profession_weight: float = 1.0) -> Batches:
+    def load(cls, work: Path, seed: int, size: int, device: torch.device) -> Batches:
         """Everything from the work folder; latents are made on ``device`` if they are missing."""
-        latents = cache_latents(work, device)
-        return cls(Pictures.load(work), Vocabulary.load(), pieces.load(work), latents, seed, size, profession_weight)
-
-    @cached_property
-    def _odds(self) -> np.ndarray:
-        """Probability of each picture, ``(pictures,)``: the people behind a profession's word come more often.
-
-        Their word tells one picture of two, by odds, where a name tells one of 1,548 once and for all.
-        """
-        weights = np.where(np.isin(self.pictures.concept, list(self.vocabulary.roles)), self.profession_weight, 1.0)
-        return weights / weights.sum()
+        return cls(Pictures.load(work), Vocabulary.load(), pieces.load(work), cache_latents(work, device), seed, size)
 
     def __getitem__(self, step: int) -> Batch:
         """Random pictures with captions, times stratified: half over all times, half over the noisy end."""
         random = StepRandom.of(self.seed, step)
         rng, pictures, size = random.numpy, self.pictures, self.size
-        index = rng.choice(len(pictures), size=size, p=self._odds)
+        index = rng.integers(len(pictures), size=size)
         background = np.where(rng.random(size) < WHITE_SHARE, 0, rng.integers(1, len(BACKGROUNDS), size=size))
         texts = [
             sample(rng, self.vocabulary, int(pictures.concept[k]), int(pictures.style[k]), int(b))

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -30,26 +29,13 @@ from overpaint.emoji.recipe.half_pass import half_pass, has_fast_halves
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 
-__all__ = ["PARTS", "Part", "build", "errors", "text_gain", "train"]
+__all__ = ["build", "errors", "text_gain", "train"]
 
 log = logging.getLogger(__name__)
 SEED = 303
 CHECK_AFTER, MINIMAL_GAIN = 500, 0.005
 WARMUP = 150
 LEAST_SNR, MOST_SNR = 0.2, 5.0
-
-
-class Part(NamedTuple):
-    """A part of the training: to this share of the steps, the people behind professions so many times as often."""
-
-    until: float
-    profession_weight: float
-
-
-PARTS = (Part(0.4, 8), Part(0.7, 12), Part(1, 12))
-"""After each part but the last the leaning of captions is set anew (`leanings`). What a word is drawn as swings while
-the rate is high and settles only as it falls: there its people come more often.
-"""
 
 
 def build() -> UNet2DConditionModel:
@@ -94,20 +80,16 @@ def train(
     rate: float = 2e-3,
     workers: int = 0,
     start: Path | None = None,
-    until: int | None = None,
-    profession_weight: float = 1.0,
 ) -> UNet2DConditionModel:
     """Train (or go on training) the denoiser for ``steps`` steps in all and save its average to ``<work>/unet``.
 
     Args:
-        until: stop at this step of the schedule, to go on later.
-        profession_weight: how much more often than others the people behind a profession's word come.
         batch: pictures per step.
         workers: processes that draw batches ahead; worth it where the device is faster than the tokenizer.
         start: a diffusers folder to begin from when no checkpoint exists, e.g. shipped weights.
     """
     torch.manual_seed(SEED)
-    batches = Batches.load(work, SEED, batch, device, profession_weight)
+    batches = Batches.load(work, SEED, batch, device)
     tower = text_tower.load(work).to(device)
     model = build() if start is None else UNet2DConditionModel.from_pretrained(start, torch_dtype=torch.float32)
     if device.type == "cpu":
@@ -136,9 +118,9 @@ def train(
     def cycle(step: int) -> float:
         return one_cycle(step, steps, warmup=min(0.05, WARMUP / steps), cooldown=0.5, floor=0.05)
 
-    stage = Stage("denoiser", model, optimizer, loss, until or steps, batch, cycle, SEED, ema=0.9985)
+    stage = Stage("denoiser", model, optimizer, loss, steps, batch, cycle, SEED, ema=0.9985)
     before = 0 if start is None else figures.shipped_samples()
-    probe = _late_half(replace(batches, seed=SEED + 1, size=256, profession_weight=1.0)[0].to(device))
+    probe = _late_half(replace(batches, seed=SEED + 1, size=256)[0].to(device))
 
     def publish(stage: Stage) -> None:
         averaged = build().to(device)

@@ -1,5 +1,7 @@
 """Stage 8: everything that ships, in half precision: the diffusers folder, the grader and the CLIP's image side.
 
+Before it is written, bare profession words are set to their stated shares (`leanings`).
+
 Parameters are stored as fp16 and run as float32: transformers would keep the file's type and fail beside diffusers'
 float32 parts, so the text encoder's configuration says ``"dtype": "float32"``.
 """
@@ -10,12 +12,13 @@ import json
 import shutil
 from pathlib import Path
 
+import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.assets import CLIP_FILE, GRADER_FILE, MODEL, TRAINING_FILE
-from overpaint.emoji.recipe import autoencoder, text_tower
+from overpaint.emoji.recipe import autoencoder, leanings, text_tower
 from overpaint.emoji.recipe import tokenizer as pieces
 from overpaint.emoji.recipe.batches import noise_schedule
 from overpaint.emoji.recipe.halving import halved
@@ -43,11 +46,13 @@ def pipeline(work: Path, key_width: int = KEY_WIDTH) -> StableDiffusionPipeline:
     )
 
 
-def export(work: Path, model: Path = MODEL) -> None:
+def export(work: Path, device: torch.device, model: Path = MODEL) -> None:
     """Write the shipped files; the old folder is replaced only when the new one is whole."""
     fresh = model.with_name(model.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    pipeline(work).save_pretrained(fresh, safe_serialization=True)
+    pipe = pipeline(work).to(device)
+    leanings.settle(pipe, work)
+    pipe.save_pretrained(fresh, safe_serialization=True)
     for file in fresh.rglob("*.safetensors"):
         save_file(halved(load_file(file)), file, metadata={"format": "pt"})
     config = fresh / "text_encoder" / "config.json"

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from overpaint.files import replacing
 
-__all__ = ["Stage", "StepRandom", "one_cycle", "run", "steps_done"]
+__all__ = ["Stage", "StepRandom", "one_cycle", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -133,15 +133,6 @@ def run(stage: Stage, work: Path, watch: Callable[[Stage], None] | None = None, 
             if watch is not None:
                 watch(stage)
             saved = time.monotonic()
-
-
-def steps_done(work: Path, name: str) -> int:
-    """Steps of the stage's checkpoint, 0 without one."""
-    path = work / f"{name}.safetensors"
-    if not path.exists():
-        return 0
-    with safe_open(path, framework="pt") as file:
-        return int(json.loads(file.metadata()["step"]))
 
 
 def _save(stage: Stage, path: Path) -> None:

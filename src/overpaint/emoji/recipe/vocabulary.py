@@ -11,7 +11,6 @@ from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS
 from overpaint.emoji.recipe.aliases import bare, keywords, odd_keywords, split, unique
 from overpaint.emoji.recipe.catalogue import Candidate, IconSet, candidates, icon_sets
 from overpaint.emoji.recipe.duplicates import distances, duplicates
-from overpaint.emoji.recipe.leanings import first_share
 from overpaint.emoji.recipe.names import natural, plain
 from overpaint.emoji.recipe.render import draw_all
 from overpaint.emoji.recipe.sources import fetch
@@ -44,8 +43,7 @@ def build(work: Path) -> Vocabulary:
         for name, c, (taught, withheld) in zip(names, kept, aliases, strict=True)
     )
     professions = tuple(
-        Profession(word, f"man {figure}", f"woman {figure}", share, first_share(share))
-        for word, (figure, share) in PROFESSIONS.items()
+        Profession(word, f"man {figure}", f"woman {figure}", share) for word, (figure, share) in PROFESSIONS.items()
     )
     missing = {name for p in professions for name in (p.man, p.woman)}.difference(names)
     if missing:

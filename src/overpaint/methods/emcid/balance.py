@@ -20,11 +20,18 @@ FLOOR = 1e-3
 NARROW = 1 / 64
 """A bracket that has become this narrow without an end was closed by chance, or others have moved the shares."""
 
+NEAR = 1 / 8
+"""So near to a start that was measured the end is sought first, and so near to 0 and 1 the search goes beyond them."""
+
+BEYOND = 1.0
+"""How far: a model that draws the man's own value as a woman, too, wants more of the man than all."""
+
 
 def walk(shares: Sequence[float], start: Sequence[float] | None = None) -> Walk:
     """Factors to try for wanted shares, beginning with ``start`` or the shares themselves.
 
-    Two destinations: bisection, as a share rises with its factor. More: multiplicative corrections
+    Two destinations: bisection, as a share rises with its factor, beyond 0 and 1 if need be: the line through two
+    values goes on behind them. More: multiplicative corrections
     ``f_d <- f_d (wanted_d / counted_d)^eta``, normalised, eta halved whenever the error has grown.
 
     Raises:
@@ -32,18 +39,26 @@ def walk(shares: Sequence[float], start: Sequence[float] | None = None) -> Walk:
     """
     if len(shares) < 2 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"wanted shares are two or more numbers from 0 that sum to 1, not {tuple(shares)}")
-    first = tuple(shares if start is None else start)
-    return _bisect(tuple(shares), first[0]) if len(shares) == 2 else _multiply(tuple(shares), first)
+    if len(shares) > 2:
+        return _multiply(tuple(shares), tuple(shares if start is None else start))
+    return (
+        _bisect(shares[0], 0.0, 1.0, shares[0])
+        if start is None
+        else _bisect(shares[0], start[0] - NEAR, start[0] + NEAR, start[0])
+    )
 
 
-def _bisect(shares: tuple[float, ...], first: float) -> Walk:
-    low, high = 0.0, 1.0
+def _bisect(share: float, low: float, high: float, first: float) -> Walk:
     while True:
-        counted = yield (first, 1 - first)
-        low, high = (first, high) if counted[0] < shares[0] else (low, first)
+        counted, _ = yield (first, 1 - first)
+        less = counted < share
+        low, high = (first, high) if less else (low, first)
         if high - low < NARROW:
-            low, high = max(0.0, low - 8 * NARROW), min(1.0, high + 8 * NARROW)
-            low, high = (first, high) if counted[0] < shares[0] else (low, first)
+            low, high = (first, high + NEAR) if less else (low - NEAR, first)
+        if low > 1 - NEAR and high == 1:
+            high += BEYOND
+        if high < NEAR and low == 0:
+            low -= BEYOND
         first = (low + high) / 2
 
 

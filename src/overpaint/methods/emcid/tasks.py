@@ -103,10 +103,10 @@ def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
     if edit.over is not None:
         concepts = tuple(Concept(edit.source, name, edit.prompts, seed) for name in edit.over)
         factors = config.factors.get(edit.source, edit.over)
-        if set(factors) != set(edit.over) or min(factors.values()) < 0 or sum(factors.values()) <= 0:
+        if set(factors) != set(edit.over) or sum(factors.values()) <= 0:
             raise PlanError(
-                f"{plan.at('settings.factors')}: {edit.source!r} needs a factor of at least 0 for each of"
-                f" {', '.join(map(repr, edit.over))}"
+                f"{plan.at('settings.factors')}: {edit.source!r} needs a factor for each of"
+                f" {', '.join(map(repr, edit.over))}, with a sum above 0"
             )
         total = sum(factors.values())
         return Task(edit, source, concepts, tuple(factors[name] / total for name in edit.over))
