@@ -33,7 +33,7 @@ KEY_WIDTH = 3072
 def pipeline(work: Path, key_width: int = KEY_WIDTH) -> StableDiffusionPipeline:
     """The stock pipeline of the work folder's parts, float32, the text tower's keys widened."""
     tower = text_tower.load(work)
-    text = TextEncoder(tower, pieces.load(work))  # a tokenizer of its own: use leaves traces that would be saved
+    text = TextEncoder(tower, pieces.load(work))
     return StableDiffusionPipeline(
         vae=autoencoder.load(work),
         text_encoder=widen(tower, key_width, concept_inputs(text, Vocabulary.load())),
@@ -52,6 +52,7 @@ def export(work: Path, device: torch.device, model: Path = MODEL) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     pipe = pipeline(work).to(device)
     leanings.settle(pipe, work)
+    pipe.register_modules(tokenizer=pieces.load(work))  # use leaves traces that would be saved
     pipe.save_pretrained(fresh, safe_serialization=True)
     for file in fresh.rglob("*.safetensors"):
         save_file(halved(load_file(file)), file, metadata={"format": "pt"})
