@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -35,6 +36,7 @@ __all__ = [
     "judged",
     "markdown",
     "opened",
+    "own",
     "placed",
     "script",
     "suite_of",
@@ -51,7 +53,9 @@ def arguments(title: str | None, folder: str) -> argparse.ArgumentParser:
     parser.add_argument("--model", default="emoji")
     parser.add_argument("--device")
     parser.add_argument("--method", action="append", choices=METHODS, metavar="NAME", help="repeat for more")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the methods")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, for methods with it"
+    )
     parser.add_argument("--split", default="test", help="validation, which methods may be tuned on, or test")
     parser.add_argument("--quick", action="store_true", help="a look in minutes, with wide intervals")
     parser.add_argument("--steps", type=int, default=20, help="of a picture")
@@ -82,15 +86,22 @@ def opened(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Open
     names = known(grader.vocabulary, read_scores(options.scores))
     anything = overridden(Plan(edits=(Edit(action="erase", source="anything"),)), settings=options.set)
     world = partial(
-        World, grader.vocabulary, names, model=options.model, settings=anything.settings, split=options.split,
-        seed=options.seed, size=QUICK if options.quick else FULL, text=backbone.text,
+        World, grader.vocabulary, names, model=options.model, split=options.split, seed=options.seed,
+        size=QUICK if options.quick else FULL, text=backbone.text,
     )  # fmt: skip
     progress = RichProgress(err())
+    drawing = Drawing(options.steps, precision=options.precision)
     bench = Bench(
-        backbone, options.model, options.out, Drawing(options.steps, precision=options.precision), progress=progress,
-        counters=lambda model, plan: share_counter(model, plan, progress),
+        backbone, options.model, options.out, drawing, progress=progress,
+        counters=lambda model, plan: share_counter(model, plan, progress, drawing),
     )  # fmt: skip
-    return Opened(bench, Judges(grader), lambda method: world(method=method))
+    return Opened(bench, Judges(grader), lambda method: world(method=method, settings=own(method, anything.settings)))
+
+
+def own(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that the method has: one option says them to all methods of a table."""
+    names = {name for field, info in METHODS[method].config.model_fields.items() for name in (field, info.alias)}
+    return {name: value for name, value in settings.items() if name in names}
 
 
 def suite_of(found: Opened, name: str, specs: Sequence[Spec]) -> Suite:

@@ -14,6 +14,7 @@ import torch
 
 from overpaint.bench.suites.emoji.world import Size
 from overpaint.errors import OverpaintError, PlanError
+from overpaint.methods import METHODS
 from overpaint.plan import Plan
 from tests.bench.worlds import Painter, Reader, Swap, small_world
 from tests.methods.tiny import TEMPLATES, tiny_backbone
@@ -179,3 +180,16 @@ def test_what_is_left_is_all_without_an_edit_and_nothing_for_the_destination(mon
     torch.testing.assert_close(module.left(text, states, prompts), torch.ones(2))
     wanted = [prompt.replace("dog", "cat").replace("hens", "pizza") for prompt in prompts]
     assert module.left(text, states, wanted).abs().max() < 1e-5
+
+
+def test_a_setting_goes_to_the_methods_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    common = importlib.import_module("emoji_methods")
+    settings = {"precision": "bfloat16", "batch": 2}
+    assert common.own("emcid", settings).keys() == {"precision"} | ({"batch"} & _fields("emcid"))
+    assert common.own("uce", settings).keys() == settings.keys() & _fields("uce")
+    assert "precision" not in common.own("uce", settings)
+
+
+def _fields(method: str) -> set[str]:
+    return set(METHODS[method].config.model_fields)

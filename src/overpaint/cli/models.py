@@ -11,6 +11,7 @@ from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
+    from overpaint.bench.drawing import Drawing
     from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.methods import Counter
     from overpaint.plan import Plan
@@ -71,7 +72,9 @@ def grader_for(backbone: Backbone) -> ConceptGrader | None:
     return ConceptGrader.load(backbone.device)
 
 
-def share_counter(backbone: Backbone, plan: Plan, progress: Progress | None = None) -> Counter | None:
+def share_counter(
+    backbone: Backbone, plan: Plan, progress: Progress | None = None, drawing: Drawing | None = None
+) -> Counter | None:
     """Who counts what debiased concepts are drawn as; None if nothing is debiased, or nobody knows the pictures."""
     from overpaint.bench.shares import ShareCounter, countable
 
@@ -81,7 +84,7 @@ def share_counter(backbone: Backbone, plan: Plan, progress: Progress | None = No
     if grader is None or not countable(grader, plan.edits):
         _log.warning("shares are not counted, as no grader knows the pictures: they are as wanted in the mixture alone")
         return None
-    return ShareCounter(backbone, grader, plan.edits, seed=plan.seed, progress=progress)
+    return ShareCounter(backbone, grader, plan.edits, seed=plan.seed, drawing=drawing, progress=progress)
 
 
 def _quiet() -> None:

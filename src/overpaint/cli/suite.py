@@ -76,15 +76,16 @@ def carry_out(
     from overpaint.progress import RichProgress
     from overpaint.report import write_report
 
+    drawing = Drawing(options.steps or steps, options.guidance, options.precision.value)
     bench = Bench(
         backbone,
         options.model or backbone.family,
         options.out or Path("runs/bench") / suite.name,
-        Drawing(options.steps or steps, options.guidance, options.precision.value),
+        drawing,
         given=change,
         captions=captions if options.captions is None else read_captions(options.captions),
         progress=RichProgress(err()),
-        counters=share_counter,
+        counters=lambda model, plan: share_counter(model, plan, drawing=drawing),
     )
     if options.dry_run:
         out().print(costs(cost(bench, suite)))
