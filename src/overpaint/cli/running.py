@@ -219,7 +219,7 @@ def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
     from overpaint.cli.tables import summary
     from overpaint.report.write import PAGE
 
-    out().print(summary(plan, work.metrics))
+    out().print(summary(plan, work.metrics, patch.provenance.get("debias")))
     for name in patch.provenance.get("diverged", ()):
         say(f"left out: {name!r}, whose value has diverged; give it other settings", "yellow", err())
     say(f"patch    {work.patch_path}")

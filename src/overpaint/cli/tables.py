@@ -21,8 +21,12 @@ __all__ = ["figures", "summary"]
 ROWS = 12
 
 
-def summary(plan: Plan, metrics: Mapping[str, Any] | None) -> Table:
-    """What was asked, and the grader's mean probabilities before and after where there are any."""
+def summary(plan: Plan, metrics: Mapping[str, Any] | None, counted: Mapping[str, Any] | None = None) -> Table:
+    """What was asked, and the grader's mean probabilities before and after where there are any.
+
+    ``counted``: what a patch's provenance says of ``debias``: shares by source, and of how many pictures. They stand in
+    place of probabilities, which come of a picture or two.
+    """
     title = f"{len(plan.edits)} edit{'s' * (len(plan.edits) != 1)} of {plan.model} by {plan.method}"
     if metrics is None:
         made = table(title, "asked")
@@ -36,9 +40,13 @@ def summary(plan: Plan, metrics: Mapping[str, Any] | None) -> Table:
     edits = {(edit.action, edit.source, edit.within): edit for edit in plan.edits}
     for entry in details[:ROWS]:
         edit, found = edits[entry["action"], entry["source"], entry.get("from")], entry["templates"]
-        reached = [
-            (f"{name}: " if edit.over else "") + _pair(pair) for name, pair in found["P(destination)"].items()
-        ] or ["-"]
+        shares = (counted or {}).get("shares", {}).get(edit.source) if edit.over else None
+        if counted is not None and shares is not None:
+            reached = [f"{name}: {share:.0%} of {counted['pictures']} pictures" for name, share in shares.items()]
+        else:
+            reached = [
+                (f"{name}: " if edit.over else "") + _pair(pair) for name, pair in found["P(destination)"].items()
+            ] or ["-"]
         cells = Text("\n").join(plain(line) for line in reached)
         made.add_row(plain(asked(edit)), _pair(found["P(source)"]), cells, _number(found["C"]))
     if len(plan.edits) > min(ROWS, len(details)):
