@@ -53,7 +53,7 @@ class EmojiClip(nn.Module):
 
 
 def load() -> tuple[EmojiClip, CLIPTokenizer]:
-    """The shipped CLIP in float32 with its tokenizer, frozen."""
+    """The shipped CLIP in float32 with its tokenizer, frozen. Raises ValueError if its file is of another network."""
     model = EmojiClip(CLIPTextModel.from_pretrained(MODEL / "text_encoder"))
     missing, unexpected = model.load_state_dict(load_file(CLIP_FILE), strict=False)
     if unexpected or any(not name.startswith("text.") for name in missing):

@@ -65,7 +65,7 @@ class EmojiGrader(nn.Module):
         return self.tower(images)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of concept, style and background: scaled cosines."""
+        """Logits (n, concepts), (n, styles), (n, backgrounds) of images (n, 3, h, w): scaled cosines."""
         unit = F.normalize(self.tower(images), dim=1)
         concept, style, background = (
             SCALE * unit @ F.normalize(head.weight, dim=1).T for head in (self.concept, self.style, self.background)

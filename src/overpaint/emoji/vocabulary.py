@@ -116,7 +116,7 @@ class Vocabulary:
         return MappingProxyType({self.by_name[name]: (profession, is_man) for name, profession, is_man in pairs})
 
     def index(self, phrase: str) -> int:
-        """Concept that a name or alias means; a bare profession word means no single one."""
+        """Concept that a name or alias means; a bare profession word means no single one. KeyError if none is meant."""
         key = phrase.strip().lower()
         found = self.by_name.get(key, self.by_alias.get(key))
         if found is None:

@@ -28,6 +28,8 @@ def build(work: Path) -> Vocabulary:
 
     Of 1,616 emoji without skin tone that at least four sets draw, 30 neutral figures of professions make room for their
     man and woman versions, and 38 more go because they look like another one (see `duplicates`): 1,548 stay.
+
+    Raises ValueError if two concepts have one name, or a profession has no picture.
     """
     npm = fetch(work)
     sets = icon_sets(npm)

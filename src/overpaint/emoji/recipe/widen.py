@@ -54,7 +54,7 @@ def mlp_inputs(
 
 
 def concept_inputs(text: TextEncoder, vocabulary: Vocabulary) -> tuple[Tensor, ...]:
-    """`mlp_inputs` of every concept whose name fits, in plain prompts and in sentences that training used."""
+    """(names, templates, width) each, as `mlp_inputs`, of every concept whose name fits, in plain prompts and in sentences that training used."""
     templates = (*PAPER_TEMPLATES, *FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // SENTENCES][:SENTENCES])
     return mlp_inputs(text, [c.name for c in vocabulary.concepts if fits(text, c.name, templates)], templates)
 
