@@ -84,7 +84,10 @@ class Stage:
 
 
 def run(stage: Stage, work: Path, watch: Callable[[Stage], None] | None = None, log_every: int = 50) -> None:
-    """Train ``stage`` to its last step, going on from its checkpoint if one exists; ``watch`` runs at each save."""
+    """Train ``stage`` to its last step, going on from its checkpoint if one exists; ``watch`` runs at each save.
+
+    Raises FloatingPointError when the loss is no number any more.
+    """
     path = work / f"{stage.name}.safetensors"
     peaks = [group["lr"] for group in stage.optimizer.param_groups]
     if stage.ema and not stage.averaged:

@@ -54,7 +54,10 @@ def mlp_inputs(
 
 
 def concept_inputs(text: TextEncoder, vocabulary: Vocabulary) -> tuple[Tensor, ...]:
-    """(names, templates, width) each, as `mlp_inputs`, of every concept whose name fits, in plain prompts and in sentences that training used."""
+    """For each block (names, templates, width), see `mlp_inputs`: in plain prompts and sentences that training used.
+
+    Of every concept whose name fits.
+    """
     templates = (*PAPER_TEMPLATES, *FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // SENTENCES][:SENTENCES])
     return mlp_inputs(text, [c.name for c in vocabulary.concepts if fits(text, c.name, templates)], templates)
 
