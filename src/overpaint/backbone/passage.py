@@ -6,7 +6,7 @@ wants) is recorded from the model's own forward pass, never rebuilt here. One ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from overpaint.backbone.anatomy import Anatomy
 from overpaint.errors import BackboneError
 
-__all__ = ["Passage"]
+__all__ = ["Passage", "Run"]
+
+Run = Callable[[Tensor, int, int], Tensor]
+"""States at the input of a block to those at the input of a later one."""
 
 
 class Passage:
@@ -27,17 +30,15 @@ class Passage:
         self._config = config
         self._calls: dict[tuple[Any, ...], tuple[tuple[Any, ...], dict[str, Any]]] = {}
 
-    def prepare(self, states: Tensor) -> None:
-        """Record what blocks are handed for states (n, w, width) of this form, if nobody did yet."""
-        self._call_of(states)
-
     def run(self, states: Tensor, first: int, stop: int) -> Tensor:
         """States (n, w, width) at the input of block ``first`` to those at the input of block ``stop``, unmasked."""
-        args, kwargs = self._call_of(states)
+        args, kwargs = self._call_of(states, states.shape[1])
         return self._through(states, first, stop, args, kwargs)
 
-    def run_masked(self, states: Tensor, first: int, stop: int, real: Tensor) -> Tensor:
-        """The same of causal blocks with all positions reading those alone that are ``real`` (n, w).
+    def reading(self, seen: Tensor, positions: Tensor | None = None) -> Run:
+        """The way of causal blocks with each place reading what it has ``seen`` (n, w, w) alone.
+
+        ``positions`` (n, w): where each place stands in its prompt; None: in the order of the row.
 
         BackboneError where the attention kernel takes no mask.
         """
@@ -46,11 +47,18 @@ class Passage:
             raise BackboneError(
                 f"text encoder: its attention kernel {kernel} takes no mask; load it with attn_implementation='sdpa'"
             )
-        args, kwargs = self._call_of(states)
-        seen = real[:, None, None, :] & real.new_ones(real.shape[1], real.shape[1]).tril()
-        mask = torch.zeros(seen.shape, dtype=states.dtype, device=states.device)
-        mask = mask.masked_fill(~seen.to(states.device), torch.finfo(states.dtype).min)
-        return self._through(states, first, stop, args, {**kwargs, "attention_mask": mask})
+        length = seen.shape[1] if positions is None else int(positions.max()) + 1
+
+        def run(states: Tensor, first: int, stop: int) -> Tensor:
+            args, kwargs = self._call_of(states, length)
+            mask = torch.zeros(seen.shape, dtype=states.dtype, device=states.device)
+            mask = mask.masked_fill(~seen.to(states.device), torch.finfo(states.dtype).min)[:, None]
+            # some versions hand masks over by place: the prompts' own and the causal one, which both are in this one
+            masked = {} if args else {"attention_mask": mask}
+            args = (mask, *(None for _ in args[1:])) if args else ()
+            return self._through(states, first, stop, args, {**_placed(kwargs, positions), **masked})
+
+        return run
 
     def _through(
         self, states: Tensor, first: int, stop: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -60,10 +68,10 @@ class Passage:
             states = out[0] if isinstance(out, tuple) else out  # transformers 4 wraps them in a tuple
         return states
 
-    def _call_of(self, states: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _call_of(self, states: Tensor, length: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What the model hands to a block, recorded once for each length, type, device and attention kernel."""
         kernel = getattr(self._config, "_attn_implementation", None)
-        key = (states.shape[1], states.dtype, states.device, kernel)
+        key = (length, states.dtype, states.device, kernel)
         if key not in self._calls:
             calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
@@ -75,8 +83,17 @@ class Passage:
             try:
                 # not in inference mode: a mask made there could not take part in a backward pass later
                 with torch.inference_mode(False), torch.no_grad():
-                    self._anatomy.forward(torch.zeros(1, states.shape[1], dtype=torch.long, device=states.device))
+                    self._anatomy.forward(torch.zeros(1, length, dtype=torch.long, device=states.device))
             finally:
                 handle.remove()
             self._calls[key] = calls[0]
         return self._calls[key]
+
+
+def _placed(kwargs: Mapping[str, Any], positions: Tensor | None) -> dict[str, Any]:
+    """Rotary position embeddings (..., 1, w, d) as (..., n, w', d) for places in ``positions`` (n, w')."""
+    if positions is None:
+        return dict(kwargs)
+    embeddings = {name: pair for name, pair in kwargs.items() if name.startswith("position_embeddings") and pair}
+    moved = {name: tuple(one.squeeze(-3)[..., positions, :] for one in pair) for name, pair in embeddings.items()}
+    return {**kwargs, **moved}

@@ -8,24 +8,20 @@ gives, bit for bit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from overpaint.backbone.anatomy import dissect, text_core
-from overpaint.backbone.passage import Passage
+from overpaint.backbone.passage import Passage, Run
 from overpaint.backbone.subject import Subject
 from overpaint.backbone.tokens import Tokens
 from overpaint.errors import BackboneError
 
 __all__ = ["Encoded", "Run", "TextEncoder", "text_core"]
-
-Run = Callable[[Tensor, int, int], Tensor]
-"""States at the input of a block to those at the input of a later one."""
 
 LEGACY_EOS = 2
 """Configurations older than transformers 4.31 carry this wrong end-token id; the models then pool at the largest id."""
@@ -159,7 +155,18 @@ class TextEncoder:
         if not self.masked:
             return self.run
         real = torch.arange(ids.shape[1], device=ids.device) <= self.end_positions(ids)[:, None].to(ids.device)
-        return self.run if bool(real.all()) else partial(self._passage.run_masked, real=real)
+        if bool(real.all()):
+            return self.run
+        return self.reading(real[:, None] & real.new_ones(real.shape[1], real.shape[1]).tril())
+
+    def reading(self, seen: Tensor, positions: Tensor | None = None) -> Run:
+        """The way of rows (n, w) whose places read what they have ``seen`` (n, w, w) alone, where attention is causal.
+
+        ``positions`` (n, w): where each place stands in its prompt, if rows are not prompts in their order.
+
+        BackboneError where the attention kernel takes no mask.
+        """
+        return self._passage.reading(seen, positions)
 
     def mlp_input(self, states: Tensor, block: int, run: Run | None = None) -> Tensor:
         """The keys of a block, the inputs of its fc2 (n, window, key_width), given the block's input states."""
@@ -175,13 +182,12 @@ class TextEncoder:
         def record(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
             seen.append((args[0], output))
 
-        self._passage.prepare(states)  # before the hook, which would see this pass too
         handle = self.fc2(block).register_forward_hook(record)
         try:
             out = (run or self.run)(states, block, block + 1)
         finally:
             handle.remove()
-        keys, values = seen[0]
+        keys, values = seen[-1]  # the first pass of a length is preceded by one that is recorded
         return out, keys, values
 
     def finish(self, states: Tensor) -> Tensor:
