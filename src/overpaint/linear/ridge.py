@@ -34,19 +34,26 @@ MOST_JITTER = 1e-3
 
 @dataclass(frozen=True)
 class Penalty:
-    """A second moment with its Cholesky factor, computed once and used for every weight, edit set and residual.
+    """A second moment C (in, in) as its Cholesky factor, computed once for every weight, edit set and residual.
 
     Attributes:
-        moment: C (in, in), symmetric, float64, jitter included.
-        cholesky: lower triangular L with ``L L^T = C``.
+        cholesky: lower triangular L (in, in) with ``L L^T = C``, float64, jitter included.
     """
 
-    moment: Tensor
     cholesky: Tensor
 
-    def solve(self, keys: Tensor) -> Tensor:
-        """``C^-1 K`` (in, n)."""
-        return torch.cholesky_solve(keys, self.cholesky)
+    @property
+    def moment(self) -> Tensor:
+        """C (in, in)."""
+        return self.cholesky @ self.cholesky.mT
+
+    def whiten(self, keys: Tensor) -> Tensor:
+        """``L^-1 K`` (in, n), in which C is the identity."""
+        return torch.linalg.solve_triangular(self.cholesky, keys, upper=False)
+
+    def unwhiten(self, change: Tensor) -> Tensor:
+        """``D L^-1`` (n, in): reads keys as they are, and does what ``D`` (n, in) does with whitened ones."""
+        return torch.linalg.solve_triangular(self.cholesky.mT, change.mT, upper=True).mT
 
 
 def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
@@ -59,12 +66,13 @@ def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
     """
     c = exact(moment)
     c = (c + c.mT) / 2
-    mean, eye = c.diagonal().mean(), torch.eye(len(c), dtype=c.dtype, device=c.device)
+    mean = c.diagonal().mean()
     while True:
-        regular = c + jitter * mean * eye
+        regular = c.clone()
+        regular.diagonal().add_(jitter * mean)
         factor, failed = torch.linalg.cholesky_ex(regular)
         if not failed:
-            return Penalty(regular, factor)
+            return Penalty(factor)
         if not jitter <= MOST_JITTER:
             raise ValueError("not a second moment: its eigenvalues are not all positive or nil")
         jitter = max(10 * jitter, JITTER)
@@ -91,8 +99,9 @@ def ridge_update(
 ) -> Factors:
     """``D = R K^T (w C + K K^T + P P^T)^-1`` as ``up = R`` (out, n), ``down`` (n, in), float64.
 
-    With fewer keys than inputs only a system of their number is solved (Woodbury, on the cached Cholesky factor of C);
-    otherwise the full one is. With more keys than outputs ``up`` is the identity (out, out) and ``down`` is D.
+    With fewer keys than inputs only a system of their number is solved (Woodbury): with ``Y = L^-1 [K P]`` it is
+    ``[R 0] (w I + Y^T Y)^-1 Y^T L^-1``. Otherwise the full one is. With more keys than outputs ``up`` is the identity
+    (out, out) and ``down`` is D.
 
     Args:
         keys: K (in, n).
@@ -113,26 +122,21 @@ def ridge_update(
         small = ridge_update(b.mT @ k, r, inside, weight, kept)
         return Factors(small.up, small.down @ b.mT)
     c = moment if isinstance(moment, Penalty) or moment is None else penalty(moment)
-    n = k.shape[1]
-    every = k if protected is None else torch.cat([k, exact(protected)], dim=1)
-    if every.shape[1] < len(every):
-        # D = R [w I + K^T C^-1 K]^-1 (C^-1 K)^T over all keys; protected ones have zero residuals and drop out of R
-        p = every if c is None else c.solve(every)
-        gram = every.mT @ p
-        gram = (gram + gram.mT) / 2
+    n, out = k.shape[1], len(r)
+    up, wanted = (torch.eye(out).to(r), r) if n > out else (r, torch.eye(n).to(r))
+    kept = k[:, :0] if protected is None else exact(protected)
+    if n + kept.shape[1] < len(k):
+        every = torch.cat([k, kept], dim=1)
+        y = every if c is None else c.whiten(every)
+        gram = y.mT @ y
         gram.diagonal().add_(weight)
-        down = torch.cholesky_solve(p.mT, torch.linalg.cholesky(gram))[:n]
-        if n > len(r):
-            return Factors(torch.eye(len(r), dtype=r.dtype, device=r.device), r @ down)
+        residuals = torch.cat([wanted, wanted.new_zeros(len(wanted), kept.shape[1])], dim=1)
+        change = torch.cholesky_solve(residuals.mT, torch.linalg.cholesky(gram)).mT @ y.mT
+        return Factors(up, change if c is None else c.unwhiten(change))
+    system = k @ k.mT
+    system.addmm_(kept, kept.mT)
+    if c is None:
+        system.diagonal().add_(weight)
     else:
-        system = every @ every.mT
-        if c is None:
-            system.diagonal().add_(weight)
-        else:
-            system += weight * c.moment
-        factor = torch.linalg.cholesky(system)
-        if n > len(r):
-            change = torch.cholesky_solve(k @ r.mT, factor).mT
-            return Factors(torch.eye(len(r), dtype=r.dtype, device=r.device), change)
-        down = torch.cholesky_solve(k, factor).mT
-    return Factors(r, down)
+        system += weight * c.moment
+    return Factors(up, torch.cholesky_solve(k @ wanted.mT, torch.linalg.cholesky(system)).mT)
