@@ -81,7 +81,7 @@ def test_one_block_and_one_concept_moves_by_the_ridges_share() -> None:
     key = average(prompts.at_last(text.mlp_input(states, 1)), prompts.owner, 1)[0].detach()
     value = wanted(text, 1)[:1]
     change = stage_two(text, prompts, value, [1], c.__getitem__, 3.0)[1]
-    g = float(key @ c[1].solve(key[:, None])[:, 0])
+    g = float(c[1].whiten(key[:, None]).square().sum())
     residual = value[0] - average(prompts.at_last(text.run(states, 1, 2)), prompts.owner, 1)[0]
     torch.testing.assert_close(change.matrix @ key, residual * g / (3.0 + g))
 

@@ -45,7 +45,7 @@ class LinearEncoder:
     """
 
     window = 1
-    causal = True
+    causal = False
 
     def __init__(self, states: Tensor, keys: Tensor, weights: Tensor) -> None:
         """``states`` (t, width), ``keys`` (blocks, t, key_width), ``weights`` (blocks, width, key_width)."""

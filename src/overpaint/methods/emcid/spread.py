@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from overpaint.backbone.forest import plant, together
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
 from overpaint.methods.emcid.keys import Prompts, locate
@@ -69,13 +70,7 @@ def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str
         for concept in task.concepts
     ]
     prompts = locate(text, asked)
-    states = torch.cat([_after(text, prompts.ids[rows], prompts.last[rows], after) for rows in prompts.chunks(512)])
+    groves = plant(text, prompts.ids, torch.arange(len(prompts)), prompts.last)
+    states = together(groves, [grove.at_wanted(grove.run(grove.states, 0, after + 1)) for grove in groves])
     parts = iter(states.split([len(templates) for templates, _ in asked]))
     return torch.cat([torch.stack([factor * next(parts) for factor in task.factors]).sum(dim=0) for task in tasks])
-
-
-def _after(text: TextEncoder, ids: Tensor, last: Tensor, block: int) -> Tensor:
-    """States (p, width) after a block at positions (p,); rows are cut behind the last one if attention is causal."""
-    length = int(last.max()) + 1 if text.causal else None
-    states = text.run(text.embed(ids[:, :length]), 0, block + 1)
-    return states[torch.arange(len(states), device=states.device), last]

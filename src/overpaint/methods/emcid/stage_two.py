@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from overpaint.backbone.forest import TOKENS, plant, together
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.precision import exact
@@ -50,7 +51,7 @@ def stage_two(
     shares: Tensor | None = None,
     group: Tensor | None = None,
     steady: float = 0.0,
-    chunk: int = 512,
+    chunk: int = TOKENS,
     advance: Callable[..., None] | None = None,
 ) -> dict[int, Factors]:
     """Changes of the ``fc2`` weights of ``blocks``, lowest first.
@@ -74,7 +75,10 @@ def stage_two(
         steady: s, how much the change is kept from reading what a sentence adds to the keys of a group,
             ``s sum_i share_i ||D (k_i - mean of its group)||^2``. Unseen sentences then disturb it less, and so do
             other concepts, whose keys vary in the same directions.
-        chunk: prompts in one forward pass; changes memory, not results.
+        chunk: tokens in one forward pass; changes memory, and results by rounding alone.
+
+    Memory: numbers of 4 bytes, ``key_width + 2 width`` for each token that prompts do not share up to their last one
+    of interest; numbers of 8 bytes, ``4 key_width`` for each concept or kept token and ``4 key_width^2``.
 
     Returns:
         For each block ``up`` (width, r) and ``down`` (r, key_width), float64, r the lesser of n and width.
@@ -85,17 +89,20 @@ def stage_two(
     if residual not in ("stream", "mlp"):
         raise ValueError(f"residual is 'stream' or 'mlp', not {residual!r}")
     blocks = sorted(blocks)
-    edited = [_Part(text, prompts.ids[rows], prompts.last[rows], blocks[0]) for rows in _by_length(prompts.last, chunk)]
-    order = torch.cat(_by_length(prompts.last, chunk))
-    keeping = _Kept.start(text, kept, blocks[0], chunk)
+    edited = _Stream(text, prompts.ids, torch.arange(len(prompts)), prompts.last, blocks[0], chunk)
+    keeping = None if kept is None else _Stream(text, kept.ids, kept.row, kept.position, blocks[0], chunk)
     z = exact(values)
     root = None if shares is None else exact(shares).sqrt()[:, None]
     changes: dict[int, Factors] = {}
     for i, block in enumerate(blocks):
-        seen = [part.look(text, block, blocks[-1] + 1, residual) for part in edited]
-        keys, current = (_concepts(torch.cat(column), prompts, order) for column in zip(*seen, strict=True))
+        keys, current = edited.look(text, block)
+        if residual == "stream":
+            current = edited.ahead(block + 1, blocks[-1] + 1)
+        keys, current = (average(seen, prompts.owner, prompts.concepts) for seen in (keys, current))
         missing = (z - current) / (len(blocks) - i)
-        stay = [] if keeping is None else [keeping.keys(text, block)]
+        stay = []
+        if kept is not None and keeping is not None:
+            stay.append((exact(keeping.look(text, block)[0]) * exact(kept.weight).sqrt()[:, None]).mT)
         if group is not None and steady > 0:
             added = keys - average(keys, group, int(group.max()) + 1)[group]
             stay.append(steady**0.5 * (added if root is None else added * root).mT)
@@ -105,62 +112,41 @@ def stage_two(
         change = ridge_update(keys.mT, missing.mT, penalty_of(block), weight, protected)
         changes[block] = change
         if block != blocks[-1]:
-            for part in [*edited, *(keeping.parts if keeping else [])]:
-                part.go_on(text, block, change, blocks[i + 1])
+            for stream in (edited, keeping):
+                if stream is not None:
+                    stream.go_on(change, block + 1, blocks[i + 1])
         if advance is not None:
             advance()
     return changes
 
 
-class _Part:
-    """Some rows on their way through the blocks, cut behind the last position that matters if attention is causal."""
+class _Stream:
+    """Prompts on their way through the blocks, seen at some of their tokens (m)."""
 
-    def __init__(self, text: TextEncoder, ids: Tensor, last: Tensor, block: int) -> None:
-        self.last = last
-        length = int(last.max()) + 1 if text.causal else None
-        self.run = text.way(ids[:, :length])
-        self.states = self.run(text.embed(ids[:, :length]), 0, block)
+    def __init__(self, text: TextEncoder, ids: Tensor, row: Tensor, position: Tensor, block: int, chunk: int) -> None:
+        """Up to the input of ``block``."""
+        self._groves = plant(text, ids, row, position, chunk)
+        self._states = [grove.run(grove.states, 0, block) for grove in self._groves]
+        self._keys: list[Tensor] = []
 
-    def look(self, text: TextEncoder, block: int, stop: int, residual: str) -> tuple[Tensor, Tensor]:
-        """Keys (p, key_width) of the block, and what the residual is measured from (p, width), at the last tokens."""
-        out, keys, outputs = text.block_with_mlp(self.states, block, self.run)
-        current = outputs if residual == "mlp" else self.run(out, block + 1, stop)
-        rows = torch.arange(len(keys), device=keys.device)
-        return keys[rows, self.last], current[rows, self.last]
+    def look(self, text: TextEncoder, block: int) -> tuple[Tensor, Tensor]:
+        """Through the block as it is: its keys (m, key_width) and the outputs of its fc2 (m, width)."""
+        self._keys = []
+        keys, outputs = [], []
+        for i, (grove, states) in enumerate(zip(self._groves, self._states, strict=True)):
+            self._states[i], every, added = text.block_with_mlp(states, block, grove.run)
+            self._keys.append(every)
+            keys.append(grove.at_wanted(every))
+            outputs.append(grove.at_wanted(added))
+        return together(self._groves, keys), together(self._groves, outputs)
 
-    def go_on(self, text: TextEncoder, block: int, change: Factors, onward: int) -> None:
-        """Through the block with its fc2 weight changed, up to the input of block ``onward``."""
-        out, keys, _ = text.block_with_mlp(self.states, block, self.run)
-        out = out + (keys @ change.down.mT.to(keys)) @ change.up.mT.to(keys)
-        self.states = self.run(out, block + 1, onward)
+    def ahead(self, first: int, stop: int) -> Tensor:
+        """States (m, width) at the input of block ``stop``, from those that now are at the input of ``first``."""
+        pairs = zip(self._groves, self._states, strict=True)
+        return together(self._groves, [grove.at_wanted(grove.run(states, first, stop)) for grove, states in pairs])
 
-
-@dataclass
-class _Kept:
-    """Kept tokens with their prompts' states."""
-
-    kept: Kept
-    parts: list[_Part]
-
-    @classmethod
-    def start(cls, text: TextEncoder, kept: Kept | None, block: int, chunk: int) -> _Kept | None:
-        if kept is None:
-            return None
-        longest = kept.position.max()[None]
-        return cls(kept, [_Part(text, ids, longest, block) for ids in kept.ids.split(chunk)])
-
-    def keys(self, text: TextEncoder, block: int) -> Tensor:
-        """Keys (key_width, m) scaled by the roots of their weights."""
-        keys = torch.cat([text.mlp_input(part.states, block, part.run) for part in self.parts])
-        found = exact(keys[self.kept.row, self.kept.position])
-        return (found * exact(self.kept.weight).sqrt()[:, None]).mT
-
-
-def _by_length(last: Tensor, size: int) -> list[Tensor]:
-    """Rows in chunks of like length."""
-    return list(last.argsort(stable=True).split(size))
-
-
-def _concepts(values: Tensor, prompts: Prompts, order: Tensor) -> Tensor:
-    """Mean over each concept's prompts (n, d) of values (p, d) given in another order."""
-    return average(values, prompts.owner[order], prompts.concepts)
+    def go_on(self, change: Factors, first: int, stop: int) -> None:
+        """To the input of block ``stop``, with the fc2 weight changed of the block that was looked at."""
+        for i, (grove, states, keys) in enumerate(zip(self._groves, self._states, self._keys, strict=True)):
+            states = states + (keys @ change.down.mT.to(keys)) @ change.up.mT.to(keys)
+            self._states[i] = grove.run(states, first, stop)
