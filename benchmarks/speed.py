@@ -39,7 +39,7 @@ from overpaint.files import write_json_atomic
 from overpaint.methods import TransientStore, configure, fit
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.fit import moments_of
+from overpaint.methods.emcid.penalties import penalties_of
 from overpaint.methods.emcid.sites import edited, sites_of
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -133,7 +133,7 @@ def apart(one: Patch, other: Patch) -> float:
 
 
 def gather(model: str, preset: str, folder: Path, seed: int, threads: int) -> dict[str, Any]:
-    """Second moments into the folder, unless they are there; seconds that they took."""
+    """Second moments and their factors into the folder, unless they are there; seconds that the moments took."""
     torch.set_num_threads(threads)
     backbone, clock = opened(model), Clock()
     plan = plan_of(model, preset, 1, seed)
@@ -141,12 +141,15 @@ def gather(model: str, preset: str, folder: Path, seed: int, threads: int) -> di
     assert isinstance(config, EmcidConfig)
     sites, captions = sites_of(backbone, plan, config), captions_for(backbone, config.captions, None)
     for text in edited(backbone, plan, config):
-        moments_of(backbone, text, captions, sites[text.name], config.padding > 0, MemoryBank(folder), clock)
+        blocks, bank = sites[text.name], MemoryBank(folder)
+        penalty_of = penalties_of(backbone, text, captions, blocks, config.padding, bank, clock)
+        for block in blocks:
+            penalty_of(block)
     return {"preset": preset, "seconds": clock.seconds["second moments"]}
 
 
 def remembering(folder: Path) -> SharingStore:
-    """A store that knows the model's moments and no concept."""
+    """A store that knows the model's moments and their factors, and no concept."""
     return SharingStore(TransientStore(), MemoryBank(folder))
 
 

@@ -8,7 +8,7 @@ import pytest
 from overpaint.bench.results import Result
 from overpaint.bench.suites.emoji.unmentioned import mentioned
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.methods.emcid import fit as emcid
+from overpaint.methods.emcid import penalties
 from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.usefixtures("small_emoji")
@@ -38,13 +38,13 @@ def test_methods_are_compared_on_edits_of_a_size_that_was_asked_for(
 ) -> None:
     """Same pairs, pictures before and ceilings; second moments are gathered once, of captions without hold-outs."""
     seen: list[list[str]] = []
-    gathered = emcid.key_moments
+    gathered = penalties.key_moments
 
     def noted(text: Any, captions: list[str], *more: Any, **named: Any) -> Any:
         seen.append(captions)
         return gathered(text, captions, *more, **named)
 
-    monkeypatch.setattr(emcid, "key_moments", noted)
+    monkeypatch.setattr(penalties, "key_moments", noted)
     sizes = ("--task", "replacement", "-n", 3, "--draw", 2, "--holdouts", 4, "--free-form", 2)
     methods = ("--method", "emcid", "--set", "steps=1", "--set", "image_steps=1", "--near", "--unmentioned")
     run(*words, *sizes, *methods)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,24 +12,24 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import OverpaintError
 from overpaint.linear.lowrank import Factors
-from overpaint.linear.ridge import alpha_weight, penalty
+from overpaint.linear.ridge import alpha_weight
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.learn import learn
-from overpaint.methods.emcid.memory import VERSION, Concept, Memory
-from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
+from overpaint.methods.emcid.memory import Concept, Memory
+from overpaint.methods.emcid.penalties import penalties_of
 from overpaint.methods.emcid.sites import edited, sites_of, weights_of
 from overpaint.methods.emcid.spread import aim
 from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
 from overpaint.methods.emcid.tasks import Task, tasks_of, templates_of
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest
 from overpaint.patch import Delta, Dense, LowRank, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import Provenance
 
-__all__ = ["concepts_of", "fit", "moments_of", "preserved"]
+__all__ = ["concepts_of", "fit", "preserved"]
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +65,14 @@ def fit(
     with progress.task("Stage II", total=sum(map(len, sites.values())), unit="block") as advance:
         for text, own in zip(texts, values.split([text.width for text in texts], dim=1), strict=True):
             blocks = sites[text.name]
-            moments = moments_of(backbone, text, said, blocks, config.padding > 0, store, progress)
+            penalty_of = penalties_of(backbone, text, said, blocks, config.padding, store, progress)
             wanted = aim(text, tasks, own.to(text.device), blocks[-1], config.contexts)
             changes = stage_two(
                 text,
                 wanted.prompts,
                 wanted.values,
                 blocks,
-                lambda block, moments=moments: penalty(moments(block).mean(config.padding)),
+                penalty_of,
                 alpha_weight(weights[text.name], config.alpha),
                 config.residual,
                 preserved(text, plan, config),
@@ -95,42 +95,6 @@ def concepts_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> tuple[li
     sites = sites_of(backbone, plan, config)
     concepts = _concepts(tasks_of(edited(backbone, plan, config), plan, config))
     return concepts, {name: blocks[-1] for name, blocks in sites.items()}
-
-
-def moments_of(
-    backbone: Backbone,
-    text: TextEncoder,
-    captions: Sequence[str],
-    blocks: Sequence[int],
-    padding: bool,
-    store: MemoryStore,
-    progress: Progress,
-) -> Callable[[int], KeyMoments]:
-    """Second moments by block, from the store or gathered now, in one pass for all that are missing.
-
-    They are read when asked for: those of a large model do not fit into memory together with their factors.
-    """
-    content = {
-        "version": VERSION,
-        "model": backbone.fingerprint,
-        "encoder": text.name,
-        "tokenizer": tokenizer_fingerprint(text.tokenizer),
-        "captions": digest(list(captions)),
-        "padding": padding,
-    }
-    keys = {block: digest({**content, "moments of block": block}) for block in blocks}
-    missing = [block for block in blocks if store.get(keys[block]) is None]
-    if missing:
-        with progress.task("second moments", total=len(captions), unit="caption") as advance:
-            gathered = key_moments(text, captions, missing, padding, advance=advance)
-        for block, moments in gathered.items():
-            meta = {"what": f"second moment of the keys of block {block}", "captions": str(len(captions))}
-            store.put(keys[block], pack(moments), meta)
-
-    def read(block: int) -> KeyMoments:
-        return unpack(store.get(keys[block]) or {}, text.key_width, text.device)
-
-    return read
 
 
 def preserved(text: TextEncoder, plan: Plan, config: EmcidConfig) -> Kept | None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.moments import SecondMoment
 
-__all__ = ["EVERY", "KeyMoments", "key_moments", "pack", "unpack"]
+__all__ = ["EVERY", "KeyMoments", "from_triangle", "key_moments", "pack", "triangle", "unpack"]
 
 EVERY = 4
 """Of so many captions one brings its padding."""
@@ -87,8 +87,7 @@ def pack(moments: KeyMoments) -> dict[str, Tensor]:
     for name, moment in (("caption", moments.caption), ("padding", moments.padding)):
         packed[f"{name}.count"] = torch.tensor(moment.count, dtype=torch.float64)
         if moment.count:
-            rows, columns = torch.triu_indices(*moment.total.shape)
-            packed[f"{name}.total"] = moment.total.cpu()[rows, columns]
+            packed[f"{name}.total"] = triangle(moment.total)
     return packed
 
 
@@ -97,9 +96,22 @@ def unpack(packed: dict[str, Tensor], width: int, device: torch.device | str | N
     parts = []
     for name in ("caption", "padding"):
         total = torch.zeros(width, width, dtype=torch.float64)
-        if (triangle := packed.get(f"{name}.total")) is not None:
-            rows, columns = torch.triu_indices(width, width)
-            total[rows, columns] = triangle
-            total[columns, rows] = triangle
+        if (known := packed.get(f"{name}.total")) is not None:
+            upper = from_triangle(known, width)
+            total = upper + upper.triu(1).mT
         parts.append(SecondMoment(total.to(device), float(packed[f"{name}.count"])))
     return KeyMoments(parts[0], parts[1])
+
+
+def triangle(matrix: Tensor) -> Tensor:
+    """The upper triangle of a matrix (d, d) as numbers (d (d + 1) / 2,), row by row, on the CPU."""
+    rows, columns = torch.triu_indices(*matrix.shape)
+    return matrix.cpu()[rows, columns]
+
+
+def from_triangle(numbers: Tensor, width: int, device: torch.device | str | None = None) -> Tensor:
+    """Inverse of `triangle` for upper triangular matrices (width, width)."""
+    rows, columns = torch.triu_indices(width, width)
+    upper = numbers.new_zeros(width, width)
+    upper[rows, columns] = numbers
+    return upper.to(device)

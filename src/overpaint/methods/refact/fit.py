@@ -11,11 +11,10 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
-from overpaint.linear.ridge import penalty
 from overpaint.methods.captions import captions_for
-from overpaint.methods.emcid.fit import moments_of
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import Concept
+from overpaint.methods.emcid.penalties import penalties_of
 from overpaint.methods.emcid.stage_two import stage_two
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import learn
@@ -53,14 +52,13 @@ def fit(
     texts = captions_for(backbone, config.captions, captions)
     negatives = random.Random(derive(plan.seed, "refact")).sample(texts, min(config.negatives, len(texts)))
     values = _values(backbone, concepts, negatives, config, store, progress)
-    moments = moments_of(backbone, text, texts, [config.block], config.padding > 0, store, progress)
     prompts = locate(text, [(c.prompts, c.source) for c in concepts])
     change = stage_two(
         text,
         prompts,
         values,
         [config.block],
-        lambda block: penalty(moments(block).mean(config.padding)),
+        penalties_of(backbone, text, texts, [config.block], config.padding, store, progress),
         config.lambda_,
     )[config.block]
     delta = LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)

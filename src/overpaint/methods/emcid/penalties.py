@@ -1,0 +1,68 @@
+"""What captions hold against a change, by block: second moments of keys and their factors, from the store or made now.
+
+Both depend on nothing but the model and the captions, so any number of fits shares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.text import TextEncoder
+from overpaint.linear.precision import exact_device
+from overpaint.linear.ridge import JITTER, Penalty, penalty
+from overpaint.methods.emcid.memory import VERSION
+from overpaint.methods.emcid.moments import KeyMoments, from_triangle, key_moments, pack, triangle, unpack
+from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.progress import Progress
+
+__all__ = ["penalties_of"]
+
+
+def penalties_of(
+    backbone: Backbone,
+    text: TextEncoder,
+    captions: Sequence[str],
+    blocks: Sequence[int],
+    padding: float,
+    store: MemoryStore,
+    progress: Progress,
+) -> Callable[[int], Penalty]:
+    """The penalty of a block when it is asked for: those of a large model do not fit into memory together.
+
+    Moments are gathered with the first that is missing, in one pass for all blocks that lack them.
+
+    Args:
+        padding: how much a padding token counts against a caption token.
+    """
+    content = {
+        "version": VERSION,
+        "model": backbone.fingerprint,
+        "encoder": text.name,
+        "tokenizer": tokenizer_fingerprint(text.tokenizer),
+        "captions": digest(list(captions)),
+        "padding": padding > 0,
+    }
+    keys = {block: digest({**content, "moments of block": block}) for block in blocks}
+
+    def moments(block: int) -> KeyMoments:
+        if store.get(keys[block]) is None:
+            missing = [other for other in blocks if store.get(keys[other]) is None]
+            with progress.task("second moments", total=len(captions), unit="caption") as advance:
+                gathered = key_moments(text, captions, missing, padding > 0, advance=advance)
+            for other, found in gathered.items():
+                meta = {"what": f"second moment of the keys of block {other}", "captions": str(len(captions))}
+                store.put(keys[other], pack(found), meta)
+        return unpack(store.get(keys[block]) or {}, text.key_width, text.device)
+
+    def read(block: int) -> Penalty:
+        key = digest({**content, "factor of block": block, "padding counts": padding, "jitter": JITTER})
+        known = store.get(key)
+        if known is None:
+            known = {"upper": triangle(penalty(moments(block).mean(padding), JITTER).cholesky.mT)}
+            meta = {"what": f"factor of the second moment of block {block}", "captions": str(len(captions))}
+            store.put(key, known, meta)
+        # made or found, it is laid out alike in memory: what solves with it rounds alike
+        return Penalty(from_triangle(known["upper"], text.key_width, exact_device(text.device)).mT)
+
+    return read

@@ -1,0 +1,80 @@
+"""Factors of second moments are made once, and are to the bit the same whether made or found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import overpaint.methods.emcid.penalties as module
+from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.linear.ridge import penalty
+from overpaint.methods.emcid.moments import key_moments
+from overpaint.methods.emcid.penalties import penalties_of
+from overpaint.methods.store import TransientStore
+from overpaint.progress import Silent
+from tests.methods.tiny import CAPTIONS, tiny_backbone
+
+BLOCKS = (0, 1)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is gathered and factored from now on."""
+    done: list[str] = []
+
+    def noting(name: str) -> None:
+        original = getattr(module, name)
+
+        def noted(*args: Any, **named: Any) -> Any:
+            done.append(name)
+            return original(*args, **named)
+
+        monkeypatch.setattr(module, name, noted)
+
+    noting("key_moments")
+    noting("penalty")
+    return done
+
+
+def asked(backbone: StableDiffusion, store: TransientStore, padding: float = 1.0) -> Any:
+    return penalties_of(backbone, backbone.text, CAPTIONS, BLOCKS, padding, store, Silent())
+
+
+@pytest.mark.parametrize("padding", [0.0, 0.5])
+def test_the_factor_is_that_of_the_moments(padding: float) -> None:
+    backbone = tiny_backbone(double=True)
+    moments = key_moments(backbone.text, CAPTIONS, BLOCKS, padding > 0)
+    penalty_of = asked(backbone, TransientStore(), padding)
+    for block in BLOCKS:
+        torch.testing.assert_close(penalty_of(block).moment, penalty(moments[block].mean(padding)).moment)
+
+
+def test_nothing_is_made_twice(work: list[str]) -> None:
+    backbone, store = tiny_backbone(), TransientStore()
+    penalty_of = asked(backbone, store)
+    assert work == []
+    made = [penalty_of(block).cholesky for block in BLOCKS]
+    assert work == ["key_moments", "penalty", "penalty"]
+    found = [asked(backbone, store)(block).cholesky for block in BLOCKS]
+    assert len(work) == 3
+    for one, other in zip(made, found, strict=True):
+        assert torch.equal(one, other)
+        assert one.stride() == other.stride()  # solvers round by the layout
+    asked(backbone, store, padding=0.5)(0)
+    assert work[3:] == ["penalty"]
+
+
+def test_what_is_lacking_is_gathered_in_one_pass(work: list[str]) -> None:
+    backbone, store = tiny_backbone(), TransientStore()
+    asked(backbone, store)(1)
+    assert work == ["key_moments", "penalty"]
+    assert len(store.entries) == len(BLOCKS) + 1
+
+
+def test_another_model_has_its_own(work: list[str]) -> None:
+    store = TransientStore()
+    first, other = (asked(tiny_backbone(seed=seed), store)(0).cholesky for seed in (0, 1))
+    assert not torch.allclose(first, other)
+    assert work == ["key_moments", "penalty"] * 2
