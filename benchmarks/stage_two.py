@@ -1,15 +1,16 @@
 """Stage II on the shapes of Stable Diffusion 1.4, against the published loop, in one run.
 
 A CLIP text model of the true configuration with random weights, eleven blocks of 768x3072, random concepts of one to
-three tokens in three templates each. The second moments, 3072x3072, are given to both ways.
+three tokens, all in the same three templates, as published. The second moments, 3072x3072, are given to both ways.
 
 * published: for every block two full forward passes over all prompts, padded to the longest, in one batch (for the
   keys, then for the outputs), and one dense solve in float64 by LU; weights are edited in place and put back. Its
   search for tokens in Python, tens of seconds at 1,000 concepts, is not counted.
-* ours: one streaming pass, Cholesky factors. Once with the published residual, whose changes must be the published
-  ones (column difference: of the last block's change, which depends on all before it, relative to its largest entry),
-  and once with the residual in the stream, which is the default and has more to compute: what is behind every edited
-  block. Each with the factors of the moments computed in the run, and with factors that are there already.
+* ours: one streaming pass, in which the templates' beginnings are shared, and Cholesky factors. Once with the published
+  residual, whose changes must be the published ones (column difference: of the last block's change, which depends on
+  all before it, relative to its largest entry), and once with the residual in the stream, which is the default and has
+  more to compute: what is behind every edited block. Each with the factors of the moments computed in the run, and with
+  factors that are there already, as a second edit of a model finds them.
 
 Seconds are those of the clock. Every way runs in a process of its own, one after the other; memory is the most that it
 took beyond what it began with. ``--sample N`` runs the published loop on N of its blocks, spread over all, and scales
@@ -193,9 +194,14 @@ def random_prompts(concepts: int, vocabulary: int) -> Prompts:
     length = torch.randint(CONCEPT[0], CONCEPT[1] + 1, (concepts,)).repeat_interleave(TEMPLATES)
     start = torch.tensor(BEFORE).repeat(concepts)
     last = start + length - 1
-    ids = torch.randint(1, vocabulary - 2, (len(start), 77))
+    words, phrases = (torch.randint(1, vocabulary - 2, (n, 77)) for n in (TEMPLATES, concepts))
+    at = torch.arange(77)
+    behind = (at - start[:, None]).clamp(min=0)
+    ids = torch.where(
+        at < start[:, None], words.repeat(concepts, 1), phrases.repeat_interleave(TEMPLATES, dim=0).gather(1, behind)
+    )
     ids[:, 0] = vocabulary - 2
-    ids[torch.arange(77) > last[:, None]] = vocabulary - 1
+    ids[at > last[:, None]] = vocabulary - 1
     owner = torch.arange(concepts).repeat_interleave(TEMPLATES)
     return Prompts(ids, start, last, last + 1, owner, concepts)
 

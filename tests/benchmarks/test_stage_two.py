@@ -34,3 +34,8 @@ def test_prompts_are_as_long_as_they_say() -> None:
     assert prompts.start.tolist() == [*BEFORE] * 7
     assert ((prompts.ids == 299).int().argmax(dim=1) == prompts.end).all()
     assert (prompts.last - prompts.start).unique().tolist() == [0, 1, 2]
+    for template, before in enumerate(BEFORE):
+        assert (prompts.ids[template::TEMPLATES, :before] == prompts.ids[template, :before]).all()
+    for i in range(0, len(prompts), TEMPLATES):
+        phrases = {tuple(prompts.ids[k, prompts.start[k] : prompts.end[k]].tolist()) for k in range(i, i + TEMPLATES)}
+        assert len(phrases) == 1
