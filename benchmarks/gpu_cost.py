@@ -31,8 +31,8 @@ CARDS = {"A100": (312e12, 19.5e12), "H100": (989e12, 67e12)}
 """Published peak operations in a second: bfloat16 with dense tensors, float64 (both on tensor cores, SXM)."""
 PRESETS = ("emcid", "emcid-copy", "emcid-paper")
 NUMBERS = (1, 10, 100, 1000)
-PROTECTED, TOKENS = 77, 10
-"""Tokens of the empty prompt that are kept, and of a prompt up to its concept, about."""
+PROTECTED, TOKENS = 77, 3
+"""Tokens of the empty prompt that are kept, and of a concept, about; templates' beginnings are shared."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,17 @@ def stage_one(parts: Parts, config: EmcidConfig, number: int) -> float:
     return number * each
 
 
-def stage_two(parts: Parts, config: EmcidConfig, number: int, width: int = 3072) -> float:
+def stage_two(parts: Parts, config: EmcidConfig, number: int, out: int = 768, width: int = 3072) -> float:
     """Operations to write them: the streaming pass, and for every block a factorisation and the solve for all keys."""
     assert isinstance(config.blocks, tuple)
     blocks = len(config.blocks)
     behind = sum(range(blocks)) if config.residual == "stream" else 0
-    passes = (2 * blocks + behind) / 12 * parts.text * TOKENS / 77
+    passes = (blocks + behind) / 12 * parts.text * TOKENS / 77
     keys = number + (PROTECTED if config.protect else 0)
-    factors = width**3 / 3 + 2 * width**2 * keys + 2 * width * keys**2 + keys**3 / 3 + 2 * width * keys**2
-    dense = width**3 / 3 + 2 * width**2 * keys + 2 * width**2 * number
-    return number * len(KINDS["object"].prompts) * passes + blocks * (factors if keys < width else dense)
+    rank = min(number, out)
+    few = width**2 * (keys + rank) + 2 * width * keys * (keys + rank) + keys**3 / 3 + 2 * keys**2 * rank
+    many = 2 * width**3 + 2 * width**2 * (keys + rank) + 2 * width * number * rank + width**3 / 3
+    return number * len(KINDS["object"].prompts) * passes + blocks * (width**3 / 3 + (few if keys < width else many))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_costs_are_counted_and_memories_serve_again(small: None, tmp_path: Path)
     same = {"moments": tmp_path, "seed": 0, "threads": torch.get_num_threads()}
     gather("", "emcid", tmp_path, 0, same["threads"])
     moments = sorted(path.name for path in tmp_path.iterdir())
-    assert len(moments) == 2
+    assert len(moments) == 2 * 2  # two blocks, each with its factor
     found = asked("", "emcid", 2, **same)
     # for each concept and prompt: 2 guided steps of a picture, then twice the teacher and the trained student
     assert found["evaluations"] == 2 * 3 * (2 * 2 + 2 * (1 + 3))
