@@ -132,6 +132,7 @@ def _groups(rows: Sequence[_Row], size: int) -> Iterator[list[_Row]]:
 
 
 def _grove(text: TextEncoder, ids: Tensor, rows: Sequence[_Row], asked: dict[int, list[tuple[int, int]]]) -> Grove:
+    """Rows as tensors; ``asked`` has the numbers and positions of each prompt's wanted tokens."""
     width = max(len(row.tokens) for row in rows)
     prompts = [prompt for row in rows for prompt in row.paths]
     wanted = [
@@ -141,16 +142,15 @@ def _grove(text: TextEncoder, ids: Tensor, rows: Sequence[_Row], asked: dict[int
         for number, place in asked[prompt]
     ]
     numbers, places = torch.tensor(wanted, device=ids.device).unbind(dim=1)
+    own = ids[torch.tensor(prompts, device=ids.device)]
     if not text.causal:
-        own = ids[torch.tensor(prompts, device=ids.device)]
         return Grove(text.embed(own), text.way(own), numbers, places)
     # filler reads itself
     tokens = [row.tokens + row.tokens[:1] * (width - len(row.tokens)) for row in rows]
     parents = torch.tensor([[*row.parents, *range(len(row.parents), width)] for row in rows], device=ids.device)
-    number = {prompt: i for i, prompt in enumerate(prompts)}
-    prompt = torch.tensor([[number[p] for p, _ in row] for row in tokens], device=ids.device)
+    local = {prompt: i for i, prompt in enumerate(prompts)}
+    prompt = torch.tensor([[local[p] for p, _ in row] for row in tokens], device=ids.device)
     position = torch.tensor([[k for _, k in row] for row in tokens], device=ids.device)
-    own = ids[torch.tensor(prompts, device=ids.device)]
     states = text.embed(own[:, : int(position.max()) + 1])[prompt, position]
     seen = _ancestors(parents, int(position.max()))
     if text.masked:

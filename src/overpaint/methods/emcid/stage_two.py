@@ -147,6 +147,6 @@ class _Stream:
 
     def go_on(self, change: Factors, first: int, stop: int) -> None:
         """To the input of block ``stop``, with the fc2 weight changed of the block that was looked at."""
+        down, up = (factor.mT.to(self._keys[0]) for factor in (change.down, change.up))
         for i, (grove, states, keys) in enumerate(zip(self._groves, self._states, self._keys, strict=True)):
-            states = states + (keys @ change.down.mT.to(keys)) @ change.up.mT.to(keys)
-            self._states[i] = grove.run(states, first, stop)
+            self._states[i] = grove.run(states + keys @ down @ up, first, stop)
