@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.devices import best_device
 from overpaint.backbone.families import FAMILIES
 from overpaint.backbone.kinds import Kind, kind_of, kind_of_class, kind_of_keys
+from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.stable_diffusion import family_of_width
 from overpaint.errors import BackboneError
 
@@ -61,13 +61,13 @@ def backbone_of(pipe: Any) -> Backbone:
     """
     if isinstance(pipe, Backbone):
         return pipe
-    away = (name for name, part in _modules(pipe) if any(p.is_meta for p in part.parameters()))
+    adapter: Backbone = kind_of(pipe).backbone(pipe)
+    away = (name.partition(".")[0] for name, parameter in named_parameters(pipe).items() if parameter.is_meta)
     if (name := next(away, None)) is not None:
         raise BackboneError(
             f"{name}: its weights are kept elsewhere (sequential CPU offload), so they cannot be edited; load the"
             " pipeline anew and take enable_model_cpu_offload"
         )
-    adapter: Backbone = kind_of(pipe).backbone(pipe)
     return adapter
 
 
@@ -218,15 +218,8 @@ def _bundled() -> Path:
 
 def _move(pipe: Any, device: str | torch.device | None, dtype: torch.dtype | None) -> None:
     """Put a pipeline somewhere. BackboneError if it is offloaded: where its parts are is then its own business."""
-    offloaded = any(hasattr(part, "_hf_hook") for _, part in _modules(pipe))
+    offloaded = any(hasattr(part, "_hf_hook") for part in pipe.components.values())
     if device is not None and offloaded:
         raise BackboneError("the pipeline brings its parts to the device itself (CPU offload); leave device out")
     if device is not None or dtype is not None:
         pipe.to(device=device, dtype=dtype)
-
-
-def _modules(pipe: Any) -> Iterator[tuple[str, torch.nn.Module]]:
-    """The pipeline's networks by their component names."""
-    for name, part in getattr(pipe, "components", {}).items():
-        if isinstance(part, torch.nn.Module):
-            yield name, part
