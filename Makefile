@@ -4,6 +4,7 @@
 # make test   the same with the tools of developers: linter, type checker, tests
 # make test-oldest   adapters, round trips and the command line on the oldest supported diffusers, transformers and typer,
 #             in an environment apart; TORCH="torch==2.4.*" takes the oldest torch, too
+# make test-comfy  an exported checkpoint and LoRA, drawn with by ComfyUI's engine in an environment apart
 #
 # Variables: PYTHON (who makes the environment), VENV (where), TORCH (what pip installs as torch: on Linux a plain
 # "torch" brings gigabytes of GPU libraries; name a CPU build where you have one), PIP_FLAGS (anything pip takes),
@@ -12,6 +13,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
+COMFY ?= .venv-comfy
 TORCH ?= torch
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
@@ -20,7 +22,7 @@ DEMO ?= runs/demo
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: help install demo studio site test test-oldest lint types check clean
+.PHONY: help install demo studio site test test-oldest test-comfy lint types check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -45,6 +47,9 @@ test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(PYTEST_FLAGS) tests/backbone tests/formats tests/patch \
 		tests/cli/test_app.py tests/cli/test_options.py tests/cli/test_patch.py
 
+test-comfy: $(VENV)/.installed-dev $(COMFY)/.installed
+	COMFY_PYTHON=$(COMFY)/bin/python $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/formats/test_comfy.py
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 
@@ -55,7 +60,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 clean:
-	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(COMFY) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # torch goes first and by itself, so that the choice of its build is made here and not by a dependency
 $(VENV)/.torch:
@@ -84,4 +89,13 @@ $(OLDEST)/.installed: pyproject.toml
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --editable . \
 		"diffusers==0.31.*" "transformers==4.46.*" "huggingface-hub<1" "peft==0.13.*" "accelerate<1.2" "typer==0.16.*" pytest hypothesis
+	@touch $@
+
+# the engine without what it asks for and does not use: it names packages that fit neither each other nor a new Python
+$(COMFY)/.installed:
+	test -x $(COMFY)/bin/python || $(PYTHON) -m venv $(COMFY)
+	$(COMFY)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
+	$(COMFY)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "transformers<5" \
+		safetensors einops omegaconf pillow torchsde torchdiffeq
+	$(COMFY)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --no-deps comfylib==0.0.5
 	@touch $@

@@ -35,8 +35,8 @@ def priced(
         return False
     bench, suite = found.bench, suite_of(found, name, specs)
     whole = cost(bench, suite)
-    each = 0.0 if whole.seconds is None else whole.seconds / (2 * whole.steps)  # a guided step evaluates twice
-    picture = 2 * bench.drawing.steps * each
+    each = (whole.seconds or 0.0) / max(1, whole.work.evaluations)
+    picture = bench.drawing.evaluations(bench.backbone) * each
     artist = bench.artist()
     finished = {case.name for case in bench.finished(suite, artist)}
     left = [

@@ -21,7 +21,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 import overpaint
 
-__all__ = ["MODELS", "sd1", "sdxl", "tiny"]
+__all__ = ["MODELS", "sd1", "sd2", "sdxl", "tiny"]
 
 
 def sd1(dtype: torch.dtype) -> Any:
@@ -31,6 +31,18 @@ def sd1(dtype: torch.dtype) -> Any:
         text = CLIPTextModel(_clip(768, 12, 12))
         vae = _vae(0.18215)
     return _sd(unet, text, vae, PNDMScheduler(steps_offset=1, skip_prk_steps=True, **_NOISE), dtype)
+
+
+def sd2(dtype: torch.dtype) -> Any:
+    """Stable Diffusion 2.1, which predicts v."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            cross_attention_dim=1024, sample_size=96, attention_head_dim=(5, 10, 20, 20), use_linear_projection=True
+        )
+        text = CLIPTextModel(_clip(1024, 23, 16, "gelu"))
+        vae = _vae(0.18215)
+    scheduler = DDIMScheduler(steps_offset=1, prediction_type="v_prediction", **_NOISE)
+    return _sd(unet, text, vae, scheduler, dtype)
 
 
 def sdxl(dtype: torch.dtype) -> Any:
@@ -84,7 +96,9 @@ def tiny(dtype: torch.dtype) -> Any:
     return _sd(unet, text, vae, DDIMScheduler(**_NOISE), dtype)
 
 
-MODELS: Mapping[str, Callable[[torch.dtype], Any]] = MappingProxyType({"sd1": sd1, "sdxl": sdxl, "tiny": tiny})
+MODELS: Mapping[str, Callable[[torch.dtype], Any]] = MappingProxyType(
+    {"sd1": sd1, "sd2": sd2, "sdxl": sdxl, "tiny": tiny}
+)
 """By name, what makes a pipeline in a type."""
 
 _NOISE: Mapping[str, Any] = MappingProxyType(

@@ -110,6 +110,19 @@ def test_every_kind_is_loaded_in_one_type_and_told_without_its_weights(make: Any
     assert family_of(str(tmp_path)) == model.family
 
 
+@pytest.mark.parametrize("make", [tiny_sd, *KINDS])
+def test_weights_are_read_in_the_type_that_is_wanted_and_never_held_in_another(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cast afterwards, a model would need memory for both."""
+    make().to(torch.float16).save_pretrained(tmp_path)
+    monkeypatch.setattr(loading, "_move", lambda *_: None)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        model = backbone_of(load(tmp_path, device="cpu", dtype=dtype))
+        assert {model.dtype, model.vae.dtype} == {dtype}
+        assert all(text.fc2(0).weight.dtype == dtype or "wo" in text.fc2_name(0) for text in model.text_encoders)
+
+
 def test_the_family_of_a_folder_and_of_a_single_file(folder: Path, tmp_path: Path) -> None:
     assert family_of("emoji") == family_of(str(folder)) == "emoji"
     assert family_of("sdxl") == "sdxl"
@@ -160,8 +173,9 @@ def test_a_single_file_takes_its_configuration_from_the_folder_beside_it_and_not
     path = tmp_path / "model.safetensors"
     save_file({"conditioner.embedders.1.model.token_embedding.weight": torch.zeros(2, 2)}, path)
     assert load(path, device="cpu") is pipe
-    assert asked == {"path": str(path)}
+    wanted = {**loading._typed(torch.float32), "path": str(path)}
+    assert asked == wanted
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionXLPipeline"}))
     load(path, device="cpu")
-    assert asked == {"path": str(path), "config": str(tmp_path / "model"), "local_files_only": True}
+    assert asked == {**wanted, "config": str(tmp_path / "model"), "local_files_only": True}

@@ -60,5 +60,7 @@ def test_true_configurations_have_the_published_numbers_of_parameters(
 ) -> None:
     models = sys.modules["true_models"]
     monkeypatch.setattr(models, "_random", lambda module, dtype: module)
-    counts = {name: sum(p.numel() for p in models.MODELS[name](None).unet.parameters()) for name in ("sd1", "sdxl")}
-    assert counts == {"sd1": 859_520_964, "sdxl": 2_567_463_684}
+    counts = {
+        name: sum(p.numel() for p in models.MODELS[name](None).unet.parameters()) for name in ("sd1", "sd2", "sdxl")
+    }
+    assert counts == {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,18 @@ from tests.models import tiny_sd
 
 Run = Callable[..., Result]
 FC2 = "text_encoder.text_model.encoder.layers.0.mlp.fc2.weight"
+
+
+def in_words(output: str) -> str:
+    """What a table says, without its lines."""
+    return " ".join(output.replace("│", " ").split())
+
+
+def number(told: str, name: str) -> float:
+    """The number that a table in words gives under a name."""
+    found = re.search(rf"{name} ([\d,.]+)", told)
+    assert found is not None, told
+    return float(found[1].replace(",", ""))
 
 
 @pytest.fixture

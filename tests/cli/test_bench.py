@@ -7,7 +7,7 @@ import pytest
 
 from overpaint.bench.pairs import read_scores
 from tests.bench.worlds import random_grader, small_world
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, in_words, number
 
 WORLD = small_world()
 
@@ -29,6 +29,16 @@ def test_the_model_is_judged_and_its_scores_are_kept(
     report = json.loads((tmp_path / "model.json").read_text())
     assert report["settings"]["suites"] == ["plain"]
     assert set(read_scores(tmp_path / "scores.json")) == {concept.name for concept in WORLD.concepts}
+
+
+def test_a_dry_run_counts_what_would_be_drawn(run: Run, model: Path, tmp_path: Path) -> None:
+    words = ("bench", "model", "--model", model, "--suite", "plain", "--out", tmp_path / "model.json")
+    told = in_words(run(*words, "--steps", 5, "--dry-run").output)
+    assert not list(tmp_path.iterdir())
+    run(*words)
+    drawn = json.loads((tmp_path / "model.json").read_text())["figures"][0]["count"]
+    assert number(told, "pictures to draw") >= drawn > 0
+    assert number(told, "evaluations of the denoiser") == 2 * 5 * number(told, "pictures to draw")
 
 
 @pytest.mark.parametrize(

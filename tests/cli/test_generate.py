@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from overpaint.bench.grid import GAP
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, in_words
+from tests.models import tiny_sd
 
 CELL = 128 + GAP
 
@@ -78,8 +79,10 @@ def test_what_cannot_be_is_one_line(
 def test_a_dry_run_counts_and_draws_nothing(run: Run, model: Path, patch_file: Path, tmp_path: Path) -> None:
     words = ("generate", "a dog", "hen", "--model", model, "--seeds", "0..1", "--steps", 5, "--patch", patch_file)
     for more, pictures, evaluations in ((("--compare",), 8, 80), (("--guidance", 0), 4, 20)):
-        shown = run(*words, *more, "--out", tmp_path / "x.png", "--dry-run").output
-        told = " ".join(shown.replace("│", " ").split())
+        told = in_words(run(*words, *more, "--out", tmp_path / "x.png", "--dry-run").output)
         assert f"pictures to draw {pictures}" in told
         assert f"evaluations of the denoiser {evaluations}" in told
     assert not list(tmp_path.iterdir())
+    tiny_sd(seed=3).save_pretrained(tmp_path / "other")
+    wrong = ("generate", "a dog", "--model", tmp_path / "other", "--patch", patch_file, "--dry-run")
+    assert "made for another model" in run(*wrong, code=2).stderr

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from overpaint.patch import LowRank, Patch
-from tests.cli.conftest import FC2, Run
+from tests.cli.conftest import FC2, Run, in_words
 
 
 @pytest.fixture
@@ -61,3 +61,17 @@ def test_mistakes_are_one_line(run: Run, two: list[Path], tmp_path: Path) -> Non
     ):
         assert run("patch", *words, code=2).stderr.count("error:") == 1
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_dry_run_says_what_would_be_kept_and_keeps_nothing(run: Run, two: list[Path], tmp_path: Path) -> None:
+    total, left = tmp_path / "sum.safetensors", tmp_path / "left.safetensors"
+    shown = run("patch", "add", *two, "--out", total, "--dry-run")
+    assert "hardly interfere" in shown.stderr
+    a, b = map(Patch.load, two)
+    assert f"disk {(a + b).size / 1e6:,.1f} MB" in in_words(shown.stdout)
+    assert "parameters that the patch changes 1" in in_words(shown.stdout)
+    run("patch", "scale", two[0], "0.5", "--out", left, "--dry-run")
+    run("patch", "add", *two, "--out", total)
+    run("patch", "remove", total, two[0], "--out", left, "--dry-run")
+    assert not left.exists()
+    assert "is not in the sum" in run("patch", "remove", two[1], two[0], "--out", left, "--dry-run", code=2).stderr

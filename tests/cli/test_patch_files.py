@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from overpaint.backbone.parameters import resolve
-from overpaint.patch import Patch
-from tests.cli.conftest import FC2, Run
+from overpaint.patch import LowRank, Patch
+from tests.cli.conftest import FC2, Run, in_words
 from tests.models import tiny_sd
 
 ATTENTION = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_v.weight"
@@ -67,10 +67,31 @@ def test_a_dry_run_tells_the_size_of_a_copy_and_writes_none(
     pipe = tiny_sd()
     half = sum(p.numel() * 2 for part in (pipe.text_encoder, pipe.unet, pipe.vae) for p in part.parameters())
     for more, size in (((), half), (("--dtype", "float32"), 2 * half)):
-        told = " ".join(run(*words, *more).output.replace("│", " ").split())
+        told = in_words(run(*words, *more).output)
         assert f"weights that change {resolve(pipe, FC2).numel():,}" in told
         assert f"disk {size / 1e6:,.1f} MB" in told
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("lora",), ("lora", "--naming", "kohya"), ("lora", "--dtype", "float16"), ("weights",)]
+)
+def test_a_dry_run_tells_the_size_of_an_export_and_writes_none(
+    run: Run, pipeline: Any, model: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    name = f"unet.{ATTENTION}"
+    shape = resolve(pipeline, name).shape
+    deltas = {name: LowRank(torch.ones(shape[0], 2), torch.randn(2, shape[1]))}
+    patch = Patch.made_on(pipeline, deltas, {"model": str(model)}).save(tmp_path / "patch.safetensors")
+    path = tmp_path / "out.safetensors"
+    asked = ("patch", "export", patch, "--format", *words, "--out", path)
+    shown = run(*asked, "--dry-run")
+    assert not path.exists()
+    done = run(*asked)
+    assert shown.stderr == done.stderr  # how exact it is, is said alike
+    size = sum(tensor.nbytes for tensor in load_file(path).values())
+    assert f"disk {size / 1e6:,.1f} MB" in in_words(shown.stdout)
+    assert f"tensors in it {len(load_file(path))}" in in_words(shown.stdout)
 
 
 @pytest.mark.parametrize("naming", ["diffusers", "kohya"])
@@ -100,7 +121,10 @@ def test_published_weights_become_a_patch(run: Run, pipeline: Any, model: Path, 
     save_file(
         {ATTENTION: weight * 1.1}, tmp_path / "esd.safetensors", {"format": "erasing-esd-v2", "train_method": "esd-x"}
     )
-    run("patch", "import", tmp_path / "esd.safetensors", "--model", model, "--out", tmp_path / "esd_patch.safetensors")
+    words = ("import", tmp_path / "esd.safetensors", "--model", model, "--out", tmp_path / "esd_patch.safetensors")
+    assert "parameters that the patch changes 1" in in_words(run("patch", *words, "--dry-run").output)
+    assert not (tmp_path / "esd_patch.safetensors").exists()
+    run("patch", *words)
     assert "esd-x" in run("patch", "info", tmp_path / "esd_patch.safetensors").output
     run(
         "patch",

@@ -20,5 +20,18 @@ def test_compare_writes_one_page(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "both.html").is_file()
 
 
+def test_a_dry_run_names_the_files_and_writes_none(run: Run, tmp_path: Path) -> None:
+    folder = suite(tmp_path / "run")
+    told = run("report", folder, "--dry-run").stdout
+    assert str(folder / "report.html") in told
+    assert str(folder / "model_card.md") in told
+    other = suite(tmp_path / "other", case(tmp_path / "other", "uce"))
+    assert (
+        str(tmp_path / "both.html")
+        in run("compare", folder, other, "--out", tmp_path / "both.html", "--dry-run").stdout
+    )
+    assert not list(tmp_path.rglob("*.html"))
+
+
 def test_a_folder_without_a_run_is_one_line(run: Run, tmp_path: Path) -> None:
     assert run("report", tmp_path, code=2).stderr.startswith(f"error: {tmp_path}: no run and no result")

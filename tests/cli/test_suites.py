@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from overpaint.backbone.parameters import resolve
 from overpaint.bench.results import Result
 from overpaint.bench.suites.emoji.unmentioned import mentioned
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.methods.emcid import fit as emcid
 from overpaint.methods.emcid import penalties
-from tests.cli.conftest import Run
+from tests.cli.conftest import FC2, Run, in_words, number
+from tests.models import tiny_sd
 
 pytestmark = pytest.mark.usefixtures("small_emoji")
 
@@ -67,9 +70,12 @@ def test_methods_are_compared_on_edits_of_a_size_that_was_asked_for(
 
 
 def test_a_dry_run_counts_and_draws_nothing(run: Run, tmp_path: Path, words: tuple[object, ...]) -> None:
-    output = run(*words, "--task", "replacement", "--dry-run").stdout
-    assert "denoiser steps" in output
-    assert "hours of drawing on this device" in output
+    told = in_words(run(*words, "--task", "replacement", "--dry-run").stdout)
+    assert "cases 1, of which 0 are finished" in told
+    assert "edits to fit 2 in 1 plans" in told
+    fc2 = resolve(tiny_sd(), FC2).numel()
+    assert int(number(told, "weights that change")) % fc2 == 0
+    assert number(told, "evaluations of the denoiser") == 2 * 20 * number(told, "pictures to draw") > 0
     assert not (tmp_path / "out").exists()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, in_words
 
 
 def test_prints_a_row_per_block_and_writes_the_plot(run: Run, model: Path, tmp_path: Path) -> None:
@@ -28,8 +28,8 @@ def test_an_encoder_is_traced_by_name(run: Run, model: Path, tmp_path: Path) -> 
 
 
 def test_a_dry_run_counts_and_traces_nothing(run: Run, model: Path, tmp_path: Path) -> None:
-    shown = run("trace", "--model", model, "--pairs", 4, "--out", tmp_path / "trace.png", "--dry-run").output
-    words = " ".join(shown.replace("│", " ").split())
+    words = in_words(run("trace", "--model", model, "--pairs", 4, "--out", tmp_path / "trace.png", "--dry-run").output)
     assert "prompts 12" in words
-    assert "blocks that a prompt passes 360" in words
+    assert "blocks that prompts pass 360" in words
+    assert "memory, the loaded model" in words
     assert not list(tmp_path.iterdir())

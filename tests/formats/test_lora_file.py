@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from overpaint.backbone.parameters import resolve
+from overpaint.backbone.parameters import named_parameters, resolve
 from overpaint.errors import PatchError
 from overpaint.formats.lora import adapter_of
 from overpaint.formats.lora_file import NAMINGS, Naming, lora_tensors, write_lora
@@ -38,6 +38,25 @@ def test_diffusers_does_with_the_file_what_the_patch_does(family: str, naming: N
         torch.testing.assert_close(value, wanted[name], rtol=1e-3, atol=1e-4)
         assert (wanted[name] - before[name]).abs().max() > 0.02, name
     pipe.unload_lora_weights()
+
+
+@pytest.mark.parametrize(("family", "naming"), READ_BY_DIFFUSERS)
+def test_edits_of_feed_forward_layers_alone_are_loaded(family: str, naming: Naming, tmp_path: Path) -> None:
+    """EMCID changes nothing else of a text encoder; diffusers knows such layers by what a file holds of attention."""
+    pipe = PIPELINES[family]()
+    base = {name: weight.detach().clone() for name, weight in named_parameters(pipe).items()}
+    changed = {name: w for name, w in base.items() if name.endswith(".mlp.fc2.weight") and name.startswith("text")}
+    deltas = {name: LowRank(torch.randn(len(w), 2), torch.randn(2, w.shape[1])) for name, w in changed.items()}
+    assert deltas
+    path = write_lora(adapter_of(Patch.made_on(pipe, deltas), pipe), pipe, tmp_path / "lora.safetensors", naming)
+    pipe.load_lora_weights(str(tmp_path), weight_name=path.name)
+    pipe.fuse_lora(components=sorted({name.partition(".")[0] for name in deltas}))
+    pipe.unload_lora_weights()
+    for name, weight in named_parameters(pipe).items():
+        wanted = base[name] + deltas[name].matrix().float() if name in deltas else base[name]
+        torch.testing.assert_close(
+            weight.detach(), wanted, rtol=1e-4, atol=1e-4, msg=lambda said, n=name: f"{n}: {said}"
+        )
 
 
 def test_kohya_names_are_those_of_the_scripts() -> None:

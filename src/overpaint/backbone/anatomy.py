@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,7 +20,8 @@ class Anatomy:
 
     Attributes:
         core: the module that holds the parts.
-        forward: token ids (n, w) through all blocks, without anything kept for a later call.
+        forward: token ids (n, w) through all blocks, without anything kept for a later call. It is the class's own:
+            hooks that bring a whole model elsewhere (CPU offload) must not wake while its blocks are run one by one.
         embed: token ids (n, w) to the input of block 0 (n, w, width).
         blocks: residual blocks; each ends by adding the output of its feed-forward layer.
         outputs: the last linear map of each block's feed-forward layer, weight (width, key_width).
@@ -53,7 +55,7 @@ def dissect(model: Any) -> Anatomy:
     blocks = list(core.encoder.layers)
     return Anatomy(
         core=core,
-        forward=model,
+        forward=partial(type(model).forward, model),
         embed=lambda ids: core.embeddings(input_ids=ids),
         blocks=blocks,
         outputs=[block.mlp.fc2 for block in blocks],
@@ -70,7 +72,7 @@ def _t5(core: Any) -> Anatomy:
     blocks = list(core.block)
     return Anatomy(
         core=core,
-        forward=core,
+        forward=partial(type(core).forward, core),
         embed=core.embed_tokens,
         blocks=blocks,
         outputs=[block.layer[-1].DenseReluDense.wo for block in blocks],
@@ -86,7 +88,7 @@ def _language_model(core: Any, path: str) -> Anatomy:
     blocks = list(core.layers)
     return Anatomy(
         core=core,
-        forward=lambda ids: core(input_ids=ids, use_cache=False),
+        forward=partial(type(core).forward, core, use_cache=False),
         embed=core.embed_tokens,
         blocks=blocks,
         outputs=[block.mlp.down_proj for block in blocks],

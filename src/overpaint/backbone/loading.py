@@ -14,6 +14,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.devices import best_device
 from overpaint.backbone.families import FAMILIES
 from overpaint.backbone.kinds import Kind, kind_of, kind_of_class, kind_of_keys
+from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.stable_diffusion import family_of_width
 from overpaint.errors import BackboneError
 
@@ -42,22 +43,31 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
         _move(model, device, dtype)
         return model
     try:
-        pipe = _open(str(model))
+        pipe = _open(str(model), dtype or torch.float32)
     except BackboneError:
         raise
     except Exception as error:  # diffusers, transformers and the hub raise all kinds; the user mends them all alike
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise BackboneError(f"model {str(model)!r}: cannot be loaded ({reason})") from error
-    # cast afterwards: transformers takes the type from the file and diffusers does not, and the mix would not run
+    # cast again: some keep a few parts in float32 whatever is asked for (T5's `wo`), and the mix would not run
     _move(pipe, device or best_device(), dtype or torch.float32)
     return pipe
 
 
 def backbone_of(pipe: Any) -> Backbone:
-    """The adapter for a pipeline, chosen by its structure. BackboneError if none fits."""
+    """The adapter for a pipeline, chosen by its structure.
+
+    BackboneError if none fits, or if the pipeline's weights are kept elsewhere: there is nothing to edit then.
+    """
     if isinstance(pipe, Backbone):
         return pipe
     adapter: Backbone = kind_of(pipe).backbone(pipe)
+    away = (name.partition(".")[0] for name, parameter in named_parameters(pipe).items() if parameter.is_meta)
+    if (name := next(away, None)) is not None:
+        raise BackboneError(
+            f"{name}: its weights are kept elsewhere (sequential CPU offload), so they cannot be edited; load the"
+            " pipeline anew and take enable_model_cpu_offload"
+        )
     return adapter
 
 
@@ -100,17 +110,18 @@ def _family_of_file(path: Path) -> str:
     return getattr(kind.backbone, "family", None) or family_of_width(width)
 
 
-def _open(model: str) -> Any:
+def _open(model: str, dtype: torch.dtype) -> Any:
+    """Read in the type that is wanted: casting a whole model afterwards would need memory for both."""
     path = Path(model).expanduser()
     if model == BUNDLED:
         path = _bundled()
     elif _is_file(path):
-        return _open_file(path)
+        return _open_file(path, dtype)
     elif not path.exists():
         _check_hub_id(model)
-        return _open_hub(model)
+        return _open_hub(model, dtype)
     kind = _kind_of_folder(path)
-    return _class(kind).from_pretrained(str(path), use_safetensors=True, **_without_checker(kind))
+    return _class(kind).from_pretrained(str(path), use_safetensors=True, **_typed(dtype), **_without_checker(kind))
 
 
 def _check_hub_id(model: str) -> None:
@@ -127,9 +138,9 @@ def _kind_of_hub(model: str) -> Kind:
         raise BackboneError(f"model {model}: {error}") from None
 
 
-def _open_hub(model: str) -> Any:
+def _open_hub(model: str, dtype: torch.dtype) -> Any:
     kind = _kind_of_hub(model)
-    return _class(kind).from_pretrained(model, use_safetensors=True, **_without_checker(kind))
+    return _class(kind).from_pretrained(model, use_safetensors=True, **_typed(dtype), **_without_checker(kind))
 
 
 def _is_file(path: Path) -> bool:
@@ -144,7 +155,7 @@ def _check_file(path: Path) -> None:
         raise BackboneError(f"model {path}: no such file")
 
 
-def _open_file(path: Path) -> Any:
+def _open_file(path: Path, dtype: torch.dtype) -> Any:
     _check_file(path)
     with safe_open(str(path), framework="pt") as file:
         keys = list(file.keys())
@@ -158,7 +169,7 @@ def _open_file(path: Path) -> Any:
             f"model {path}: holds the transformer of {kind.title} alone; name a diffusers folder instead"
         )
     local: dict[str, Any] = {"config": str(config), "local_files_only": True} if config.is_dir() else {}
-    return _class(kind).from_single_file(str(path), **local, **_without_checker(kind))
+    return _class(kind).from_single_file(str(path), **_typed(dtype), **local, **_without_checker(kind))
 
 
 def _class(kind: Kind) -> Any:
@@ -168,6 +179,14 @@ def _class(kind: Kind) -> Any:
     if found is None:
         raise BackboneError(f"{kind.title} needs a newer diffusers than {diffusers.__version__}; update it")
     return found
+
+
+def _typed(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """The type to read in, by the name that the installed diffusers has for it."""
+    import diffusers
+
+    version = tuple(int(part) for part in diffusers.__version__.split(".")[:2])
+    return {"dtype" if version >= (0, 42) else "torch_dtype": dtype}
 
 
 def _without_checker(kind: Kind) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from PIL import Image
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
 from overpaint.bench.graders.emoji import ConceptGrader, Grades
+from overpaint.methods.work import Work
 from overpaint.progress import Advance, Progress, Silent
 
 __all__ = ["Drawing", "Within", "grade"]
@@ -32,6 +33,18 @@ class Drawing:
     steps: int = 20
     guidance: float | None = None
     precision: str = "float32"
+
+    def evaluations(self, backbone: Backbone) -> int:
+        """Of the denoiser, for one picture: every step asks twice where guidance combines two predictions."""
+        guidance = backbone.guidance if self.guidance is None else self.guidance
+        _, left = backbone.guided(backbone.unconditional(), guidance)
+        return len(backbone.scheduler(self.steps, torch.device("cpu")).timesteps) * (2 if left > 1 else 1)
+
+    def work(self, backbone: Backbone, pictures: int) -> Work:
+        """What so many pictures take; on disk about a byte for each pixel, 8 x 8 of them to a place of the latent."""
+        _, height, width = backbone.latent_shape
+        evaluations = pictures * self.evaluations(backbone) if pictures else 0
+        return Work(pictures=pictures, evaluations=evaluations, disk=pictures * height * width * 64)
 
     def images(
         self,

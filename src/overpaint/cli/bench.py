@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from overpaint.cli.attacks import attacks
 from overpaint.cli.console import err, out, say
 from overpaint.cli.emoji_suite import emoji
-from overpaint.cli.options import Arithmetic, Device, Guidance, Model, Precision, Seed, Steps
+from overpaint.cli.options import Arithmetic, Device, DryRun, Guidance, Model, Precision, Seed, Steps
 from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
 
@@ -48,6 +49,7 @@ def model(
     guidance: Guidance = None,
     precision: Precision = Arithmetic.float32,
     device: Device = None,
+    dry_run: DryRun = False,
 ) -> None:
     """How well the bundled model draws what it was taught.
 
@@ -58,6 +60,7 @@ def model(
     from overpaint.bench.model import SUITES, ModelSuite, evaluate_model
     from overpaint.bench.model import write_scores as write
     from overpaint.bench.pairs import SCORES_FILE
+    from overpaint.cli.dry_run import costs
     from overpaint.cli.tables import figures
     from overpaint.progress import RichProgress
 
@@ -68,6 +71,11 @@ def model(
         raise OverpaintError("--write-scores needs the plain prompts of all concepts; leave --suite and --concepts out")
     backbone, grader = _world(model, device)
     asked = ModelSuite(seed, concepts, free_form, per_profession, suites, Drawing(steps, guidance, precision.value))
+    if dry_run:
+        pictures = sum(len(asked.prompts(name, grader.vocabulary)) for name in suites)
+        work = replace(asked.drawing.work(backbone, pictures), disk=0)  # none is kept
+        out().print(costs(f"pictures by {model}, judged", work, backbone))
+        return
     report = evaluate_model(backbone, grader, asked, RichProgress(err()))
     out().print(figures(report))
     say(report.write(out_))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -14,43 +15,51 @@ if TYPE_CHECKING:
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
 
-__all__ = ["costs", "drawing", "dry_run", "seconds_of_one"]
+__all__ = ["costs", "dry_run", "seconds_of_one"]
 
 
-def dry_run(plan: Plan, backbone: Backbone) -> Table:
-    """Check a plan against a model and count what it takes; a single evaluation of the denoiser is timed.
+def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
+    """Check a plan against a model and count what it takes, with the look before and after if it is wanted.
 
     Raises:
         PlanError: the plan does not fit the method or the model, in the words of the run itself.
     """
+    from overpaint.bench.drawing import Drawing
+    from overpaint.cli.looking import looked
     from overpaint.methods import configure, method_of
 
-    config = configure(plan, backbone)
-    title = f"{len(plan.edits)} edits of {plan.model} by {plan.method}"
-    return costs(title, method_of(plan).work(backbone, plan, config), backbone)
+    work = method_of(plan).work(backbone, plan, configure(plan, backbone))
+    if look:
+        work = work.then(Drawing().work(backbone, looked(plan, backbone)))
+    return costs(f"{len(plan.edits)} edits of {plan.model} by {plan.method}", work, backbone)
 
 
-def drawing(backbone: Backbone, pictures: int, steps: int, guidance: float | None) -> Work:
-    """Drawing pictures at a guidance scale (None: the model's own), with which every step asks twice."""
-    import torch
+def costs(
+    title: str,
+    work: Work,
+    backbone: Backbone | None = None,
+    seconds: float | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Table:
+    """A table of what work takes.
 
-    from overpaint.methods.work import Work
-
-    _, left = backbone.guided(backbone.unconditional(), backbone.guidance if guidance is None else guidance)
-    asked = len(backbone.scheduler(steps, torch.device("cpu")).timesteps) * (2 if left > 1 else 1)
-    return Work(pictures=pictures, evaluations=pictures * asked)
-
-
-def costs(title: str, work: Work, backbone: Backbone) -> Table:
-    """A table of what work takes; a single evaluation of the denoiser is timed if there are any."""
-    seconds = seconds_of_one(backbone) if work.evaluations else 0.0
+    Arguments:
+        backbone: the model that is loaded for it; None: none is.
+        seconds: that it takes; None: those of its evaluations of the denoiser, of which one is timed.
+        more: what else there is to say, by name.
+    """
+    if seconds is None:
+        each = seconds_of_one(backbone) if backbone is not None and work.evaluations else 0.0
+        seconds = work.evaluations * each
+    held = 0 if backbone is None else _bytes(backbone)
     made = table(f"{title}: at most", "", "")
     for name, value in (
+        *(more or {}).items(),
         ("weights that change", f"{work.parameters:,}"),
         ("pictures to draw", f"{work.pictures:,}"),
         ("evaluations of the denoiser", f"{work.evaluations:,}"),
-        ("hours of them on this device", f"{work.evaluations * seconds / 3600:,.2f}"),
-        ("memory, the loaded model", f"{_bytes(backbone) / 1e6:,.0f} MB"),
+        ("hours on this device, at the pace measured", f"{seconds / 3600:,.2f}"),
+        ("memory, the loaded model", f"{held / 1e6:,.0f} MB"),
         ("memory, beside it", f"{work.memory / 1e6:,.0f} MB and activations"),
         ("disk", f"{work.disk / 1e6:,.1f} MB"),
     ):

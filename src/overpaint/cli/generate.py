@@ -57,9 +57,11 @@ def generate(
     wanted = columns * len(prompts)
     kinds = ["", "patched"] if compare and patches else ["" if not patches else "patched"]
     if dry_run:
-        from overpaint.cli.dry_run import costs, drawing
+        from overpaint.bench.drawing import Drawing
+        from overpaint.cli.dry_run import costs
 
-        work = drawing(backbone, len(asked) * len(kinds), steps, guidance)
+        with applied(backbone.pipe, patches, scale):  # they fit
+            work = Drawing(steps, guidance).work(backbone, len(asked) * len(kinds))
         stdout().print(costs(f"{work.pictures} pictures by {name}", work, backbone))
         return
     drawn = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from overpaint.cli import patch_algebra, patch_files, patch_info, patch_sharing
+from overpaint.cli import patch_algebra, patch_copy, patch_files, patch_info, patch_sharing
 
 __all__ = ["app"]
 
@@ -16,7 +16,7 @@ app = typer.Typer(
 app.command("info")(patch_info.info)
 app.command("diff")(patch_info.diff)
 app.command("verify")(patch_info.verify)
-app.command("apply")(patch_files.apply)
+app.command("apply")(patch_copy.apply)
 app.command("export")(patch_files.export)
 app.command("import")(patch_files.import_)
 app.command("add")(patch_algebra.add)

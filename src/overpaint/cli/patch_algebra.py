@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from overpaint.cli.console import err, plain, say, table
-from overpaint.cli.options import Force, Out
-from overpaint.cli.patch_files import Run, check_file
+from overpaint.cli.options import DryRun, Force, Out
+from overpaint.cli.patch_options import Run, check_file, keep
 from overpaint.errors import OverpaintError, PatchError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def add(
     runs: Annotated[list[Path], typer.Argument(help="Runs' folders or patch files, two or more.")],
     to: Out,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Make one patch of several that were made on the same base, and say how much they interfere."""
     check_file(to, force)
@@ -38,8 +39,7 @@ def add(
     total = patches[0]
     for patch in patches[1:]:
         total = total + patch
-    total.save(to)
-    say(to)
+    keep(total, to, dry_run)
     for number, (run, patch) in enumerate(zip(runs, patches, strict=True)):
         for other, before in zip(runs[:number], patches, strict=False):
             _report(str(other), before, str(run), patch)
@@ -50,14 +50,14 @@ def scale(
     factor: Annotated[float, typer.Argument(help="0 does nothing, 1 is the patch.")],
     to: Out,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Make a patch of another strength."""
     check_file(to, force)
 
     from overpaint.cli.patches import read_patch
 
-    read_patch(run).scale(factor).save(to)
-    say(to)
+    keep(read_patch(run).scale(factor), to, dry_run)
 
 
 def remove(
@@ -65,6 +65,7 @@ def remove(
     part: Annotated[Path, typer.Argument(help="The one that is to go: a run's folder or a patch file.")],
     to: Out,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Take a patch out of a sum again; low-rank patches come out to the bit."""
     check_file(to, force)
@@ -77,8 +78,7 @@ def remove(
     except PatchError as error:
         text = str(error)
         raise PatchError(text if text.startswith((str(run), str(part))) else f"{part}: {text}") from None
-    left.save(to)
-    say(to)
+    keep(left, to, dry_run)
 
 
 def _report(first: str, a: Patch, second: str, b: Patch) -> None:

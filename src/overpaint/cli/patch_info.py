@@ -9,7 +9,7 @@ import typer
 
 from overpaint.cli.console import out, plain, say, table
 from overpaint.cli.options import Device
-from overpaint.cli.patch_files import Base, Run
+from overpaint.cli.patch_options import Base, Run
 from overpaint.errors import PatchError
 
 if TYPE_CHECKING:

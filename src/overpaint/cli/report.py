@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from overpaint.cli.console import say
+from overpaint.cli.options import DryRun
 
 __all__ = ["compare", "report"]
 
@@ -17,10 +19,14 @@ RUN = "A run's folder, a suite's folder or a result.json."
 def report(
     run: Annotated[Path, typer.Argument(help=RUN)],
     out_: Annotated[Path | None, typer.Option("--out", "-o", help="The folder that they go to. [the run's]")] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Write a run's report card: one HTML page with its pictures in it, and a model card in Markdown."""
-    from overpaint.report import write_report
+    from overpaint.report.write import report_files, write_report
 
+    if dry_run:
+        _would_write(report_files(run, out_))
+        return
     page, card = write_report(run, out_)
     say(f"page        {page}")
     say(f"model card  {card}")
@@ -29,8 +35,17 @@ def report(
 def compare(
     runs: Annotated[list[Path], typer.Argument(help=f"{RUN} Two or more.")],
     out_: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("comparison.html"),
+    dry_run: DryRun = False,
 ) -> None:
     """Write one page with several runs side by side."""
-    from overpaint.report import write_comparison
+    from overpaint.report.write import comparison, write_comparison
 
+    if dry_run:
+        _would_write({out_: comparison(runs)})
+        return
     say(write_comparison(runs, out_))
+
+
+def _would_write(files: Mapping[Path, str]) -> None:
+    for path, text in files.items():
+        say(f"{len(text.encode()) / 1e6:9.1f} MB  {path}", "dim")

@@ -1,4 +1,4 @@
-"""What suites find and cost, as tables."""
+"""What suites find, as tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from overpaint.cli.console import plain, table
 
 if TYPE_CHECKING:
     from overpaint.bench.results import Result, Row
-    from overpaint.bench.suites.cost import Cost
 
-__all__ = ["cases", "costs"]
+__all__ = ["cases"]
 
 VERDICTS = {"holds": "green", "damaged": "yellow", "broken": "red"}
 
@@ -36,22 +35,6 @@ def cases(result: Result) -> Iterator[Table]:
             bar = "" if row.bar is None else f"{'<=' if row.better == 'lower' else '>='} {row.bar:g}"
             made.add_row(plain(name), plain(_number(figure.value), met), interval, count, bar, plain(_published(row)))
         yield made
-
-
-def costs(found: Cost) -> Table:
-    """What is left to do."""
-    made = table("what it will cost", "", "")
-    hours = "unknown" if found.seconds is None else f"{found.seconds / 3600:,.2f}"
-    for name, value in (
-        ("cases", f"{found.cases}, of which {found.finished} are finished"),
-        ("edits to fit", f"{found.edits} in {found.plans} plans"),
-        ("pictures to draw", f"{found.pictures:,} at most"),
-        ("denoiser steps", f"{found.steps:,}"),
-        ("hours of drawing on this device", hours),
-        ("disk", f"{found.disk / 1e6:,.0f} MB"),
-    ):
-        made.add_row(plain(name), plain(value))
-    return made
 
 
 def _published(row: Row) -> str:

@@ -39,7 +39,7 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     if options.dry_run:
         from overpaint.cli.dry_run import dry_run
 
-        out().print(dry_run(plan, backbone))
+        out().print(dry_run(plan, backbone, wanted(options.evaluate, backbone)))
         return
     provenance = provenance_of(plan, backbone, captions)
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
@@ -100,7 +100,9 @@ def carry_out(
     """
     patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength)
     if evaluate:
-        _look(work, backbone, patch, plan, progress)
+        from overpaint.cli.looking import look
+
+        look(work, backbone, patch, plan, progress)
     if not work.finished:
         work.finish(patch=patch.hash)
     _report(work, backbone, patch, plan, progress, pictures=evaluate)
@@ -166,52 +168,19 @@ def wanted(evaluate: bool | None, backbone: Backbone) -> bool:
     return evaluate if evaluate is not None else backbone.family == "emoji" or backbone.device.type != "cpu"
 
 
-def _look(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progress: Progress) -> None:
-    """Show the model before and after, and grade it where there is a grader for it; what is there already is kept."""
-    from overpaint.bench.before_after import before_after, shown
-    from overpaint.bench.drawing import Drawing
-    from overpaint.bench.edits import evaluate_before, evaluate_edits
-    from overpaint.bench.pairs import SCORES_FILE, read_scores
-    from overpaint.bench.summary import short_suite, some_holdouts
-    from overpaint.cli.models import grader_for
-
-    grader = grader_for(backbone)
-    vocabulary = None if grader is None else grader.vocabulary
-    holdouts: tuple[str, ...] = ()
-    if vocabulary is not None:
-        scores = read_scores() if SCORES_FILE.is_file() else None
-        holdouts = some_holdouts(vocabulary, plan, scores)
-    if not work.picture_path.is_file():
-        columns = shown(plan, backbone, vocabulary, next(iter(holdouts), None))
-        work.save_picture(before_after(backbone, patch, columns, Drawing(), progress))
-    if grader is not None and work.metrics is None:
-        before = evaluate_before(backbone, grader, plan.edits, holdouts, short_suite(plan), progress)
-        report = evaluate_edits(backbone, patch, grader, before, progress, total=len(plan.edits))
-        work.save_metrics(report.to_data())
-
-
 def _report(
     work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progress: Progress, *, pictures: bool
 ) -> None:
     """The run as a page, with pictures if they are wanted; what is there already is kept."""
-    from overpaint.report.run_result import RESULT, run_result
+    from overpaint.cli.looking import keep_samples
+    from overpaint.report.run_result import RESULT
     from overpaint.report.write import PAGE, write_report
 
     drawn = not pictures or (work.path / RESULT).is_file()
     if (work.path / PAGE).is_file() and drawn:
         return
     if not drawn:
-        from overpaint.bench.summary import short_suite
-        from overpaint.cli.models import grader_for
-        from overpaint.report.samples import draw, probes
-
-        grader = grader_for(backbone)
-        suite = short_suite(plan)
-        metrics = work.metrics or {"details": {}}
-        vocabulary = None if grader is None else grader.vocabulary
-        asked = probes(plan, suite, backbone, vocabulary, metrics["details"].get("hold-outs"))
-        items = draw(asked, backbone, patch, suite, work.path / "images", grader, progress)
-        run_result(work, items, None if grader is None else grader.judge).write(work.path / RESULT)
+        keep_samples(work, backbone, patch, plan, progress)
     write_report(work.path)
 
 

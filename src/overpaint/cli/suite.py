@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overpaint.cli.options import MODELS, Arithmetic, Device, Guidance, Precision, Seed
+from overpaint.cli.options import MODELS, Arithmetic, Device, DryRun, Guidance, Precision, Seed
 
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
@@ -52,9 +52,7 @@ class SuiteOptions:
     features: Annotated[
         str | None, typer.Option(help="What FID and KID are taken of: inception, emoji or none. [the protocol's]")
     ] = None
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many pictures, steps and hours it will cost, and stop.")
-    ] = False
+    dry_run: DryRun = False
 
 
 def carry_out(
@@ -70,8 +68,9 @@ def carry_out(
     from overpaint.bench.suites.cost import cost
     from overpaint.bench.suites.run import RESULT, Bench
     from overpaint.cli.console import err, out, say
+    from overpaint.cli.dry_run import costs
     from overpaint.cli.models import share_counter
-    from overpaint.cli.results import cases, costs
+    from overpaint.cli.results import cases
     from overpaint.cli.running import read_captions
     from overpaint.progress import RichProgress
     from overpaint.report import write_report
@@ -88,7 +87,12 @@ def carry_out(
         counters=lambda model, plan: share_counter(model, plan, drawing=drawing),
     )
     if options.dry_run:
-        out().print(costs(cost(bench, suite)))
+        found = cost(bench, suite)
+        more = {
+            "cases": f"{found.cases}, of which {found.finished} are finished",
+            "edits to fit": f"{found.edits} in {found.plans} plans",
+        }
+        out().print(costs(f"{suite.name} by {bench.model}", found.work, backbone, found.seconds, more))
         return
     result = bench.run(suite)
     for table in cases(result):

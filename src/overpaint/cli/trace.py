@@ -43,7 +43,7 @@ def trace(
     text = _encoder(backbone, encoder)
     named = _pairs(backbone, pairs, seed)
     if dry_run:
-        out().print(_costs(text, len(named) * len(TEMPLATES)))
+        out().print(_costs(backbone, text, len(named) * len(TEMPLATES)))
         return
     with RichProgress(err()).task("tracing", total=len(named) * len(TEMPLATES), unit="prompt") as advance:
         found = causal_trace(text, named, TEMPLATES, advance=advance)
@@ -65,21 +65,18 @@ def trace(
     say(to)
 
 
-def _costs(text: TextEncoder, prompts: int) -> Table:
+def _costs(backbone: Backbone, text: TextEncoder, prompts: int) -> Table:
     """Source and destination go to the end, and with each block's state replaced on from it, once or twice."""
+    from overpaint.cli.dry_run import costs
+    from overpaint.methods.work import Work
+
     blocks = prompts * 2 * (4 * text.depth + text.depth * (text.depth - 1) // 2)
     text.encode(["a dog"])
     start = time.monotonic()
     text.encode(["a dog"])
     seconds = (time.monotonic() - start) / len(text.blocks)
-    made = table(f"a trace of {text.name}: at most", "", "")
-    for name, value in (
-        ("prompts", f"{prompts:,}"),
-        ("blocks that a prompt passes", f"{blocks:,}"),
-        ("hours of them on this device", f"{blocks * seconds / 3600:,.2f}"),
-    ):
-        made.add_row(plain(name), plain(value))
-    return made
+    more = {"prompts": f"{prompts:,}", "blocks that prompts pass": f"{blocks:,}"}
+    return costs(f"a trace of {text.name}", Work(), backbone, blocks * seconds, more)
 
 
 def _encoder(backbone: Backbone, name: str | None) -> TextEncoder:

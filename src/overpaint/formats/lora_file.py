@@ -83,9 +83,10 @@ def _diffusers(adapter: Adapter, pipe: Any) -> dict[str, Tensor]:
             named = "--naming kohya, or " if "T5" in kind else ""
             raise PatchError(f"{name}: diffusers loads no LoRA of a {kind}; use {named}overpaint patch apply")
     factors = {name: (layer.up, layer.down) for name, layer in adapter.layers.items()}
+    kernels = {name: layer.kernel for name, layer in adapter.layers.items()}
     found: dict[str, Tensor] = {}
-    for name, (up, down) in _of_one_rank(factors, ".").items():
-        up, down = _shaped(up, down, adapter.layers[name].kernel)
+    for name, (up, down) in _of_one_rank(_with_attention(factors, pipe), ".").items():
+        up, down = _shaped(up, down, kernels.get(name))
         found |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
     return found
 
@@ -121,6 +122,22 @@ def _with_outputs(factors: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, tup
         layer, attention, projection = key.rpartition("_self_attn_")
         if attention and projection != "out_proj" and layer.startswith("lora_te"):
             found.setdefault(f"{layer}_self_attn_out_proj", (up[:, :0], down[:0]))
+    return found
+
+
+def _with_attention(factors: Mapping[str, tuple[Tensor, Tensor]], pipe: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """With a zero change of an attention's output in each text encoder of which feed-forward layers alone change.
+
+    diffusers tells the naming of a text encoder's layers by those of its attention, and refuses files without any.
+    """
+    found = dict(factors)
+    text = {name.partition(".")[0]: name for name in factors if name.startswith("text_encoder") and ".mlp." in name}
+    for component, name in text.items():
+        if any(other.startswith(f"{component}.") and ".self_attn." in other for other in factors):
+            continue
+        output, (up, down) = f"{name.partition('.mlp.')[0]}.self_attn.out_proj", factors[name]
+        width = len(resolve(pipe, f"{output}.weight"))
+        found[output] = up.new_zeros(width, 0), down.new_zeros(0, width)
     return found
 
 

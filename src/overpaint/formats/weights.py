@@ -23,7 +23,7 @@ from overpaint.formats.places import joined, taken
 from overpaint.linear.precision import exact
 from overpaint.patch import Dense, Patch
 
-__all__ = ["ESD_FORMAT", "patch_of_weights", "write_weights"]
+__all__ = ["ESD_FORMAT", "patch_of_weights", "weight_tensors", "write_weights"]
 
 ESD_FORMAT = "erasing-esd-v2"
 """``format`` in the header of ESD's files since March 2026."""
@@ -39,19 +39,27 @@ def write_weights(patch: Patch, pipe: Any, path: str | Path, metadata: Mapping[s
 
     Raises PatchError if the patch was made for another model, or changes more than the denoiser.
     """
-    denoiser = next(name for name in DENOISERS if getattr(pipe, name, None) is not None)
+    header = {"format": ESD_FORMAT, "component": _denoiser(pipe), **(metadata or {})}
+    tensors = weight_tensors(patch, pipe)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, header)
+    return Path(path)
+
+
+def weight_tensors(patch: Patch, pipe: Any) -> dict[str, Tensor]:
+    """The file's tensors by name. Raises as `write_weights`."""
+    denoiser = _denoiser(pipe)
     for name in patch.deltas:
         if not name.startswith(f"{denoiser}."):
             raise PatchError(
                 f"{name}: such files hold weights of the {denoiser} alone; export it as a LoRA, or apply it"
             )
     with patch.applied_to(pipe):
-        tensors = {
-            name.removeprefix(f"{denoiser}."): resolve(pipe, name).detach().cpu().clone() for name in patch.deltas
-        }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, {"format": ESD_FORMAT, "component": denoiser, **(metadata or {})})
-    return Path(path)
+        return {name.removeprefix(f"{denoiser}."): resolve(pipe, name).detach().cpu().clone() for name in patch.deltas}
+
+
+def _denoiser(pipe: Any) -> str:
+    return next(name for name in DENOISERS if getattr(pipe, name, None) is not None)
 
 
 def patch_of_weights(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[str, Any]) -> Patch:

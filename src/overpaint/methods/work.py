@@ -33,6 +33,16 @@ class Work:
     memory: int = 0
     disk: int = 0
 
+    def then(self, other: Work) -> Work:
+        """This and afterwards the other: weights and memory are those of the larger, all else adds up."""
+        return Work(
+            parameters=max(self.parameters, other.parameters),
+            pictures=self.pictures + other.pictures,
+            evaluations=self.evaluations + other.evaluations,
+            memory=max(self.memory, other.memory),
+            disk=self.disk + other.disk,
+        )
+
 
 def elements(tensors: Iterable[Tensor]) -> int:
     """Numbers in tensors of any shape, all together."""

@@ -11,7 +11,7 @@ from overpaint.report.evidence import gather
 from overpaint.report.model_card import model_card
 from overpaint.report.page import render
 
-__all__ = ["CARD", "PAGE", "write_comparison", "write_report"]
+__all__ = ["CARD", "PAGE", "comparison", "report_files", "write_comparison", "write_report"]
 
 PAGE, CARD, PICTURE = "report.html", "model_card.md", "before_after.png"
 
@@ -26,14 +26,17 @@ def write_report(path: str | Path, folder: str | Path | None = None) -> tuple[Pa
     Raises:
         OverpaintError: there is nothing to report on, or it is damaged.
     """
+    page, card = (write_text_atomic(place, text) for place, text in report_files(path, folder).items())
+    return page, card
+
+
+def report_files(path: str | Path, folder: str | Path | None = None) -> dict[Path, str]:
+    """The page and the model card by where `write_report` writes them. Raises as that does."""
     (one,) = gather([path])
     card = build([one])
     beside = one.path.parent if folder is None else Path(folder)
     picture = PICTURE if folder is None and (beside / PICTURE).is_file() else None
-    return (
-        write_text_atomic(beside / PAGE, render(card)),
-        write_text_atomic(beside / CARD, model_card(card, one, PAGE, picture)),
-    )
+    return {beside / PAGE: render(card), beside / CARD: model_card(card, one, PAGE, picture)}
 
 
 def write_comparison(paths: Sequence[str | Path], to: str | Path) -> Path:
@@ -42,4 +45,9 @@ def write_comparison(paths: Sequence[str | Path], to: str | Path) -> Path:
     Raises:
         OverpaintError: as `write_report`, or a result is given twice.
     """
-    return write_text_atomic(to, render(build(gather(paths))))
+    return write_text_atomic(to, comparison(paths))
+
+
+def comparison(paths: Sequence[str | Path]) -> str:
+    """The page of `write_comparison`. Raises as that does."""
+    return render(build(gather(paths)))

@@ -138,8 +138,9 @@ def test_the_page_shows_what_was_found_and_escapes_names(edited: tuple[Path, Cas
 def test_the_price_is_told_beforehand(backbone: StableDiffusion, judges: Judges, tmp_path: Path) -> None:
     found = cost(bench(backbone, tmp_path), suite(judges), timed=False)
     searched = sum(attack.work for attack in ATTACKS)
-    assert found.pictures == 2 * (1 + 2 * len(ATTACKS))
-    assert found.steps == STEPS * found.pictures + searched
+    assert found.work.pictures == 2 * (1 + 2 * len(ATTACKS))
+    assert found.work.evaluations == 2 * STEPS * found.work.pictures + 2 * searched
+    assert found.seconds is None
 
 
 def test_somebody_must_judge() -> None:

@@ -33,6 +33,7 @@ from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Judges, Suite
 from overpaint.bench.suites.timed import timed_suite
 from overpaint.errors import OverpaintError
+from overpaint.methods.work import Work
 from tests.bench.worlds import random_grader
 from tests.models import tiny_sd
 
@@ -217,13 +218,14 @@ def test_suites_run_from_end_to_end(
     bench = Bench(backbone, "tiny", tmp_path / "out", Drawing(1, 3.0))
     suite = build(tmp_path / "rows.csv")
     before = cost(bench, suite)
-    assert before.pictures > 0
+    assert before.work.pictures > 0
+    assert (before.work.parameters > 0) == (before.plans > 0)
     assert before.seconds is not None
     case: Case = bench.run(suite).cases[0]
     assert case.status == "measured"
     assert case.row(metric, group).figure.value is not None
     after = cost(bench, suite)
-    assert (after.finished, after.pictures) == (len(suite.specs), 0)
+    assert (after.finished, after.work, after.seconds) == (len(suite.specs), Work(), 0.0)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the authors' files are not here")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.artist import Artist
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Suite
+from overpaint.errors import PlanError
+from overpaint.methods import configure, method_of
+from overpaint.methods.work import Work
+from overpaint.plan import Plan
 
 __all__ = ["Cost", "cost"]
 
@@ -22,20 +28,18 @@ class Cost:
     Attributes:
         cases, finished: all, and those that the result file holds.
         plans, edits: to be fitted.
-        pictures: to be drawn, the unedited model's once; those after an edit as if none were there yet.
-        steps: denoiser steps of all of them, and what attacks search with: two evaluations count as a guided step.
-        seconds: to draw and search here, from one measured batch; fitting is not in it. None if nothing was timed.
-        disk: bytes of the pictures, roughly.
+        work: fits, as if none had been begun; pictures, the unedited model's once, those after an edit as if none were
+            there yet; what attacks search with. Weights and memory are those of the largest fit.
+        seconds: of all evaluations here, and of what else drawing takes, from one measured batch; what methods do in
+            text alone is not in it. None if nothing was timed.
     """
 
     cases: int
     finished: int
     plans: int
     edits: int
-    pictures: int
-    steps: int
+    work: Work
     seconds: float | None
-    disk: int
 
 
 def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
@@ -45,30 +49,39 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
     left = [spec for spec in suite.specs if spec.name not in finished]
     before = {name for spec in left for part in spec.parts for name in artist.missing((*part.probes, *part.before))}
     after = sum(len({(p.prompt, p.seed) for p in part.probes}) for spec in left for part in spec.parts)
-    plans = {plan.fingerprint(): len(plan.edits) for spec in left for part in spec.parts for plan in part.plans}
+    plans = {plan.fingerprint(): plan for spec in left for part in spec.parts for plan in part.plans}
     assaults = [assault for spec in left for part in spec.parts for assault in part.attacks]
     # before each edit and after it; what the unedited model was asked before is not subtracted
     pictures = len(before) + after + 2 * sum(assault.attack.pictures for assault in assaults)
-    # a search before and one after, of single evaluations, of which a guided step has two
-    steps = pictures * bench.drawing.steps + sum(assault.attack.work for assault in assaults)
-    seconds = None
-    if timed and pictures:
-        seconds = _seconds_each(artist) * steps / bench.drawing.steps
-    _, height, width = artist.backbone.latent_shape
+    # a search before and one after
+    searched = Work(evaluations=2 * sum(assault.attack.work for assault in assaults))
+    drawn = bench.drawing.work(artist.backbone, pictures)
+    work = _fits(artist.backbone, plans.values()).then(drawn).then(searched)
     return Cost(
         cases=len(suite.specs),
         finished=len(finished),
         plans=len(plans),
-        edits=sum(plans.values()),
-        pictures=pictures,
-        steps=steps,
-        seconds=seconds,
-        disk=pictures * height * width * 64,  # 8x8 pixels a latent place, about a byte each as PNG
+        edits=sum(len(plan.edits) for plan in plans.values()),
+        work=work,
+        seconds=_seconds(artist, work) if timed else None,
     )
 
 
-def _seconds_each(artist: Artist) -> float:
-    """Seconds a picture takes: a line through two short drawings of one batch."""
+def _fits(backbone: Backbone, plans: Iterable[Plan]) -> Work:
+    """All plans one after the other, but for those that the run will skip as well."""
+    total = Work()
+    for plan in plans:
+        try:
+            total = total.then(method_of(plan).work(backbone, plan, configure(plan, backbone)))
+        except PlanError:
+            continue
+    return total
+
+
+def _seconds(artist: Artist, work: Work) -> float:
+    """A line through two short drawings of one batch: what an evaluation takes, and what else a picture takes."""
+    if not work.evaluations:
+        return 0.0
     taken = []
     for steps in STEPS:
         start = time.monotonic()
@@ -77,4 +90,5 @@ def _seconds_each(artist: Artist) -> float:
         taken.append(time.monotonic() - start)
     step = max(0.0, (taken[1] - taken[0]) / (STEPS[1] - STEPS[0]))
     rest = max(0.0, taken[0] - step * STEPS[0])
-    return (rest + step * artist.drawing.steps) / artist.batch
+    evaluation = step * artist.drawing.steps / artist.drawing.evaluations(artist.backbone)
+    return (rest * work.pictures + evaluation * work.evaluations) / artist.batch

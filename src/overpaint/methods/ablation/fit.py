@@ -72,7 +72,7 @@ def _student(backbone: Backbone, ablations: Sequence[Ablation], config: Ablation
             raise PlanError("settings.parameters: 'embedding' is for models of one text encoder; take cross or all")
         return EmbeddingStudent(backbone, own_tokens(backbone, ablations))
     variant: Variant = "x-strict" if config.parameters == "cross" else "all"
-    return DenseStudent(select(backbone.denoiser, variant, backbone.denoiser_name))
+    return DenseStudent(select(backbone.denoiser, variant, backbone.denoiser_name), backbone.device)
 
 
 def _reader(backbone: Backbone, config: AblationConfig, prompts: Sequence[str]) -> Read:

@@ -213,7 +213,7 @@ def _whole(step: int, config: EsdConfig, ledger: Ledger) -> bool:
 @contextmanager
 def _student(backbone: Backbone, slots: Sequence[Slot], config: EsdConfig, seed: int) -> Iterator[Student]:
     if config.rank is None:
-        yield DenseStudent(slots)
+        yield DenseStudent(slots, backbone.device)
         return
     student = AdapterStudent(backbone.denoiser, slots, config.rank, derive(seed, "esd"))
     try:

@@ -40,11 +40,13 @@ class Student(Protocol):
 class DenseStudent:
     """Whole tensors are trained."""
 
-    def __init__(self, slots: Sequence[Slot]) -> None:
+    def __init__(self, slots: Sequence[Slot], device: torch.device | None = None) -> None:
+        """``device``: where the denoiser computes, if it is brought there for that alone (CPU offload)."""
         self._slots = {slot.name: slot for slot in slots}
         self._original = {name: slot.value for name, slot in self._slots.items()}
         self.trained: dict[str, Tensor] = {
-            name: value.detach().float().clone().requires_grad_() for name, value in self._original.items()
+            name: value.detach().to(device, torch.float32, copy=True).requires_grad_()
+            for name, value in self._original.items()
         }
 
     @contextmanager

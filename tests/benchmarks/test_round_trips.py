@@ -1,0 +1,48 @@
+"""The round trips of full-size models, on a small one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module("round_trips")
+    for name in ("round_trips", "true_models"):
+        sys.modules.pop(name, None)
+
+
+def test_every_file_comes_back_and_is_told(round_trips: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    round_trips.main(["--model", "tiny"])
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()][2:]
+    assert [row[1] for row in rows] == ["folder", "checkpoint", "LoRA, diffusers", "LoRA, kohya"]
+    assert all(row[2] == row[3] for row in rows[:2])
+    assert all(int(row[2]) == int(row[3]) + int(row[4]) for row in rows[2:])
+    assert all(int(row[4]) > 0 for row in rows[2:])
+
+
+def test_another_tensor_is_found(round_trips: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = sys.modules["true_models"].MODELS["tiny"](torch.float32)
+    write: Any = round_trips.write_checkpoint
+
+    def wrong(pipe: Any, path: Path) -> Path:
+        value: Tensor = pipe.unet.conv_in.weight.data
+        kept = value.clone()
+        value.zero_()
+        written: Path = write(pipe, path)
+        value.copy_(kept)
+        return written
+
+    monkeypatch.setattr(round_trips, "write_checkpoint", wrong)
+    with pytest.raises(AssertionError, match="checkpoint"):
+        list(round_trips.trips(pipe, tmp_path))
