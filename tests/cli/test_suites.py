@@ -9,7 +9,6 @@ from overpaint.backbone.parameters import resolve
 from overpaint.bench.results import Result
 from overpaint.bench.suites.emoji.unmentioned import mentioned
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.methods.emcid import fit as emcid
 from overpaint.methods.emcid import penalties
 from tests.cli.conftest import FC2, Run, in_words, number
 from tests.models import tiny_sd
