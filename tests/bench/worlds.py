@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -44,6 +45,18 @@ class Painter:
         self.becomes: dict[str, str] = mistakes or {}
         self.pipe: Any = self
         self.asked: list[tuple[str, int]] = []
+
+    guidance = 5.0
+    """The denoiser is asked twice in a step."""
+
+    def unconditional(self) -> None:
+        """Nothing is read of a negative prompt."""
+
+    def guided(self, _: object, guidance: float) -> tuple[None, float]:
+        return None, guidance
+
+    def scheduler(self, steps: int, _: object) -> SimpleNamespace:
+        return SimpleNamespace(timesteps=range(steps))
 
     def images(
         self,

@@ -15,6 +15,7 @@ import torch
 from overpaint.bench.suites.emoji.world import Size
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import METHODS
+from overpaint.methods.work import Work
 from overpaint.plan import Plan
 from tests.bench.worlds import Painter, Reader, Swap, small_world
 from tests.methods.tiny import TEMPLATES, tiny_backbone
@@ -55,6 +56,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr(common, "grader_for", lambda _: Reader(VOCABULARY))
     monkeypatch.setattr(common, "QUICK", SMALL)
     monkeypatch.setattr("overpaint.bench.suites.run.Fits", Fits)
+    monkeypatch.setattr("overpaint.bench.suites.cost._fits", lambda *_: Work())
     return seen
 
 
