@@ -23,17 +23,17 @@ CHAT = ("<|im_start|>user\n", "<|im_end|>\n")
 
 def clip(**options: Any) -> TextEncoder:
     tokenizer = tiny_tokenizer(16)
-    return TextEncoder(tiny_text_model(tokenizer, layers=3, **options).double(), tokenizer)
+    return TextEncoder(tiny_text_model(tokenizer, layers=3, **options), tokenizer)
 
 
 def chat(masked: bool, model: Any = tiny_qwen3) -> TextEncoder:
     tokenizer = tiny_chat_tokenizer(48)
-    return TextEncoder(model(tokenizer, layers=3).double(), tokenizer, window=48, chat=CHAT, masked=masked)
+    return TextEncoder(model(tokenizer, layers=3), tokenizer, window=48, chat=CHAT, masked=masked)
 
 
 def t5() -> TextEncoder:
     tokenizer = tiny_t5_tokenizer(16)
-    return TextEncoder(tiny_t5(tokenizer).double(), tokenizer, window=16)
+    return TextEncoder(tiny_t5(tokenizer), tokenizer, window=16)
 
 
 ENCODERS = {
@@ -45,6 +45,11 @@ ENCODERS = {
         lambda: chat(False, tiny_qwen25_vl), marks=pytest.mark.skipif(not HAS_QWEN_IMAGE, reason="no Qwen2.5-VL")
     ),
 }
+
+
+def close(found: Tensor, expected: Tensor) -> None:
+    """Up to rounding: another word in the place of a right one changes a state by about its size."""
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def every_token(n: int, length: int) -> tuple[Tensor, Tensor]:
@@ -65,9 +70,9 @@ def test_states_are_those_of_the_prompts_alone(encoder: Any, size: int) -> None:
     row, position = every_token(*ids.shape)
     with torch.no_grad():
         alone = text.way(ids)(text.embed(ids), 0, 2)
-    torch.testing.assert_close(through(text, ids, row, position, size), alone[row, position])
+    close(through(text, ids, row, position, size), alone[row, position])
     some = torch.tensor([13, 2, 60, 2, 50, 33])
-    torch.testing.assert_close(through(text, ids, row[some], position[some], size), alone[row[some], position[some]])
+    close(through(text, ids, row[some], position[some], size), alone[row[some], position[some]])
 
 
 @settings(max_examples=25, deadline=None)
@@ -79,7 +84,7 @@ def test_any_prompts_may_share_any_beginning(prompts: list[list[int]], data: st.
     row, position = torch.tensor(data.draw(st.lists(token, min_size=1, max_size=40))).unbind(dim=1)
     with torch.no_grad():
         alone = text.run(text.embed(ids), 0, 2)
-    torch.testing.assert_close(through(text, ids, row, position, data.draw(st.integers(1, 300))), alone[row, position])
+    close(through(text, ids, row, position, data.draw(st.integers(1, 300))), alone[row, position])
 
 
 def test_a_template_costs_each_phrase_its_own_tokens() -> None:
