@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,10 @@ from overpaint.errors import OverpaintError
 from overpaint.report.run_result import RESULT
 from tests.report.worlds import case, suite
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def evidence(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("evidence")
-    sys.modules.pop("evidence", None)
+def evidence(script: Callable[[str], Any]) -> Any:
+    return script("evidence")
 
 
 def result(folder: Path) -> Result:

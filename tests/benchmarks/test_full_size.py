@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,10 @@ import pytest
 from overpaint.errors import OverpaintError
 from overpaint.patch import Patch
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def full_size(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("full_size")
-    for name in ("full_size", "true_models"):
-        sys.modules.pop(name, None)
+def full_size(script: Callable[[str], Any]) -> Any:
+    return script("full_size")
 
 
 def test_every_stage_is_measured_and_what_was_written_is_read_back(

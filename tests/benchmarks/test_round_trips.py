@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def round_trips(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("round_trips")
-    for name in ("round_trips", "true_models"):
-        sys.modules.pop(name, None)
+def round_trips(script: Callable[[str], Any]) -> Any:
+    return script("round_trips")
 
 
 def test_every_file_comes_back_and_is_told(round_trips: Any, capsys: pytest.CaptureFixture[str]) -> None:

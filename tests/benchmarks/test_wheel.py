@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def wheel(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("wheel")
-    sys.modules.pop("wheel", None)
+def wheel(script: Callable[[str], Any]) -> Any:
+    return script("wheel")
 
 
 def packed(path: Path, names: tuple[str, ...], size: int = 1) -> Path:
