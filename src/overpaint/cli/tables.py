@@ -40,8 +40,8 @@ def summary(plan: Plan, metrics: Mapping[str, Any] | None, counted: Mapping[str,
     edits = {(edit.action, edit.source, edit.within): edit for edit in plan.edits}
     for entry in details[:ROWS]:
         edit, found = edits[entry["action"], entry["source"], entry.get("from")], entry["templates"]
-        shares = (counted or {}).get("shares", {}).get(edit.source) if edit.over else None
-        if counted is not None and shares is not None:
+        if edit.over and counted is not None:
+            shares = counted["shares"][edit.source]
             reached = [f"{name}: {share:.0%} of {counted['pictures']} pictures" for name, share in shares.items()]
         else:
             reached = [

@@ -41,11 +41,8 @@ def walk(shares: Sequence[float], start: Sequence[float] | None = None) -> Walk:
         raise ValueError(f"wanted shares are two or more numbers from 0 that sum to 1, not {tuple(shares)}")
     if len(shares) > 2:
         return _multiply(tuple(shares), tuple(shares if start is None else start))
-    return (
-        _bisect(shares[0], 0.0, 1.0, shares[0])
-        if start is None
-        else _bisect(shares[0], start[0] - NEAR, start[0] + NEAR, start[0])
-    )
+    low, first, high = (0.0, shares[0], 1.0) if start is None else (start[0] - NEAR, start[0], start[0] + NEAR)
+    return _bisect(shares[0], low, high, first)
 
 
 def _bisect(share: float, low: float, high: float, first: float) -> Walk:
