@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overpaint.linear.moments import SecondMoment
+from overpaint.linear.moments import BAND, Gathering, SecondMoment
 
 
 @settings(max_examples=25, deadline=None)
@@ -42,6 +42,16 @@ def test_weights_count_as_repetitions() -> None:
     keys = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.testing.assert_close((SecondMoment.of(keys) * 3).total, SecondMoment.of(keys.repeat(3, 1)).total)
     assert (SecondMoment.of(keys) * 3).count == 15
+
+
+def test_weighted_keys_wider_than_a_band_are_gathered_in_parts() -> None:
+    keys = torch.randn(60, 2 * BAND + 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weights = torch.arange(60.0) / 8
+    gathering = Gathering(keys.shape[1])
+    for part in (slice(0, 25), slice(25, 60)):
+        gathering.add(keys[part], weights[part])
+    torch.testing.assert_close(gathering.moment.total, keys.mT @ weights.double().diag() @ keys)
+    assert gathering.moment.count == weights.sum()
 
 
 def test_nothing_has_no_mean() -> None:

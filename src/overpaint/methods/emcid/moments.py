@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from overpaint.backbone.forest import TOKENS, Grove, plant
 from overpaint.backbone.text import TextEncoder
-from overpaint.linear.moments import SecondMoment
+from overpaint.linear.moments import Gathering, SecondMoment
 
 __all__ = ["EVERY", "KeyMoments", "from_triangle", "key_moments", "pack", "triangle", "unpack"]
 
@@ -40,45 +41,57 @@ def key_moments(
     captions: Sequence[str],
     blocks: Sequence[int],
     padding: bool = True,
-    chunk: int = 256,
+    chunk: int = 4 * TOKENS,
     advance: Callable[..., None] | None = None,
 ) -> dict[int, KeyMoments]:
     """Second moments of the keys of ``blocks`` over captions, in one pass through the encoder.
 
-    Where no padding is wanted prompts are cut to their longest neighbour, which is much faster in a window of 77 and
-    gives the same sums where attention is causal and no caption token reads padding. Elsewhere nothing is cut.
+    Tokens that captions share from their beginning on are computed once, and count as often as they occur; padding is
+    computed for none but the captions that bring it (where attention runs both ways, for all).
 
-    Raises ValueError if there are no captions.
+    Args:
+        padding: whether padding is counted at all.
+        chunk: tokens in one forward pass; changes memory, and results by rounding alone.
+
+    Raises:
+        ValueError: there are no captions.
     """
     if not captions:
         raise ValueError("second moments need at least one caption")
     blocks = sorted(blocks)
-    empty = SecondMoment.empty(text.key_width, text.device)
-    caption, behind = {b: empty for b in blocks}, {b: empty for b in blocks}
-    order = sorted(range(len(captions)), key=lambda i: (len(captions[i]), captions[i]))
-    if text.causal:
-        padded, cut = (order[::EVERY], [i for k, i in enumerate(order) if k % EVERY]) if padding else ([], order)
-    else:
-        padded, cut = order, []
-    parts = [(True, padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
-    parts += [(False, cut[i : i + chunk]) for i in range(0, len(cut), chunk)]
-    for whole, rows in parts:
-        ids = text.tokenize([captions[i] for i in rows])
-        ends = text.end_positions(ids).to(ids.device)
-        length = ids.shape[1] if whole else int(ends.max()) + 1
-        inside = torch.arange(length, device=ids.device) <= ends[:, None]
-        run = text.way(ids[:, :length])
-        states = run(text.embed(ids[:, :length]), 0, blocks[0])
-        for i, block in enumerate(blocks):
-            states, keys, _ = text.block_with_mlp(states, block, run)
-            caption[block] += SecondMoment.of(keys[inside])
-            if whole and padding:
-                behind[block] += SecondMoment.of(keys[~inside]) * len(order) * (1 / len(padded))
-            if block != blocks[-1]:
-                states = run(states, block + 1, blocks[i + 1])
+    captions = sorted(captions, key=lambda caption: (len(caption), caption))  # the sample has all lengths
+    ids = text.tokenize(captions)
+    place, end = torch.arange(ids.shape[1]), text.end_positions(ids).cpu()[:, None]
+    every = EVERY if text.causal else 1
+    own = (place <= end).nonzero()
+    behind = (place > end)[::every].nonzero() * torch.tensor([every, 1])
+    row, position = torch.cat([own, behind] if padding else [own]).unbind(dim=1)
+    brought = len(captions) / len(range(0, len(captions), every))
+    found = {block: _Parts(text, len(own), brought) for block in blocks}
+    for grove in plant(text, ids, row, position, chunk):
+        states, reached = grove.states, 0
+        for block in blocks:
+            states, keys, _ = text.block_with_mlp(grove.run(states, reached, block), block, grove.run)
+            reached = block + 1
+            found[block].add(grove, keys.flatten(0, 1))
         if advance is not None:
-            advance(len(ids))
-    return {b: KeyMoments(caption[b], behind[b]) for b in blocks}
+            advance(len(row[grove.wanted.cpu()].unique()))
+    return {block: KeyMoments(parts.caption.moment, parts.padding.moment) for block, parts in found.items()}
+
+
+class _Parts:
+    """What is gathered of one block: the first ``own`` wanted tokens are captions', of the others each counts more."""
+
+    def __init__(self, text: TextEncoder, own: int, weight: float) -> None:
+        self.caption, self.padding = (Gathering(text.key_width, text.device) for _ in range(2))
+        self._own, self._weight = own, weight
+
+    def add(self, grove: Grove, keys: Tensor) -> None:
+        """Keys (tokens, key_width) of a grove."""
+        own = grove.wanted < self._own
+        for gathering, those, weight in ((self.caption, own, 1.0), (self.padding, ~own, self._weight)):
+            places, times = grove.place[those].unique(return_counts=True)
+            gathering.add(keys[places], times * weight)
 
 
 def pack(moments: KeyMoments) -> dict[str, Tensor]:

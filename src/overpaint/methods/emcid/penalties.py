@@ -11,12 +11,14 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact_device
 from overpaint.linear.ridge import JITTER, Penalty, penalty
-from overpaint.methods.emcid.memory import VERSION
 from overpaint.methods.emcid.moments import KeyMoments, from_triangle, key_moments, pack, triangle, unpack
 from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.progress import Progress
 
 __all__ = ["penalties_of"]
+
+VERSION = 2
+"""Raised whenever the same captions would give other moments, be it by rounding: patches would differ."""
 
 
 def penalties_of(
