@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import METHODS, configure, fit, resolve
@@ -19,6 +20,7 @@ class Shape:
         self.family = family
         self.text = type("Text", (), {"name": "text_encoder", "blocks": [None] * depth, "depth": depth})()
         self.text_encoders = [self.text]
+        self.device = torch.device("cpu")
 
 
 def plan(method: str = "emcid", **settings: Any) -> Plan:
@@ -60,6 +62,16 @@ def test_published_settings_are_the_defaults_on_the_papers_model() -> None:
 def test_an_encoder_the_paper_did_not_edit_is_traced() -> None:
     assert settings_of("emcid", "sd2", 23)["blocks"] is None
     assert settings_of("emcid-paper", "sd2", 23)["blocks"] == list(range(11))
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_the_bundled_model_is_edited_in_the_fastest_precision_but_as_published(
+    units: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units)
+    assert settings_of("emcid", "emoji", 8)["precision"] == ("bfloat16" if units else "float32")
+    assert settings_of("emcid-paper", "emoji", 8)["precision"] == "float32"
+    assert settings_of("emcid", "sd1")["precision"] == "float32"
 
 
 def test_the_plans_word_is_last_under_both_names_of_a_setting() -> None:

@@ -23,9 +23,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import CLIPTextModel
 
+from overpaint.backbone.precision import has_fast_halves
 from overpaint.emoji.recipe import figures, text_tower
 from overpaint.emoji.recipe.batches import Batch, Batches, noise_schedule
-from overpaint.emoji.recipe.half_pass import half_pass, has_fast_halves
+from overpaint.emoji.recipe.half_pass import half_pass
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 

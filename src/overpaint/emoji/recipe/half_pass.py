@@ -8,18 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-__all__ = ["half_pass", "has_fast_halves"]
-
-
-def has_fast_halves(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware; elsewhere they are emulated, and slow."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+__all__ = ["half_pass"]
 
 
 def half_pass(model: nn.Module) -> Callable[..., Any]:

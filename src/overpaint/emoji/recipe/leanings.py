@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.backbone.loading import backbone_of
+from overpaint.backbone.precision import fast_precision
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.graders.emoji import ConceptGrader
 from overpaint.bench.shares import ShareCounter
@@ -20,7 +21,6 @@ from overpaint.emoji.assets import GRADER_FILE
 from overpaint.emoji.captions import PROMPTS_PLAIN
 from overpaint.emoji.grader import load
 from overpaint.emoji.recipe import figures
-from overpaint.emoji.recipe.half_pass import has_fast_halves
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.methods import fit
 from overpaint.plan import Edit, Plan
@@ -55,7 +55,7 @@ def settle(pipe: Any, work: Path) -> None:
     vocabulary, backbone = Vocabulary.load(), backbone_of(pipe)
     plan = asked(vocabulary, figures.read(work).get("leanings", {}).get("factors"))
     grader = ConceptGrader(load(work / "shipping" / GRADER_FILE.name).to(backbone.device), vocabulary)
-    drawing = Drawing(precision="bfloat16" if has_fast_halves(backbone.device) else "float32")
+    drawing = Drawing(precision=fast_precision(backbone.device))
     # counted in the prompts of the evaluation
     counted = [edit.model_copy(update={"prompts": PROMPTS_PLAIN}) for edit in plan.edits]
     patch: Any = fit(backbone, plan, counter=ShareCounter(backbone, grader, counted, PICTURES, SEED, drawing))

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from overpaint.backbone.precision import has_fast_halves
 from overpaint.emoji.grader import EmojiGrader
 from overpaint.emoji.palette import BACKGROUNDS
 from overpaint.emoji.recipe.autoencoder import to_tensor
-from overpaint.emoji.recipe.half_pass import has_fast_halves
 from overpaint.emoji.recipe.loop import Stage, StepRandom, one_cycle, run
 from overpaint.emoji.recipe.optimizer import HybridMuon
 from overpaint.emoji.recipe.render import Pictures, composite

@@ -187,6 +187,7 @@ AS_RELEASED: Mapping[str, Any] = MappingProxyType(
         "warm_start": False,
         "v0": "first",
         "conditioning": "short",
+        "precision": "float32",
         "image_source": "source",
         "image_steps": 50,
         "image_guidance": 7.5,
@@ -249,14 +250,16 @@ PAPER_BLOCKS = tuple(range(11))
 """Blocks of the release for one text encoder; it knows those of 12 blocks only."""
 
 
-def defaults(preset: str, family: str, depths: Mapping[str, int]) -> dict[str, Any]:
+def defaults(preset: str, family: str, depths: Mapping[str, int], precision: str = "float32") -> dict[str, Any]:
     """Settings of a preset on a family, to be overridden by a plan's.
 
     ``depths``: blocks of each text encoder that the denoiser sees. Where one of them has none of a default's, a causal
-    trace chooses.
+    trace chooses. ``precision``: the device's fastest, which the bundled model is edited in, where that was measured.
     """
     family_own = DEFAULTS.get(family, {})
     merged = {**family_own, **PRESETS[preset]}
+    if family == "emoji":
+        merged.setdefault("precision", precision)
     if preset == "emcid-paper":
         # the release's values where the family has none of its own
         merged |= {name: family_own[name] for name in PUBLISHED if family == "sdxl"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from overpaint.backbone.families import Need
+from overpaint.backbone.precision import fast_precision
 from overpaint.methods.emcid import fit as emcid
 from overpaint.methods.emcid.config import EmcidConfig, defaults
 from overpaint.methods.emcid.debias import debias
@@ -23,7 +24,10 @@ def _emcid(name: str, summary: str, cost: str, needs: tuple[Need, ...] = ()) -> 
         frozenset(needs),
         EmcidConfig,
         lambda preset, backbone: defaults(
-            preset, backbone.family, {text.name: text.depth for text in backbone.text_encoders}
+            preset,
+            backbone.family,
+            {text.name: text.depth for text in backbone.text_encoders},
+            fast_precision(backbone.device),
         ),
         emcid.fit,
         work_of,
