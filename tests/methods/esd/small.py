@@ -9,7 +9,7 @@ from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.methods.esd.config import EsdConfig
-from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of
+from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
 from overpaint.methods.esd.fit import fit
 from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.patch import Patch
@@ -31,8 +31,7 @@ def config_of(**settings: Any) -> EsdConfig:
 def world(plan: Plan, config: EsdConfig, **options: Any) -> tuple[StableDiffusion, list[Erasure], Texts]:
     backbone = tiny_backbone(**options)
     erasures = erasures_of(backbone.text, plan, config)
-    prompts = [p for e in erasures for phrase in e.phrases for c in (False, True) for p in e.prompts(phrase, c)]
-    return backbone, erasures, Texts(backbone, prompts)
+    return backbone, erasures, Texts(backbone, prompts_of(erasures))
 
 
 def run(

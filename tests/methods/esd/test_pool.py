@@ -92,6 +92,23 @@ def test_templates_each_get_their_own_predictions() -> None:
     close(kept.wanted, predicted(backbone, pool.x, pool.t, ""))
 
 
+def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
+    plan = plan_of({"erase": "pizza", "kind": "style", "prompts": ["{}"]}, {"erase": "cat", "prompts": ["{}"]})
+    config = config_of(contexts={"photo of dog {}": "photo of dog"}, protect=True, eta=1.5)
+    backbone, erasures, texts = world(plan, config)
+    pool, kept = erasing(backbone, texts, erasures, config, 1, "x")
+    assert kept is not None
+    asked = (("pizza", ""), ("photo of dog pizza", "photo of dog"), ("cat", ""))  # an object has no contexts
+    assert len(pool) == 3 * len(asked)
+    for number, (prompt, without) in enumerate(asked):
+        which = torch.arange(3 * number, 3 * number + 3)
+        rows, stay = pool.rows(which), kept.rows(which)
+        left = predicted(backbone, rows.x, rows.t, without)
+        close(rows.wanted, left - 1.5 * (predicted(backbone, rows.x, rows.t, prompt) - left))
+        assert torch.equal(texts.conditions[stay.prompt].states, backbone.text.encode([without]).expand(3, -1, -1))
+        close(stay.wanted, left)
+
+
 def test_kept_prompts_are_to_stay() -> None:
     plan, config = plan_of(), config_of()
     backbone, _, _ = world(plan, config)

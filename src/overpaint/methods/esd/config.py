@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from overpaint.methods.esd.selection import VARIANTS, Variant
+from overpaint.plan.checks import template
 
 __all__ = ["DEFAULTS", "EsdConfig", "defaults"]
 
@@ -25,6 +26,9 @@ class EsdConfig(BaseModel):
         parameters: `overpaint.methods.esd.selection`.
         eta: strength of the negative guidance as in the paper; the authors' newer code counts 1 more.
         prompts: the concept's ``name`` alone (as published), or the plan's ``templates`` for it.
+        contexts: of edits of kind ``style``, further prompts, which say the style of something, each with the same
+            prompt without it: ``{"a cat by {}": "a cat"}``. The latter stands in for the empty prompt there, so that
+            nothing but the style is turned away from.
 
     What it is learned on:
         sampling: ``cached`` trajectories, every step of which is used and serves many updates, or as ``published``,
@@ -42,7 +46,7 @@ class EsdConfig(BaseModel):
     What must stay:
         preserve: weight of keeping predictions for the plan's preserve list and of the settings below.
         preserve_trajectories: drawn for each prompt of the preserve list.
-        protect: keep the empty prompt's predictions, too: guidance subtracts them.
+        protect: keep the empty prompt's predictions, too, since guidance subtracts them, and those of contexts.
         captions: keep so many captions that do not name an erased concept, one trajectory each.
 
     When to stop:
@@ -61,6 +65,7 @@ class EsdConfig(BaseModel):
     parameters: Variant = "x"
     eta: float = Field(1.0, ge=0)
     prompts: Literal["name", "templates"] = "name"
+    contexts: dict[str, str] = Field(default_factory=dict)
 
     sampling: Literal["cached", "published"] = "cached"
     on_policy_every: int | None = Field(None, ge=1)
@@ -86,6 +91,11 @@ class EsdConfig(BaseModel):
 
     checkpoint_every: int = Field(100, ge=0)
 
+    @field_validator("contexts")
+    @classmethod
+    def _slotted(cls, contexts: dict[str, str]) -> dict[str, str]:
+        return {template(prompt): without for prompt, without in contexts.items()}
+
     @model_validator(mode="after")
     def _one_loop(self) -> EsdConfig:
         if self.sampling == "published" and self.on_policy_every not in (None, 1):
@@ -94,6 +104,11 @@ class EsdConfig(BaseModel):
             )
         return self
 
+
+SAID_OF = (
+    "fruit", "animal", "face", "vehicle", "tool", "garment", "building", "drink", "flower", "meal", "heart", "plant"
+)  # fmt: skip
+"""General words of the bundled model, which styles are said of."""
 
 _FLOW: Mapping[str, Any] = MappingProxyType(
     {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28}
@@ -104,6 +119,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # guesses, to be tuned on its validation split
         "emoji": {
             "prompts": "templates",
+            "contexts": {f"{word} in {{}} style": word for word in SAID_OF},
             "trajectories": 4,
             "image_steps": 20,
             "steps": 150,

@@ -17,7 +17,10 @@ from overpaint.methods.esd.config import EsdConfig
 from overpaint.plan import Edit, Plan
 from overpaint.seeding import derive
 
-__all__ = ["NAME", "Erasure", "Texts", "erasures_of", "templates_of"]
+__all__ = ["NAME", "Erasure", "Texts", "erasures_of", "prompts_of", "templates_of"]
+
+STYLE = "style"
+"""The kind of edits that contexts belong to."""
 
 NAME = "{}"
 """The template that is the name alone."""
@@ -35,6 +38,8 @@ class Erasure:
         checked: the same, to validate with.
         seed: of all its randomness.
         images: pictures whose noised latents stand in for trajectories.
+        contexts: of the templates that say the concept of something, each with the same prompt without it, whose
+            prediction stands in for the empty prompt's.
     """
 
     source: str
@@ -44,6 +49,7 @@ class Erasure:
     checked: tuple[str, ...]
     seed: int
     images: tuple[Path, ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,6 +64,11 @@ class Erasure:
     def prompts(self, phrase: str, checked: bool = False) -> list[str]:
         """The phrase in every template."""
         return [template.replace(NAME, phrase) for template in (self.checked if checked else self.templates)]
+
+    def without(self, checked: bool = False) -> list[str]:
+        """What is left of every template without the concept: the empty prompt, or a context's own."""
+        known = dict(self.contexts)
+        return [known.get(template, "") for template in (self.checked if checked else self.templates)]
 
 
 class Texts:
@@ -102,6 +113,17 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
     return erasures
 
 
+def prompts_of(erasures: Sequence[Erasure]) -> list[str]:
+    """Every prompt that any prediction is made for."""
+    prompts: list[str] = []
+    for erasure in erasures:
+        for checked in (False, True):
+            prompts += erasure.without(checked)
+            for phrase in erasure.phrases:
+                prompts += erasure.prompts(phrase, checked)
+    return prompts
+
+
 def templates_of(plan: Plan, config: EsdConfig) -> tuple[str, ...]:
     """The templates that the plan's edits are trained with: preserved concepts are met in the same company."""
     if config.prompts == "name":
@@ -114,8 +136,10 @@ def _of(plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasure]:
     trained = (NAME,) if config.prompts == "name" else edit.prompts
     if edit.within is not None:
         return [Erasure(edit.source, edit.within, edit.within, trained, edit.prompts, seed, edit.images)]
+    contexts = tuple(config.contexts.items()) if edit.kind == STYLE else ()
+    trained, checked = ((*templates, *dict(contexts)) for templates in (trained, edit.prompts))
     return [
-        Erasure(name, name, edit.destination, trained, edit.prompts, derive(seed, name), edit.images)
+        Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, contexts)
         for name in edit.edited
     ]
 

@@ -11,7 +11,7 @@ import torch
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.config import EsdConfig
-from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of
+from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
 from overpaint.methods.esd.kept import kept_prompts
 from overpaint.methods.esd.pool import Pool, erasing, join, keeping
 from overpaint.methods.esd.selection import Slot, select
@@ -56,7 +56,7 @@ def fit(
     slots = select(backbone.denoiser, config.parameters, backbone.denoiser_name)
     kept = kept_prompts(backbone, plan, config, erasures, captions)
     ledger = Ledger(store, backbone, erasures, kept, config, plan.seed)
-    texts = Texts(backbone, [*_prompts(erasures), *kept])
+    texts = Texts(backbone, [*prompts_of(erasures), *kept])
     with frozen(backbone.denoiser), _student(backbone, slots, config, plan.seed) as student:
         # all that the original model draws and predicts comes first
         run = _Run(backbone, texts, erasures, config, ledger, progress, student)
@@ -220,14 +220,3 @@ def _student(backbone: Backbone, slots: Sequence[Slot], config: EsdConfig, seed:
         yield student
     finally:
         student.close()
-
-
-def _prompts(erasures: Sequence[Erasure]) -> list[str]:
-    """Every prompt that any prediction is made for."""
-    return [
-        prompt
-        for erasure in erasures
-        for phrase in erasure.phrases
-        for checked in (False, True)
-        for prompt in erasure.prompts(phrase, checked)
-    ]

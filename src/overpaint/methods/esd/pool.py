@@ -81,7 +81,7 @@ def erasing(
     sampler: Acting | None = None,
     advance: Advance = lambda count: None,
 ) -> tuple[Pool, Pool | None]:
-    """Rows that teach the erasures, and with ``protect`` as many that keep the empty prompt.
+    """Rows that teach the erasures, and with ``protect`` as many that keep prompts without the concept.
 
     Args:
         count: trajectories for each prompt (noisy pictures in their place: as many rows).
@@ -106,14 +106,16 @@ def erasing(
             x, t, known = _drawn(backbone, texts, rows, seeds, config, sampler, advance)
             each = len(x) // len(seeds)
             if known:
-                known = {erasure.given: known["prompted"], "": known["empty"]}
+                told = {erasure.given: known["prompted"], "": known["empty"]}
+                known = {phrase: made for phrase, made in told.items() if phrase or not erasure.contexts}
         prompt = rows.repeat_interleave(each)
         ways = [p for p in range(len(given)) for _ in range(count * each)]
-        wanted, empty = targets(backbone, texts, erasure, x, t, ways, config.eta, checked, known)
+        wanted, without = targets(backbone, texts, erasure, x, t, ways, config.eta, checked, known)
         concept = torch.full((len(x),), number)
         pools.append(Pool(x, t, prompt, wanted, concept))
         if config.protect and not checked:
-            kept.append(Pool(x, t, torch.zeros_like(prompt), empty.float(), concept))
+            named = texts.rows([erasure.without()[way] for way in ways])
+            kept.append(Pool(x, t, named, without.float(), concept))
     return join(pools), join(kept) if kept else None
 
 
@@ -128,14 +130,14 @@ def targets(
     checked: bool = False,
     known: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Targets (n, c, h, w) of an erasure at inputs (n, c, h, w), and the empty prompt's predictions.
+    """Targets (n, c, h, w) of an erasure at inputs (n, c, h, w), and predictions for the prompts without the concept.
 
     ``which`` (n,) is the number of each row's template; ``known`` predictions, by phrase, are not made again.
     """
     made = dict(known or {})
     for phrase in ("", erasure.source, *([erasure.base] if erasure.base else [])):
         if phrase not in made:
-            prompts = erasure.prompts(phrase, checked) if phrase else [""] * (max(which) + 1)
+            prompts = erasure.prompts(phrase, checked) if phrase else erasure.without(checked)
             made[phrase] = predictions(backbone, x, t, texts.conditions[texts.rows([prompts[i] for i in which])])
     base = made[erasure.base] if erasure.base else None
     return turned_away(made[""], made[erasure.source], eta, base), made[""]

@@ -38,7 +38,8 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     drawn = teacher = checked = 0
     for erasure in erasures:
         # what the sampler has not told of already
-        asked = {"", erasure.source, erasure.base or ""} - (set() if erasure.images else {"", erasure.given})
+        told = {erasure.given} if erasure.contexts else {"", erasure.given}
+        asked = {"", erasure.source, erasure.base or ""} - (set() if erasure.images else told)
         if config.sampling == "published":
             # half a trajectory, both predictions of it, and the teacher's at its end, for every row
             teacher += config.steps * config.batch * (steps + len({"", erasure.source, erasure.base or ""}))
