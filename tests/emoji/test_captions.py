@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from overpaint.emoji import captions
 from overpaint.emoji.captions import (
     FREE_FORM_TEST,
     FREE_FORM_TRAINING,
@@ -143,10 +144,23 @@ def test_describe_says_what_its_caption_is_made_of(vocabulary: Vocabulary) -> No
 
 
 def test_corpus_is_deterministic_and_short(vocabulary: Vocabulary) -> None:
-    captions = corpus(vocabulary, 2000, seed=3)
-    assert captions == corpus(vocabulary, 2000, seed=3)
-    assert captions != corpus(vocabulary, 2000, seed=4)
-    assert np.mean([len(text.split()) for text in captions]) < 9
+    texts = corpus(vocabulary, 2000, seed=3)
+    assert texts == corpus(vocabulary, 2000, seed=3)
+    assert texts != corpus(vocabulary, 2000, seed=4)
+    assert np.mean([len(text.split()) for text in texts]) < 9
+
+
+def test_all_concepts_take_turns_in_the_corpus_by_name_and_in_a_caption(
+    vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captions, "sample", lambda rng, vocabulary, concept, style, background: str(concept))
+    monkeypatch.setattr(captions, "fill", lambda template, name: f"named {name}")
+    size = len(vocabulary)
+    every = {*map(str, range(size)), *(f"named {concept.name}" for concept in vocabulary.concepts)}
+    texts = corpus(vocabulary, 2 * size + 5, seed=1)
+    assert {*texts[: 2 * size]} == every
+    assert len({text.removeprefix("named ") for text in texts[2 * size :]}) == 5
+    assert texts[:5] != texts[2 * size :]
 
 
 def test_captions_need_no_torch() -> None:

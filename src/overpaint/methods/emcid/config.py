@@ -218,6 +218,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "image_steps": 12,
             "draws": 16,
             "batch": 32,
+            "captions": 3096,  # every concept twice
         },
         # the model of the paper; nobody has measured better settings on it
         "sd1": {**PUBLISHED, "blocks": tuple(range(11)), "batch": 8},
