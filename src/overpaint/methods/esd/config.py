@@ -105,11 +105,6 @@ class EsdConfig(BaseModel):
         return self
 
 
-SAID_OF = (
-    "fruit", "animal", "face", "vehicle", "tool", "garment", "building", "drink", "flower", "meal", "heart", "plant"
-)  # fmt: skip
-"""General words of the bundled model, which styles are said of."""
-
 _FLOW: Mapping[str, Any] = MappingProxyType(
     {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28}
 )
@@ -119,7 +114,6 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # guesses, to be tuned on its validation split
         "emoji": {
             "prompts": "templates",
-            "contexts": {f"{word} in {{}} style": word for word in SAID_OF},
             "trajectories": 4,
             "image_steps": 20,
             "steps": 150,
@@ -157,6 +151,15 @@ def defaults(name: str, family: str) -> dict[str, Any]:
     """Settings of the method ``esd-<variant>`` on a family, to be overridden by a plan's."""
     variant = next(v for v in VARIANTS if name == f"esd-{v}")
     merged = {**DEFAULTS.get(family, {}), "parameters": variant}
+    if family == "emoji":
+        merged["contexts"] = {f"{word} in {{}} style": word for word in _general_words()}
     if variant in (rates := RATES.get(family, {})):
         merged["rate"] = rates[variant]
     return merged
+
+
+def _general_words() -> list[str]:
+    """Those of the bundled model, which no suite asks for in a style."""
+    from overpaint.emoji.vocabulary import Vocabulary
+
+    return sorted(Vocabulary.load().by_general)
