@@ -24,6 +24,12 @@ from tests.methods.esd.small import config_of, plan_of, predicted, run, world
 from tests.methods.tiny import tiny_backbone
 
 
+def test_further_concepts_of_a_run_take_updates_of_their_own() -> None:
+    plan = plan_of({"erase": "dog"}, {"erase": "pizza"}, {"erase": "cat"})
+    for settings, updates in (({"steps": 3}, 9), ({"steps": 3, "further": 1}, 5)):
+        assert run(tiny_backbone(), plan, **settings).provenance["training"]["updates"] == updates
+
+
 def test_only_selected_parameters_change_and_the_model_stays_as_it_was() -> None:
     backbone = tiny_backbone()
     before = copy.deepcopy(dict(backbone.unet.named_parameters()))

@@ -38,7 +38,8 @@ class EsdConfig(BaseModel):
         trajectories: drawn for each prompt at a time. image_steps: of a trajectory. guidance: of it.
 
     Optimisation:
-        steps: updates for each concept; a run of n concepts makes n times as many.
+        steps: updates for a concept. further: for each further one of the same run; None: as many again. What one
+            concept has taught turns the others away as well, and damage to the rest grows with the updates.
         batch: rows of an update. rate: of Adam.
         rank: train LoRA factors of this rank instead of whole matrices (needs peft); biases stay.
         precision: of the denoiser in training; weights, predictions' targets and losses are float32 all the same.
@@ -74,6 +75,7 @@ class EsdConfig(BaseModel):
     guidance: float = Field(3.0, gt=1)
 
     steps: int = Field(1000, ge=1)
+    further: int | None = Field(None, ge=1)
     batch: int = Field(1, ge=1)
     rate: float = Field(1e-5, gt=0)
     rank: int | None = Field(None, ge=1)
@@ -90,6 +92,11 @@ class EsdConfig(BaseModel):
     validate_trajectories: int = Field(2, ge=1)
 
     checkpoint_every: int = Field(100, ge=0)
+
+    def updates(self, concepts: int) -> int:
+        """Of a run that erases so many."""
+        further = self.steps if self.further is None else self.further
+        return self.steps + further * (concepts - 1)
 
     @field_validator("contexts")
     @classmethod
@@ -120,7 +127,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "batch": 8,
             "preserve": 5.0,
             "protect": True,
-            "captions": 64,
+            "further": 20,
+            "captions": 256,
             "validate_every": 25,
             "checkpoint_every": 50,
         },

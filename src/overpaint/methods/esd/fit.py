@@ -175,7 +175,7 @@ def _train(
     validate: Validator | None,
 ) -> list[float]:
     """Make all updates that are still to be made; what was left of each concept when it was last measured."""
-    total = config.steps * len(erasures)
+    total = config.updates(len(erasures))
     left: list[float] = []
     state = ledger.training()
     if state is not None and _whole(int(state["step"]), config, ledger):

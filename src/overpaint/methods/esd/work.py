@@ -31,7 +31,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
         shapes = [slot.value.shape for slot in slots if slot.leaf == "weight"]
         trained = sum(config.rank * (shape[0] + shape[1:].numel()) for shape in shapes)
     steps = length(backbone, config.image_steps)
-    updates = config.steps * len(erasures)
+    updates = config.updates(len(erasures))
     keeping = config.preserve > 0 and bool(plan.preserve or config.captions or config.protect)
     kept = len(plan.preserve) * len(templates_of(plan, config)) * config.preserve_trajectories + config.captions
     rounds = 1 if config.on_policy_every is None else -(-updates // config.on_policy_every)
@@ -42,7 +42,8 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
         asked = {"", erasure.source, erasure.base or ""} - (set() if erasure.images else told)
         if config.sampling == "published":
             # half a trajectory, both predictions of it, and the teacher's at its end, for every row
-            teacher += config.steps * config.batch * (steps + len({"", erasure.source, erasure.base or ""}))
+            each = -(-updates // len(erasures)) * config.batch
+            teacher += each * (steps + len({"", erasure.source, erasure.base or ""}))
         else:
             paths = config.trajectories * len(erasure.templates)
             drawn += 0 if erasure.images else paths
