@@ -3,13 +3,18 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from overpaint.cli.app import app
 
 COMMANDS = ("erase", "replace", "rectify", "edit", "generate", "trace", "patch apply", "patch info", "methods")
+READING = {"methods", "patch info", "patch diff", "patch verify", "bank list"}
+"""Commands that compute next to nothing and write nothing."""
 
 
 def python(*words: str) -> subprocess.CompletedProcess[str]:
@@ -55,3 +60,16 @@ def test_an_editing_command_knows_all_options_of_a_run() -> None:
         text = CliRunner().invoke(app, [command, "--help"], terminal_width=200).output
         for option in ("--out", "--model", "--method", "--set", "--seed", "--captions", "--no-evaluate", "--force"):
             assert option in text, (command, option)
+
+
+def test_every_command_that_computes_or_writes_has_a_dry_run() -> None:
+    def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+        children = getattr(command, "commands", None)
+        if not children:
+            yield path.strip(), command
+        for name, child in (children or {}).items():
+            yield from leaves(child, f"{path} {name}")
+
+    found = dict(leaves(typer.main.get_command(app), ""))
+    without = {path for path, command in found.items() if not any("--dry-run" in one.opts for one in command.params)}
+    assert without == READING

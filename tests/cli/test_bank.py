@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from overpaint.patch import Patch
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, in_words
 
 
 @pytest.fixture
@@ -83,3 +83,56 @@ def test_mistakes_are_one_line(
     assert message in result.stderr
     assert result.stderr.count("error:") == 1
     assert not (plans / "new").exists()
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_says_what_would_be_asked_for_and_writes_nothing(run: Run, model: Path, plans: Path) -> None:
+    def dry(*words: object) -> str:
+        before = state(plans)
+        told = in_words(run("bank", *words, "--dry-run").stdout)
+        assert state(plans) == before
+        assert not (plans / "new").exists()
+        return told
+
+    assert "edits to add 1 edits in force then 1" in dry("add", plans / "new", plans / "one.csv", *terms(model))
+    run("bank", "add", plans / "a", plans / "one.csv", *terms(model))
+    assert "edits to add 0 edits in force then 1" in dry("add", plans / "a", plans / "one.csv")
+    assert "edits to add 1 edits in force then 2" in dry("add", plans / "a", plans / "two.csv")
+    run("bank", "add", plans / "b", plans / "two.csv", *terms(model))
+    run("bank", "fit", plans / "b", "--out", plans / "run", "--no-evaluate")
+    # both say the same, so the second has nothing new
+    told = dry("merge", plans / "a", plans / "b", plans / "run")
+    assert "edits to take over 1 memories to take over 1 edits in force then 2" in told
+    assert "edits to replace 1 edits in force then 1" in dry("replace", plans / "b", plans / "other.csv")
+    told = dry("withdraw", plans / "b", "pizza")
+    assert "edits to withdraw 1 concepts to preserve no longer 0 edits in force then 0" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("add", "new", "one.csv", "--method", "emsid"), "did you mean 'emcid'"),
+        (("add", "full", "one.csv"), "holds other files (thesis.txt)"),
+        (("add", "policy", "two.csv", "--seed", "4"), "a bank of seed 3, not 4"),
+        (("withdraw", "policy", "cat"), "no edit of it"),
+        (("replace", "policy", "two.csv"), "add it"),
+        (("merge", "policy", "nowhere"), "no run in nowhere"),
+        (("merge", "policy", "first", "second"), "the bank has replace pizza with cat already"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_command_would(
+    run: Run, model: Path, plans: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(plans)
+    (plans / "full").mkdir()
+    (plans / "full" / "thesis.txt").write_text("years of work")
+    for bank, plan in (("policy", "one.csv"), ("first", "two.csv"), ("second", "other.csv")):
+        run("bank", "add", bank, plan, *terms(model))
+    before = state(plans)
+    result = run("bank", *words, "--dry-run", code=2)
+    assert message in result.stderr
+    assert result.stderr.count("error:") == 1
+    assert state(plans) == before

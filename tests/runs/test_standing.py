@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from PIL import Image
 
 from overpaint.errors import OverpaintError, PlanError, RunError
 from overpaint.files import TEMPORARY
@@ -177,3 +178,35 @@ def test_damaged_terms_are_said(bank: Bank, content: str) -> None:
     (bank.path / "bank.json").write_text(json.dumps({**bank.terms, "format": 2}))
     with pytest.raises(RunError, match="newer overpaint"):
         Bank.open(bank.path)
+
+
+def test_what_an_addition_takes_on_the_disk_is_known_before(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), "teal").save(tmp_path / "cat.png")
+    shown = {"rectify": "dog", "images": [str(tmp_path / "cat.png")]}
+    first, second = plan(PISTOL, shown, preserve=["toy box"]), plan({**shown, "rectify": "hen"}, PILOT)
+    bank = Bank.on_terms_of(tmp_path / "bank", first)
+    for one in (first, second):  # the second shows a picture that is there then
+        expected = written(bank.path) + bank.size(bank.lacking(one), one.preserve)
+        bank = Bank.create(bank.path, first)
+        bank.add(one)
+        assert written(bank.path) == expected
+
+
+def written(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_others_would_bring_is_what_they_bring(bank: Bank, tmp_path: Path) -> None:
+    others = []
+    for name, edit in (("one", PILOT), ("two", {"erase": "hen"})):
+        other = Bank.create(tmp_path / name, plan(PISTOL, method="emcid-copy", seed=3))
+        other.add(plan(edit, PISTOL, preserve=[f"{name} box"]))
+        for key in ("shared", name):
+            other.memories.put(key, {"value": torch.ones(4)}, {"source": key})
+        others.append(other.path)
+    new, preserved, files = bank.mergeable(*others)
+    expected = written(bank.path) + bank.size(new, preserved) + sum(file.stat().st_size for file in files)
+    found = [bank.merge(other) for other in others]
+    assert [len(new), len(files)] == [sum(column) for column in zip(*found, strict=True)] == [2, 3]
+    assert written(bank.path) == expected
+    assert bank.mergeable(*others)[0] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from overpaint.cli.console import out, plain, say, table
 from overpaint.cli.edit import overridden
-from overpaint.cli.options import WorkOptions, takes
+from overpaint.cli.options import DryRun, WorkOptions, takes
 
 if TYPE_CHECKING:
     from overpaint.plan import Plan
@@ -37,6 +38,7 @@ def add(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of a new bank; repeat for more.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", "-s", min=0, help="Of a new bank. [the plan's or 0]")] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Ask for the edits of a plan as well; makes the bank if there is none."""
     from overpaint.plan import Plan
@@ -45,7 +47,11 @@ def add(
     whole = overridden(said, model, method, seed, settings or ())
     given = {"model": model, "method": method, "settings": settings, "seed": seed}
     wanted = said.model_copy(update={name: getattr(whole, name) for name, value in given.items() if value is not None})
-    kept = _bank(bank, whole)
+    kept = _bank(bank, whole, dry_run)
+    if dry_run:
+        new = kept.lacking(wanted)
+        _would(kept, "edits to add", len(new), len(kept.edits) + len(new), kept.size(new, wanted.preserve))
+        return
     new = kept.add(wanted)
     _tell(kept, f"{len(new)} added")
 
@@ -54,23 +60,33 @@ def add(
 def withdraw(
     bank: Folder,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Sources of edits, or preserved concepts.")],
+    dry_run: DryRun = False,
 ) -> None:
     """Ask for some edits no longer: the next patch is as if they had never been there."""
     from overpaint.runs import Bank
 
     kept = Bank.open(bank)
+    if dry_run:
+        standing, released = kept.standing(*names)
+        more = {"concepts to preserve no longer": f"{len(released):,}"}
+        _would(kept, "edits to withdraw", len(standing), len(kept.edits) - len(standing), 0, more)
+        return
     gone = kept.withdraw(*names)
     _tell(kept, f"{len(gone)} withdrawn")
 
 
 @app.command("replace")
-def replace(bank: Folder, plan: File) -> None:
+def replace(bank: Folder, plan: File, dry_run: DryRun = False) -> None:
     """Put a plan's edits in the place of those of the same concepts."""
     from overpaint.plan import Plan
     from overpaint.runs import Bank
 
     kept = Bank.open(bank)
     wanted = Plan.read(plan)
+    if dry_run:
+        kept.check_replacement(wanted)
+        _would(kept, "edits to replace", len(wanted.edits), len(kept.edits), kept.size(wanted.edits))
+        return
     kept.replace(wanted)
     _tell(kept, f"{len(wanted.edits)} replaced")
 
@@ -96,11 +112,18 @@ def show(bank: Folder) -> None:
 def merge(
     bank: Folder,
     others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Banks or runs, from other machines say.")],
+    dry_run: DryRun = False,
 ) -> None:
     """Take over what other banks or runs ask for and have learned."""
     from overpaint.runs import Bank
 
     kept = Bank.open(bank)
+    if dry_run:
+        new, preserved, files = kept.mergeable(*others)
+        disk = kept.size(new, preserved) + sum(file.stat().st_size for file in files)
+        more = {"memories to take over": f"{len(files):,}"}
+        _would(kept, "edits to take over", len(new), len(kept.edits) + len(new), disk, more)
+        return
     for other in others:
         edits, memories = kept.merge(other)
         say(f"{other}: {edits} edits and {memories} memories are new")
@@ -117,8 +140,8 @@ def fit(bank: Folder, *, options: WorkOptions) -> None:
     run(Bank.open(bank).plan, options, bank)
 
 
-def _bank(path: Path, plan: Plan) -> Bank:
-    """The bank in ``path``, made on the plan's terms if there is none."""
+def _bank(path: Path, plan: Plan, dry_run: bool) -> Bank:
+    """The bank in ``path``, made on the plan's terms if there is none; in a dry run it is not written."""
     from overpaint.methods import METHODS, method_of
     from overpaint.runs import Bank
     from overpaint.runs.standing import NAME
@@ -127,7 +150,21 @@ def _bank(path: Path, plan: Plan) -> Bank:
         return Bank.open(path)
     method_of(plan)  # a wrong name is told before anything is written
     alone = {"batch": 1} if "batch" in METHODS[plan.method].config.model_fields else {}
-    return Bank.create(path, plan.model_copy(update={"settings": {**alone, **plan.settings}}))
+    on = plan.model_copy(update={"settings": {**alone, **plan.settings}})
+    if not dry_run:
+        return Bank.create(path, on)
+    bank = Bank.on_terms_of(path, on)
+    bank.check_free()
+    return bank
+
+
+def _would(bank: Bank, what: str, edits: int, in_force: int, disk: int, more: Mapping[str, str] | None = None) -> None:
+    """Print what a dry run found; weights change in ``bank fit`` alone."""
+    from overpaint.cli.dry_run import costs
+    from overpaint.methods.work import Work
+
+    said = {what: f"{edits:,}", **(more or {}), "edits in force then": f"{in_force:,}"}
+    out().print(costs(str(bank.path), Work(disk=disk), more=said))
 
 
 def _tell(bank: Bank, what: str) -> None:

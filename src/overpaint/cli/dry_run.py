@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
 
-__all__ = ["costs", "dry_run", "seconds_of_one"]
+__all__ = ["costs", "dry_run", "seconds_of_one", "work_of"]
 
 
 def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
+    """A table of what a plan takes. Raises as `work_of`."""
+    return costs(f"{len(plan.edits)} edits of {plan.model} by {plan.method}", work_of(plan, backbone, look), backbone)
+
+
+def work_of(plan: Plan, backbone: Backbone, look: bool) -> Work:
     """Check a plan against a model and count what it takes, with the look before and after if it is wanted.
 
     Raises:
@@ -31,7 +36,7 @@ def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
     work = method_of(plan).work(backbone, plan, configure(plan, backbone))
     if look:
         work = work.then(Drawing().work(backbone, looked(plan, backbone)))
-    return costs(f"{len(plan.edits)} edits of {plan.model} by {plan.method}", work, backbone)
+    return work
 
 
 def costs(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from overpaint.cli.console import err, say
-from overpaint.cli.options import MODELS, Device
-from overpaint.errors import OverpaintError
+from overpaint.cli.console import err, out, say
+from overpaint.cli.options import MODELS, Device, DryRun
+from overpaint.errors import OverpaintError, PlanError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from overpaint.backbone.backbone import Backbone
+    from overpaint.studio.jobs import Job
 
 __all__ = ["studio"]
 
@@ -22,6 +28,7 @@ def studio(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 7860,
     device: Device = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Edit, try and compare in a browser. Jobs outlive the browser, and a restart goes on with them."""
     try:
@@ -37,6 +44,11 @@ def studio(
     from overpaint.studio.workbench import Workbench
     from overpaint.studio.worker import Worker
 
+    if dry_run:
+        listen(host, port).close()
+        waiting = [job for job in Jobs(runs).listed() if job.unfinished] if runs.is_dir() else []
+        out().print(_costs(waiting, open_backbone(model, device)))
+        return
     jobs = Jobs(runs)
     lock = FolderLock(runs)  # two Studios would both work on the same jobs
     try:
@@ -52,3 +64,19 @@ def studio(
         serve(room, opened, host)
     finally:
         lock.release()
+
+
+def _costs(waiting: list[Job], backbone: Backbone) -> Table:
+    """What the jobs take that wait from last time: work begins with them. One that does not fit will fail."""
+    from overpaint.cli.dry_run import costs, work_of
+    from overpaint.cli.running import wanted
+    from overpaint.methods.work import Work
+    from overpaint.plan import Plan
+
+    work = Work()
+    for job in waiting:
+        try:
+            work = work.then(work_of(Plan.parse(job.plan, check_images=False), backbone, wanted(None, backbone)))
+        except PlanError as error:
+            say(f"{job.name}: {error.problems[0]}", "yellow", err())
+    return costs("the Studio", work, backbone, more={"jobs that wait": f"{len(waiting):,}"})

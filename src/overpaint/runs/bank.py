@@ -79,13 +79,16 @@ class MemoryBank:
         Damaged files are left out, with a warning in the log.
         """
         taken = 0
-        for key in list(other.keys()):
-            known = self._read(self.path_of(key), key)
-            found = other._read(other.path_of(key), key) if known is None else None
+        for key in self.lacking(other):
+            found = other._read(other.path_of(key), key)
             if found is not None:
                 self.keep(key, *found)
                 taken += 1
         return taken
+
+    def lacking(self, other: MemoryBank) -> list[str]:
+        """Keys of what `merge` would take over, damaged files of ``other`` included."""
+        return [key for key in other.keys() if self._read(self.path_of(key), key) is None]
 
     def tidy(self, age: float = 86400.0) -> None:
         """Remove what killed processes left half-written more than ``age`` seconds ago; others may be at work."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,28 @@ class Entries:
 
         ``over``: in place of another one of the same concept, which stays otherwise.
         """
-        (words,) = Plan(edits=(edit,)).to_data()["edits"]
-        if edit.images:
-            words["images"] = [self._copied(path) for path in edit.images]
+        pictures = [_inside(path) for path in edit.images]
+        for inside, content in pictures:
+            with replacing(self._bank / inside, over=False) as temporary:
+                temporary.write_bytes(content)
         path = self._path(identity(edit))
-        _write(path, {"edit": words}, over=over)
+        _write(path, _entry(edit, [inside for inside, _ in pictures]), over=over)
         kept: Edit = self._read(path)["edit"]
         return kept.fingerprint() == edit.fingerprint()
+
+    def size(self, edits: Iterable[Edit], preserve: Iterable[str] = ()) -> int:
+        """Bytes of these entries and of the pictures that come with them and are not here yet.
+
+        Raises:
+            PlanError: a picture is gone.
+        """
+        size = sum(len(_text({"preserve": name})) for name in preserve)
+        shown: dict[str, int] = {}
+        for edit in edits:
+            pictures = [_inside(path) for path in edit.images]
+            size += len(_text(_entry(edit, [inside for inside, _ in pictures])))
+            shown |= {inside: len(content) for inside, content in pictures}
+        return size + sum(length for inside, length in shown.items() if not (self._bank / inside).exists())
 
     def preserve(self, name: str) -> None:
         """Store a concept to preserve."""
@@ -96,18 +111,28 @@ class Entries:
     def _path(self, name: str) -> Path:
         return self.folder / f"{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
 
-    def _copied(self, picture: Path) -> str:
-        """The path of the picture's copy in the bank, relative to it."""
-        try:
-            content = picture.read_bytes()
-        except OSError as error:
-            raise PlanError(f"cannot read the picture {picture} ({error.strerror}); put it back") from error
-        inside = f"{PICTURES}/{hashlib.sha256(content).hexdigest()}{picture.suffix.lower()}"
-        with replacing(self._bank / inside, over=False) as temporary:
-            temporary.write_bytes(content)
-        return inside
+
+def _inside(picture: Path) -> tuple[str, bytes]:
+    """The path of a picture's copy in a bank, relative to it, and what is in it."""
+    try:
+        content = picture.read_bytes()
+    except OSError as error:
+        raise PlanError(f"cannot read the picture {picture} ({error.strerror}); put it back") from error
+    return f"{PICTURES}/{hashlib.sha256(content).hexdigest()}{picture.suffix.lower()}", content
+
+
+def _entry(edit: Edit, pictures: list[str]) -> dict[str, Any]:
+    """What is stored of an edit whose pictures are these in the bank."""
+    (words,) = Plan(edits=(edit,)).to_data()["edits"]
+    if pictures:
+        words["images"] = pictures
+    return {"edit": words}
+
+
+def _text(entry: dict[str, Any]) -> str:
+    return json.dumps(entry, ensure_ascii=True, indent=1)
 
 
 def _write(path: Path, entry: dict[str, Any], *, over: bool) -> None:
     with replacing(path, over=over) as temporary:
-        temporary.write_text(json.dumps(entry, ensure_ascii=True, indent=1), encoding="utf-8")
+        temporary.write_text(_text(entry), encoding="utf-8")

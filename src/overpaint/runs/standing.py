@@ -55,15 +55,20 @@ class Bank:
         Raises:
             RunError: the folder holds something else, or a bank on other terms.
         """
-        path, terms = Path(path), {name: getattr(plan, name) for name in _TERMS}
+        path = Path(path)
+        wanted = cls.on_terms_of(path, plan)
         if not (path / NAME).exists():
-            if path.is_dir() and (others := [entry.name for entry in path.iterdir() if entry.name != records.BANK]):
-                raise RunError(f"{path} holds other files ({min(others)}); choose an empty or new folder")
+            wanted.check_free()
             with replacing(path / NAME, over=False) as temporary:
-                temporary.write_text(json.dumps({"format": FORMAT, **terms}, indent=2), encoding="utf-8")
+                temporary.write_text(wanted._text, encoding="utf-8")
         bank = cls.open(path)
-        bank._check(terms)
+        bank._check(wanted.terms)
         return bank
+
+    @classmethod
+    def on_terms_of(cls, path: Path, plan: Plan) -> Bank:
+        """A bank that `create` would make; nothing is written or looked at."""
+        return cls(path, {name: getattr(plan, name) for name in _TERMS})
 
     @classmethod
     def open(cls, path: str | Path) -> Bank:
@@ -86,6 +91,11 @@ class Bank:
         if not known:
             raise RunError(f"{path / NAME} was written by a newer overpaint; update overpaint")
         return cls(path, terms)
+
+    def check_free(self) -> None:
+        """Raises RunError if the folder of a bank that is not there yet holds something else."""
+        if self.path.is_dir() and (others := [e.name for e in self.path.iterdir() if e.name != records.BANK]):
+            raise RunError(f"{self.path} holds other files ({min(others)}); choose an empty or new folder")
 
     @property
     def plan(self) -> Plan:
@@ -124,23 +134,30 @@ class Bank:
             PlanError: an edit contradicts one in force, or is another one of the same concept.
             RunError: the plan is on other terms.
         """
-        self._check({name: getattr(plan, name) for name in _TERMS if name in plan.model_fields_set})
-        old = {identity(edit): edit for edit in self.edits}
-        new = []
-        for edit in plan.edits:
-            there = old.get(identity(edit))
-            if there is None:
-                new.append(edit)
-            elif there.fingerprint() != edit.fingerprint():
-                raise PlanError(
-                    f"{edit.at}: the bank has {asked(there)} already; replace it, or withdraw {quoted(there.source)}"
-                )
-        self._plan([*old.values(), *new], {*self.preserved, *plan.preserve})
+        new = self.lacking(plan)
         for edit in new:
             if not self._entries.put(edit, over=False):
                 raise PlanError(f"{edit.at}: another process has just added another edit of it; look with bank list")
         for name in plan.preserve:
             self._entries.preserve(name)
+        return new
+
+    def lacking(self, *plans: Plan) -> list[Edit]:
+        """The edits that `add` would add, of one plan after the other. Raises as it."""
+        known = {identity(edit): edit for edit in self.edits}
+        new = []
+        for plan in plans:
+            self._check({name: getattr(plan, name) for name in _TERMS if name in plan.model_fields_set})
+            for edit in plan.edits:
+                there = known.setdefault(identity(edit), edit)
+                if there is edit:
+                    new.append(edit)
+                elif there.fingerprint() != edit.fingerprint():
+                    raise PlanError(
+                        f"{edit.at}: the bank has {asked(there)} already;"
+                        f" replace it, or withdraw {quoted(there.source)}"
+                    )
+        self._plan(known.values(), {*self.preserved, *(name for plan in plans for name in plan.preserve)})
         return new
 
     def replace(self, plan: Plan) -> None:
@@ -150,14 +167,18 @@ class Bank:
             PlanError: one is not there, or contradicts others in force.
             RunError: the plan is on other terms.
         """
+        self.check_replacement(plan)
+        for edit in plan.edits:
+            self._entries.put(edit, over=True)
+
+    def check_replacement(self, plan: Plan) -> None:
+        """Raises as `replace` if it would."""
         self._check({name: getattr(plan, name) for name in _TERMS if name in plan.model_fields_set})
         new = {identity(edit): edit for edit in plan.edits}
         old = {identity(edit): edit for edit in self.edits}
         if missing := [edit for name, edit in new.items() if name not in old]:
             raise PlanError(*(f"{e.at}: the bank has no edit of {quoted(e.source)}; add it" for e in missing))
         self._plan({**old, **new}.values(), self.preserved)
-        for edit in new.values():
-            self._entries.put(edit, over=True)
 
     def withdraw(self, *names: str) -> list[Edit]:
         """Ask for the edits of these sources no longer, nor for these concepts' preservation; returns the edits.
@@ -167,17 +188,22 @@ class Bank:
         Raises:
             PlanError: a name is neither; nothing is withdrawn then.
         """
+        gone, released = self.standing(*names)
+        for edit in gone:
+            self._entries.remove(edit)
+        for name in released:
+            self._entries.release(name)
+        return gone
+
+    def standing(self, *names: str) -> tuple[list[Edit], list[str]]:
+        """The edits and preserved concepts that `withdraw` would withdraw. Raises as it."""
         wanted = {folded(name): name for name in names}
         gone = [edit for edit in self.edits if folded(edit.source) in wanted]
         released = [name for name in self.preserved if folded(name) in wanted]
         found = {folded(edit.source) for edit in gone} | {folded(name) for name in released}
         if missing := [name for key, name in wanted.items() if key not in found]:
             raise PlanError(*(f"{quoted(name)}: the bank has no edit of it; look with bank list" for name in missing))
-        for edit in gone:
-            self._entries.remove(edit)
-        for name in released:
-            self._entries.release(name)
-        return gone
+        return gone, released
 
     def merge(self, other: str | Path) -> tuple[int, int]:
         """Take over the edits, preserved concepts and memories of another bank or run on the same terms.
@@ -187,16 +213,45 @@ class Bank:
         Raises:
             PlanError: edits contradict each other; RunError: other terms, or no bank and no run. Nothing changes then.
         """
+        plan, memories = self._source(other)
+        edits = [] if plan is None else self.add(plan)
+        return len(edits), self.memories.merge(memories)
+
+    def mergeable(self, *others: str | Path) -> tuple[list[Edit], set[str], list[Path]]:
+        """The edits, preserved concepts and files of memories that `merge` would take over, of one after the other.
+
+        Raises as it. A file that is damaged in its middle counts as well.
+        """
+        sources = [self._source(other) for other in others]
+        plans = [plan for plan, _ in sources if plan is not None]
+        files = {key: bank.path_of(key) for _, bank in reversed(sources) for key in self.memories.lacking(bank)}
+        return self.lacking(*plans), {name for plan in plans for name in plan.preserve}, list(files.values())
+
+    def size(self, edits: Iterable[Edit], preserve: Iterable[str] = ()) -> int:
+        """Bytes that these edits and preserved concepts take on the disk beside what is there.
+
+        Raises:
+            PlanError: a picture is gone.
+        """
+        terms = 0 if (self.path / NAME).exists() else len(self._text)
+        return terms + self._entries.size(edits, preserve)
+
+    @property
+    def _text(self) -> str:
+        """Of ``bank.json``."""
+        return json.dumps({"format": FORMAT, **self.terms}, indent=2)
+
+    def _source(self, other: str | Path) -> tuple[Plan | None, MemoryBank]:
+        """What another bank or run asks for, on the same terms, and its memories."""
         from overpaint.runs.bank import MemoryBank
 
         other = Path(other)
-        if (other / NAME).exists():
-            source = Bank.open(other)
-            source._check(self.terms)
-            edits = self.add(source.plan) if source.edits else []
-        else:
-            edits = self.add(RunFolder.open(other).plan)
-        return len(edits), self.memories.merge(MemoryBank(other / records.BANK))
+        memories = MemoryBank(other / records.BANK)
+        if not (other / NAME).exists():
+            return RunFolder.open(other).plan, memories
+        source = Bank.open(other)
+        source._check(self.terms)
+        return source.plan if source.edits else None, memories
 
     def _plan(self, edits: Iterable[Edit], preserve: Iterable[str]) -> Plan:
         return Plan(**self.terms, edits=tuple(sorted(edits, key=identity)), preserve=tuple(sorted(preserve)))

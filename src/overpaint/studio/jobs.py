@@ -46,6 +46,11 @@ class Job:
     asked: int
     error: str = ""
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the Studio works on it, or will."""
+        return self.state in ("queued", "running")
+
 
 class Jobs:
     """The jobs in a folder of runs.

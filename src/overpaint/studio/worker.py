@@ -69,7 +69,7 @@ class Worker:
         """
         with self._turn:
             job = self.jobs.find(name)
-            if job.state not in ("queued", "running"):
+            if not job.unfinished:
                 raise RunError(f"{name}: is {job.state} already")
             self.jobs.note(job, "cancelled")
             if self._current is not None and self._current[0] == name:
