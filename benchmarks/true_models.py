@@ -24,8 +24,8 @@ import overpaint
 __all__ = ["MODELS", "sd1", "sd2", "sdxl", "tiny"]
 
 
-def sd1(dtype: torch.dtype) -> Any:
-    """Stable Diffusion 1.4."""
+def sd1(dtype: torch.dtype | None) -> Any:
+    """Stable Diffusion 1.4. ``dtype`` None, here and below: shapes without weights."""
     with torch.device("meta"):
         unet = UNet2DConditionModel(cross_attention_dim=768, sample_size=64)
         text = CLIPTextModel(_clip(768, 12, 12))
@@ -33,7 +33,7 @@ def sd1(dtype: torch.dtype) -> Any:
     return _sd(unet, text, vae, PNDMScheduler(steps_offset=1, skip_prk_steps=True, **_NOISE), dtype)
 
 
-def sd2(dtype: torch.dtype) -> Any:
+def sd2(dtype: torch.dtype | None) -> Any:
     """Stable Diffusion 2.1, which predicts v."""
     with torch.device("meta"):
         unet = UNet2DConditionModel(
@@ -45,7 +45,7 @@ def sd2(dtype: torch.dtype) -> Any:
     return _sd(unet, text, vae, scheduler, dtype)
 
 
-def sdxl(dtype: torch.dtype) -> Any:
+def sdxl(dtype: torch.dtype | None) -> Any:
     """Stable Diffusion XL, its base model."""
     with torch.device("meta"):
         unet = UNet2DConditionModel(
@@ -78,7 +78,7 @@ def sdxl(dtype: torch.dtype) -> Any:
     return pipe
 
 
-def tiny(dtype: torch.dtype) -> Any:
+def tiny(dtype: torch.dtype | None) -> Any:
     """Two levels and three layers of Stable Diffusion 1.x, to try a benchmark on."""
     with torch.device("meta"):
         unet = UNet2DConditionModel(
@@ -96,17 +96,17 @@ def tiny(dtype: torch.dtype) -> Any:
     return _sd(unet, text, vae, DDIMScheduler(**_NOISE), dtype)
 
 
-MODELS: Mapping[str, Callable[[torch.dtype], Any]] = MappingProxyType(
+MODELS: Mapping[str, Callable[[torch.dtype | None], Any]] = MappingProxyType(
     {"sd1": sd1, "sd2": sd2, "sdxl": sdxl, "tiny": tiny}
 )
-"""By name, what makes a pipeline in a type."""
+"""By name, what makes a pipeline in a type; without one, on the meta device."""
 
 _NOISE: Mapping[str, Any] = MappingProxyType(
     {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 )
 
 
-def _sd(unet: nn.Module, text: nn.Module, vae: nn.Module, scheduler: Any, dtype: torch.dtype) -> Any:
+def _sd(unet: nn.Module, text: nn.Module, vae: nn.Module, scheduler: Any, dtype: torch.dtype | None) -> Any:
     pipe: Any = StableDiffusionPipeline(
         vae=_random(vae, dtype),
         text_encoder=_random(text, dtype),
@@ -142,8 +142,10 @@ def _vae(scale: float) -> Any:
     )
 
 
-def _random(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+def _random(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
     """A module of the meta device with weights of a seed; norms keep their ones, so that states stay of a size."""
+    if dtype is None:
+        return module
     torch.manual_seed(0)
     module.to(dtype).to_empty(device="cpu")
     with torch.no_grad():
