@@ -7,9 +7,11 @@ be out of date and no script is loaded from elsewhere.
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import typer
@@ -18,6 +20,11 @@ IMAGES = Path(__file__).parent / "images"
 EVIDENCE = Path(__file__).parent / "evidence"
 PICTURE = re.compile(r"<!-- picture (?P<name>[\w-]+): (?P<text>.*?) -->")
 COMMANDS, METHODS, RESULTS = "<!-- commands -->", "<!-- methods -->", "<!-- results -->"
+DEFAULTS = "<!-- defaults -->"
+DEPTHS = {"sd2": {"text_encoder": 23}, "sdxl": {"text_encoder": 12, "text_encoder_2": 32}}
+"""Blocks of the text encoders that are not a single one of twelve, as that of SD 1.x."""
+FEW = 6
+"""Parts of a setting that are shown; of more, their number is."""
 NO_RESULTS = "No result is kept for this version: run the commands above."
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
@@ -30,6 +37,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         markdown = markdown.replace(COMMANDS, "\n".join(commands()))
     if METHODS in markdown:
         markdown = markdown.replace(METHODS, "\n".join(methods()))
+    if DEFAULTS in markdown:
+        markdown = markdown.replace(DEFAULTS, "\n".join(defaults()))
     if RESULTS in markdown:
         markdown = markdown.replace(RESULTS, "\n".join(results()) or NO_RESULTS)
     return PICTURE.sub(_picture, markdown)
@@ -61,6 +70,55 @@ def methods() -> Iterator[str]:
     for method in known.values():
         cells = (method.summary, method.edits, method.cost, ", ".join(method.families), method.paper)
         yield f"| `{method.name}` | " + " | ".join(map(_cell, cells)) + " |"
+
+
+def defaults() -> Iterator[str]:
+    """Every method's settings on every family by where they come from; families with the same share a row."""
+    from overpaint.methods import METHODS as known
+
+    for method in known.values():
+        rows: dict[tuple[str, ...], list[str]] = {}
+        for family in method.families:
+            rows.setdefault(tuple(_by_origin(method, family)), []).append(family)
+        yield f"## `{method.name}`"
+        yield ""
+        yield "| models | published | for another model | measured | ours |"
+        yield "|---|---|---|---|---|"
+        for cells, families in rows.items():
+            yield f"| {', '.join(families)} | " + " | ".join(map(_cell, cells)) + " |"
+        yield ""
+
+
+def _by_origin(method: Any, family: str) -> Iterator[str]:
+    """Names and values of the settings that are published, carried over, measured, and of all others."""
+    settings = method.config.model_validate(method.defaults(method.name, stand_in(family))).model_dump(by_alias=True)
+    origins = method.origins(method.name, family)
+    groups = [origins.published, origins.carried, origins.measured]
+    for names in (*groups, settings.keys() - frozenset().union(*groups)):
+        yield ", ".join(_setting(name, value) for name, value in settings.items() if name in names)
+
+
+def _setting(name: str, value: Any) -> str:
+    if name == "precision":
+        return f"`{name}`"  # the device's fastest, for the bundled model
+    if isinstance(value, (tuple, dict)) and len(value) > FEW and not all(isinstance(one, int) for one in value):
+        return f"`{name}` ({len(value)} of them)"
+    if isinstance(value, tuple):
+        value = list(value)
+    return f"`{name}` {value}"
+
+
+def stand_in(family: str) -> Any:
+    """What defaults ask of a model."""
+    import torch
+
+    from overpaint.emoji.assets import MODEL
+
+    depths = DEPTHS.get(family, {"text_encoder": 12})
+    if family == "emoji":
+        depths = {"text_encoder": json.loads((MODEL / "text_encoder/config.json").read_text())["num_hidden_layers"]}
+    texts = [SimpleNamespace(name=name, depth=depth, blocks=range(depth)) for name, depth in depths.items()]
+    return SimpleNamespace(family=family, text_encoders=texts, text=texts[0], device=torch.device("cpu"))
 
 
 def results(folder: Path = EVIDENCE) -> Iterator[str]:

@@ -137,6 +137,20 @@ def test_the_reference_lists_every_command_and_every_method() -> None:
     assert all(f"| `{name}` |" in table for name in METHODS)
 
 
+def test_the_page_on_defaults_has_every_setting_of_every_method_once_for_a_model() -> None:
+    from docs.hooks import on_page_markdown
+
+    from overpaint.methods import METHODS
+
+    page = on_page_markdown((ROOT / "docs/methods/defaults.md").read_text(encoding="utf-8"))
+    for name, method in METHODS.items():
+        rows = page.partition(f"## `{name}`")[2].partition("## `")[0].strip().splitlines()[2:]
+        told = [family for row in rows for family in row.split("|")[1].strip().split(", ")]
+        assert sorted(told) == sorted(method.families)
+        fields = sorted(field.alias or key for key, field in method.config.model_fields.items())
+        assert all(sorted(re.findall(r"`([a-z_0-9]+)`", row)) == fields for row in rows), name
+
+
 def test_every_public_name_is_in_the_reference() -> None:
     import overpaint
     import overpaint.errors

@@ -12,6 +12,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.families import FAMILIES, Need, obstacle
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Debiased
+from overpaint.methods.origins import Origins
 from overpaint.methods.store import MemoryStore
 from overpaint.methods.work import Work
 from overpaint.patch import Patch
@@ -82,6 +83,7 @@ class Method:
         edits: which weights it changes, in a few words.
         cost: what one concept takes, in a few words.
         paper: where it was published, or what it is a variant of.
+        origins: name and model family to where its defaults there come from.
         debias: plan to patch in a closed loop, with shares that are counted; None: it has none.
     """
 
@@ -97,6 +99,7 @@ class Method:
     edits: str
     cost: str
     paper: str
+    origins: Callable[[str, str], Origins] = lambda name, family: Origins()
     debias: Debias | None = None
 
     @property

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DEFAULTS", "AblationConfig", "Parameters", "defaults"]
+from overpaint.methods.origins import Origins, origins
+
+__all__ = ["DEFAULTS", "AblationConfig", "Parameters", "defaults", "origins_of"]
 
 Parameters = Literal["cross", "embedding", "full"]
 
@@ -98,3 +100,14 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 def defaults(name: str, family: str) -> dict[str, Any]:
     """Settings of a preset on a family, to be overridden by a plan's."""
     return {**DEFAULTS.get(family, {}), **PRESETS[name]}
+
+
+_KEPT = ("parameters", "objective", "batch", "weight_decay", "clip", "prior")
+"""Published settings that the bundled model has, too."""
+
+
+def origins_of(name: str, family: str) -> Origins:
+    """Where the defaults come from."""
+    if family == "emoji":
+        return origins(family, _KEPT)
+    return origins(family, (*_KEPT, "teacher", "images", "image_steps", "guidance", "steps", "rate"), "sd1")

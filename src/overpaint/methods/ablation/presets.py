@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overpaint.methods.ablation.config import AblationConfig, defaults
+from overpaint.methods.ablation.config import AblationConfig, defaults, origins_of
 from overpaint.methods.ablation.fit import fit
 from overpaint.methods.ablation.work import work_of
 from overpaint.methods.method import Method
@@ -23,6 +23,7 @@ def _ablation(name: str, summary: str) -> Method:
         edits="denoiser: cross-attention keys and values, or all of it; or token embeddings",
         cost="many pictures of the anchor, a hundred gradient steps",
         paper="Concept Ablation, arXiv 2303.13516",
+        origins=origins_of,
     )
 
 

@@ -18,8 +18,9 @@ from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfi
 from overpaint.methods.closed_form.debias import debias
 from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
+from overpaint.methods.origins import Origins, origins
 
-__all__ = ["EMOJI", "METHODS", "PRESETS", "defaults"]
+__all__ = ["EMOJI", "METHODS", "PRESETS", "defaults", "origins_of"]
 
 _NOTHING_KEPT: Mapping[str, Any] = MappingProxyType({"fixed": (), "protect": 0.0, "preserve": 0.0})
 
@@ -50,6 +51,34 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 EMOJI: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 """By method, what it says for the bundled model instead."""
+
+_RIDGE = ("tokens", "matrices", "strength", "moment")
+_KEPT = ("fixed", "protect", "preserve")
+
+PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
+    {
+        "uce": ((*_RIDGE, "lambda", "preserve"), ("sd1", "sd2", "sdxl", "flux")),
+        "uce-paper": ((*_RIDGE, "lambda", *_KEPT), ("sd1", "sd2")),
+        "time": ((*_RIDGE, "lambda", *_KEPT), ("sd1",)),
+        "rece": ((*_RIDGE, "lambda", *_KEPT, "bare", "rounds", "closeness"), ("sd1",)),
+        "speed": (
+            (*_RIDGE, "lambda", "threshold", "filter", "augment", "centres", "slack", "shared"),
+            ("sd1",),
+        ),
+        # of its abstract nothing but the equation is known
+        "oce": ((), ()),
+        # its lambda is 0, or 10 to 1,000
+        "mace-cfr": ((*_RIDGE, *_KEPT), ("sd1",)),
+    }
+)
+"""By method, the settings whose defaults are the authors', and the families for which they published them."""
+
+
+def origins_of(name: str, family: str) -> Origins:
+    """Where the defaults come from."""
+    names, families = PUBLISHED[name]
+    return origins(family, names, *families)
+
 
 _EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")
 
@@ -83,6 +112,7 @@ def _method(
         edits=edits,
         cost="a few text encodings, one solve for all concepts",
         paper=paper,
+        origins=origins_of,
         debias=debias,
     )
 

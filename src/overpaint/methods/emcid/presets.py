@@ -5,7 +5,7 @@ from __future__ import annotations
 from overpaint.backbone.families import Need
 from overpaint.backbone.precision import fast_precision
 from overpaint.methods.emcid import fit as emcid
-from overpaint.methods.emcid.config import EmcidConfig, defaults
+from overpaint.methods.emcid.config import EmcidConfig, defaults, origins_of
 from overpaint.methods.emcid.debias import debias
 from overpaint.methods.emcid.work import work_of
 from overpaint.methods.method import Method
@@ -35,6 +35,7 @@ def _emcid(name: str, summary: str, cost: str, needs: tuple[Need, ...] = ()) -> 
         edits="text encoders: feed-forward output matrices of some blocks",
         cost=cost,
         paper="EMCID, arXiv 2403.13807",
+        origins=origins_of,
         debias=debias,
     )
 

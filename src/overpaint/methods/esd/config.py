@@ -14,9 +14,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from overpaint.methods.esd.selection import VARIANTS, Variant
+from overpaint.methods.origins import Origins, origins
 from overpaint.plan.checks import template
 
-__all__ = ["DEFAULTS", "EsdConfig", "defaults"]
+__all__ = ["DEFAULTS", "EsdConfig", "defaults", "origins_of"]
 
 
 class EsdConfig(BaseModel):
@@ -171,3 +172,19 @@ def _general_words() -> list[str]:
     from overpaint.emoji.vocabulary import Vocabulary
 
     return sorted(Vocabulary.load().by_general)
+
+
+PUBLISHED = frozenset(("parameters", "eta", "prompts", "contexts", "guidance", "image_steps", "steps", "batch", "rate"))
+"""Settings of the paper's loop, and of the authors' scripts."""
+
+
+def origins_of(name: str, family: str) -> Origins:
+    """Where the defaults come from; the paper's model is SD 1.4, and of SDXL the scripts know all variants but one."""
+    if family == "emoji":
+        return Origins(carried=frozenset(("parameters", "eta", "guidance")))
+    if family == "sdxl" and name == "esd-selfattn":
+        return Origins(published=PUBLISHED - {"parameters"}, carried=frozenset(("parameters",)))
+    if family in ("sd1", "sd2", "sdxl"):
+        return origins(family, PUBLISHED, "sd1", "sdxl")
+    rate = frozenset(("rate",)) if family == "flux" else frozenset()
+    return Origins(published=rate, carried=PUBLISHED - rate - {"image_steps"})

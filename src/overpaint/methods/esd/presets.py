@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overpaint.backbone.families import Need
 from overpaint.methods.esd import fit as esd
-from overpaint.methods.esd.config import EsdConfig, defaults
+from overpaint.methods.esd.config import EsdConfig, defaults, origins_of
 from overpaint.methods.esd.work import work_of
 from overpaint.methods.method import Method
 
@@ -24,6 +24,7 @@ def _esd(variant: str, summary: str, edits: str, needs: tuple[Need, ...] = ()) -
         edits=f"denoiser: {edits}",
         cost="hundreds of gradient steps",
         paper="ESD, arXiv 2303.07345",
+        origins=origins_of,
     )
 
 

@@ -7,6 +7,7 @@ from overpaint.backbone.families import Need
 from overpaint.methods.guards.config import CONFIGURATIONS, NegativeConfig, SafeConfig
 from overpaint.methods.guards.fit import fit
 from overpaint.methods.method import Method
+from overpaint.methods.origins import origins
 from overpaint.methods.work import Work
 from overpaint.plan import Plan
 
@@ -34,6 +35,7 @@ def _safe(name: str, configuration: str, summary: str) -> Method:
         edits="nothing: acts while drawing",
         cost="none; drawing takes 1.5 times as long",
         paper="Safe Latent Diffusion, arXiv 2211.05105",
+        origins=lambda _name, family: origins(family, CONFIGURATIONS[configuration], "sd1"),
     )
 
 
@@ -54,5 +56,6 @@ METHODS: tuple[Method, ...] = (
         edits="nothing: acts while drawing",
         cost="none",
         paper="a baseline of ESD, arXiv 2303.07345",
+        origins=lambda _name, family: origins(family, ("concept",), "sd1"),
     ),
 )

@@ -6,17 +6,26 @@ from typing import Any
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.method import Method
+from overpaint.methods.origins import Origins, origins
 from overpaint.methods.refact import fit as refact
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.work import work_of
 
-__all__ = ["METHODS", "defaults"]
+__all__ = ["METHODS", "defaults", "origins_of"]
+
+PUBLISHED = ("block", "steps", "rate", "weight_decay", "clamp", "stop")
 
 
 def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """The block: the tenth of the published model's twelve (TIMED's facts; RoAD's take the eighth), elsewhere alike."""
     depth = len(backbone.text.blocks)
     return {"block": 9 if depth == 12 else round(0.75 * (depth - 1))}
+
+
+def origins_of(name: str, family: str) -> Origins:
+    """Where the defaults come from; the block was published for towers of twelve."""
+    found = origins(family, PUBLISHED, "sd1")
+    return found if family == "sd1" else found.without(("block",))
 
 
 METHODS: tuple[Method, ...] = (
@@ -32,5 +41,6 @@ METHODS: tuple[Method, ...] = (
         edits="text encoder: feed-forward output matrix of one block",
         cost="up to 100 steps through the text encoder alone",
         paper="ReFACT: Updating Text-to-Image Models by Editing the Text Encoder, arXiv 2306.00738",
+        origins=origins_of,
     ),
 )
