@@ -81,6 +81,7 @@ def test_an_interruption_says_how_to_go_on() -> None:
 
 def test_what_a_user_can_mend_is_explained() -> None:
     assert explained(PlanError("a: b; c", "d: e; f")) == ["a: b; c", "d: e; f"]
+    assert explained(OverpaintError("the name 'a\nb'")) == ["the name 'a\nb'"]  # shown in one line
     assert explained(PermissionError(13, "Permission denied", "/x")) == [
         "/x: Permission denied; check the path, its rights and the disk"
     ]

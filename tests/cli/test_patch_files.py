@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from overpaint.backbone.parameters import resolve
-from overpaint.patch import LowRank, Patch
+from overpaint.patch import LowRank, Patch, container
+from overpaint.patch.fingerprint import fingerprint
 from tests.cli.conftest import FC2, Run, in_words
 from tests.models import tiny_sd
 
@@ -163,3 +165,53 @@ def test_mistakes_are_one_line_and_nothing_is_written(run: Run, model: Path, pat
         assert result.stderr.count("error:") == 1
     assert not out.parent.exists()
     assert there.read_bytes() == b"mine"
+
+
+def test_a_broken_file_is_one_line_for_every_command_and_nothing_is_written(
+    run: Run, model: Path, pipeline: Any, patch_file: Path, tmp_path: Path
+) -> None:
+    whole, patch = patch_file.read_bytes(), Patch.load(patch_file)
+    broken, out = tmp_path / "broken.safetensors", tmp_path / "out"
+    delta = patch.deltas[FC2]
+    wrong = LowRank(torch.ones(len(delta.matrix()) + 1, 1), torch.ones(1, delta.matrix().shape[1]))
+
+    def damaged() -> Iterator[str]:
+        broken.write_bytes(whole[: len(whole) // 2])
+        yield "damaged"
+        save_file({"x": torch.ones(2)}, broken)
+        yield "no patch of Overpaint"
+        torch.save({"x": torch.ones(2)}, broken)
+        yield "is a pickle"
+        for more in ({f"{FC2}.down": torch.ones(1, 2)}, {**patch.tensors(), "x.value": torch.ones(2)}):
+            container.write(broken, more, {"base": dict(patch.base), "provenance": patch.provenance})
+            yield "is damaged: "
+
+    def unfit() -> Iterator[str]:
+        Patch({FC2: wrong}, patch.base, patch.provenance).save(broken)
+        yield "has shape"
+        Patch({FC2: delta}, {FC2: fingerprint(torch.ones(3))}, patch.provenance).save(broken)
+        yield "made for another model"
+        Patch({"unet.no\x1b.weight": delta}, {"unet.no\x1b.weight": "f"}).save(broken)
+        yield "no plain text"
+
+    on_models = [
+        ("apply", broken, "--model", model, "--out", out),
+        ("apply", broken, "--model", model, "--format", "checkpoint", "--out", f"{out}.safetensors"),
+        ("export", broken, "--model", model, "--out", f"{out}.safetensors"),
+        ("verify", broken, "--model", model),
+    ]
+    alone = [
+        ("info", broken),
+        ("add", patch_file, broken, "--out", f"{out}.safetensors"),
+        ("scale", broken, "2", "--out", f"{out}.safetensors"),
+        ("remove", broken, patch_file, "--out", f"{out}.safetensors"),
+        ("diff", patch_file, broken),
+        ("push", broken, "owner/name", "--dry-run"),
+    ]
+    for cases, commands in ((damaged(), on_models + alone), (unfit(), on_models)):
+        for message in cases:
+            for command in commands:
+                result = run("patch", *command, code=2)
+                assert result.stderr.count("error:") == len(result.stderr.splitlines()) == 1, result.stderr
+                assert message in result.stderr, command
+    assert [path.name for path in tmp_path.iterdir()] == [broken.name]

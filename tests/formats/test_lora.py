@@ -96,6 +96,15 @@ def test_what_no_lora_can_hold(pipe: Any) -> None:
             adapter_of(Patch.made_on(pipe, {name: Dense(random(*shape))}), pipe)
 
 
+def test_what_is_too_large_for_the_type_or_changes_nothing_is_refused(pipe: Any) -> None:
+    patch = Patch.made_on(pipe, {f"{FC2}.weight": LowRank(torch.full((32, 1), 1e9), torch.full((1, 128), 1e9))})
+    assert adapter_of(patch, pipe, dtype=torch.bfloat16).layers
+    with pytest.raises(PatchError, match=f"{FC2}.weight: the factors of its change are too large for float16"):
+        adapter_of(patch, pipe, dtype=torch.float16)
+    with pytest.raises(PatchError, match="changes nothing"):
+        adapter_of(Patch.made_on(pipe, {}), pipe)
+
+
 def test_another_model_is_refused(pipe: Any) -> None:
     patch = Patch.made_on(tiny_sd(layers=2, seed=5), {f"{FC2}.weight": Dense(random(32, 128))})
     with pytest.raises(PatchError, match="another model"):

@@ -160,6 +160,8 @@ def test_weights_are_written_as_esd_reads_them(pipe: Any, tmp_path: Path) -> Non
     name = "text_encoder.text_model.encoder.layers.0.mlp.fc2.weight"
     with pytest.raises(PatchError, match="weights of the unet alone"):
         write_weights(Patch.made_on(pipe, {name: Dense(torch.ones(32, 128))}), pipe, path)
+    with pytest.raises(PatchError, match="changes nothing"):
+        write_weights(Patch.made_on(pipe, {}), pipe, path)
 
 
 def test_what_cannot_be_read_is_one_line(pipe: Any, tmp_path: Path) -> None:
@@ -190,6 +192,17 @@ def test_what_cannot_be_read_is_one_line(pipe: Any, tmp_path: Path) -> None:
         **save(tmp_path, "strange", {name.replace("attn2", "attn9"): lora[name] for name in lora}, "no layer of this"),
         **save(tmp_path, "dora", {**fits, f"lora_unet_{LAYER}.dora_scale": torch.ones(4)}, "of this kind is not read"),
         **save(tmp_path, "loha", {f"lora_unet_{LAYER}.hada_w1_a": torch.ones(4, 4)}, "of this kind is not read"),
+        **save(tmp_path, "twice", {**weights, f"unet.{KEY}": weights[KEY].clone()}, "under two names"),
+        **save(tmp_path, "whole", {KEY: torch.ones(64, 32, dtype=torch.int64)}, "as int64, and weights are real"),
+        **save(tmp_path, "lines", {"a\nb.weight": torch.ones(2)}, "name of a tensor is no plain text"),
+        **save(tmp_path, "upper", {down.replace("down.w", "up.w"): torch.ones(64, 2)}, "no layer of the LoRA"),
+        **save(tmp_path, "alphas", {**fits, f"lora_unet_{LAYER}.alpha": torch.ones(2)}, "an alpha that is no number"),
+        **save(tmp_path, "alpha", {**fits, f"lora_unet_{LAYER}.alpha": torch.tensor(torch.nan)}, "no number, but .nan"),
+        **save(tmp_path, "points", {name: torch.tensor(1.0) for name in fits}, "no matrix of real.*float32 of shape"),
+        **save(tmp_path, "void", {name: value[:, :0] if "up" in name else value[:0] for name, value in fits.items()},
+               r"no matrix of real numbers: float32 of shape \(0, 32\)"),
+        **save(tmp_path, "complex", {name: value + 1j for name, value in fits.items()}, "complex64 of shape"),
+        **save(tmp_path, "zero", {name: 0 * value for name, value in fits.items()}, "changes nothing"),
     }  # fmt: skip
     for name, expected in cases.items():
         path = tmp_path / (name if "." in name else f"{name}.safetensors")
@@ -200,7 +213,7 @@ def test_what_cannot_be_read_is_one_line(pipe: Any, tmp_path: Path) -> None:
 
 
 def save(folder: Path, name: str, tensors: dict[str, Tensor], expected: str) -> dict[str, str]:
-    save_file(tensors, folder / f"{name}.safetensors")
+    save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / f"{name}.safetensors")
     return {name: expected}
 
 

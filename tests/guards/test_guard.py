@@ -15,7 +15,7 @@ from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PatchError
 from overpaint.guards import Guard, NegativePrompt, SafeGuidance, load_change
 from overpaint.methods.guards.config import CONFIGURATIONS
-from overpaint.patch import Patch
+from overpaint.patch import Patch, container
 from tests.models import tiny_sd
 
 CONCEPT = "pizza"
@@ -154,6 +154,15 @@ def test_a_guard_survives_its_file(tmp_path: Path) -> None:
         Guard.load(tmp_path / "other.safetensors")
     with pytest.raises(PatchError, match="no such file"):
         load_change(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"concept": 3}, {"concept": "pizza", "warmup": "x"}, {"concept": "pizza", "novelty": 1}]
+)
+def test_a_file_that_says_too_little_or_nonsense_of_its_guard_is_refused(tmp_path: Path, said: dict[str, Any]) -> None:
+    path = container.write(tmp_path / "patch.safetensors", {}, {"guard": {"kind": "sld", **said}, "provenance": {}})
+    with pytest.raises(PatchError, match="is damaged: what it says of its guard"):
+        load_change(path)
 
 
 def test_a_guard_has_no_strength_to_scale() -> None:

@@ -221,6 +221,13 @@ def test_scale_and_sum(pipe: Any) -> None:
         a + make(tiny_sd(layers=2, seed=1))
 
 
+def test_changes_of_other_shapes_have_no_sum(pipe: Any) -> None:
+    patch, name = make(pipe), FC2.format(0)
+    other = Patch({name: Dense(torch.ones(3))}, {name: patch.base[name]})
+    with pytest.raises(PatchError, match=f"do not fit each other: {name}: .*have no sum"):
+        patch + other
+
+
 def test_hash_is_of_names_and_tensors_alone(pipe: Any) -> None:
     a = make(pipe)
     assert a.hash == Patch(dict(reversed(list(a.deltas.items()))), a.base, {"else": 1}).hash

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,17 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
         written(tmp_path / "mapless", one, {**good, "maps": {"x": "map.0"}}): "change of map.0 is not whole",
         written(tmp_path / "oblong", {"map.0.value": torch.zeros(2, 3)}, {**good, "maps": {"x": "map.0"}}): "square",
         written(tmp_path / "stray", one, {**good, "maps": {"y": "map.0"}}): "a map belongs to no parameter",
+        written(tmp_path / "lines", {"a\nb.value": torch.zeros(2)}, good): "name of a tensor is no plain text",
+        written(tmp_path / "named", {}, {**good, "base": {"a\nb": "f"}}): "name of a parameter is no plain text",
+        written(tmp_path / "sum", one, {**good, "provenance": {"sum": 3}}): "how it was made cannot be read",
+        written(tmp_path / "parts", one, {**good, "provenance": {"sum": [{"sum": [1]}]}}): "cannot be read",
+        written(tmp_path / "scale", one, {**good, "provenance": {"scale": "x"}}): "cannot be read",
     }
+    torch.save(one, tmp_path / "pickle")
+    torch.save(one, tmp_path / "old pickle", _use_new_zipfile_serialization=False)
+    for protocol in range(2, 6):
+        (tmp_path / f"pickle {protocol}").write_bytes(pickle.dumps({"x": 1}, protocol))
+    cases |= dict.fromkeys(tmp_path.glob("*pickle*"), "is a pickle.*convert it")
     for i, content in enumerate([b"", b"junk", whole[: len(whole) // 2], struct.pack("<Q", 2**60) + whole[8:]]):
         (tmp_path / f"bytes{i}").write_bytes(content)
         cases[tmp_path / f"bytes{i}"] = "damaged or no safetensors file"
@@ -97,6 +108,16 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
             Patch.load(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580])
+def test_a_whole_file_that_begins_like_a_pickle_is_read(patch: Patch, tmp_path: Path, length: int) -> None:
+    """The first bytes are the length of the header, whatever that is."""
+    small = Patch({NAMES[2]: patch.deltas[NAMES[2]]}, {NAMES[2]: patch.base[NAMES[2]]}, {"pad": ""})
+    (before,) = struct.unpack("<Q", small.save(tmp_path / "patch").read_bytes()[:8])
+    small.provenance["pad"] = "x" * (length - before)
+    assert small.save(tmp_path / "patch").read_bytes()[:2] == bytes((0x80, length >> 8))
+    assert Patch.load(tmp_path / "patch").hash == small.hash
 
 
 def test_a_shared_map_is_stored_once(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from overpaint.cli.console import err, say
-from overpaint.errors import OverpaintError, out_of_memory
+from overpaint.errors import OverpaintError, PlanError, out_of_memory
 
 __all__ = ["Commands", "explained"]
 
@@ -20,8 +20,10 @@ STOPPED = 130
 
 def explained(error: BaseException) -> list[str] | None:
     """The lines for an error that a user can mend; None for a defect, which keeps its traceback."""
+    if isinstance(error, PlanError):
+        return list(error.problems)
     if isinstance(error, OverpaintError):
-        return str(error).splitlines()
+        return [str(error)]  # one line, whatever names in it look like
     if out_of_memory(error):
         return ["the device has not enough memory; use --device cpu, or a smaller batch (--set batch=1)"]
     if isinstance(error, OSError) and error.filename is not None and not isinstance(error, BrokenPipeError):

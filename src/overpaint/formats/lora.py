@@ -90,15 +90,20 @@ def adapter_of(patch: Patch, pipe: Any, rank: int | None = None, dtype: torch.dt
         dtype: of the factors; their rounding counts as error.
 
     Raises:
-        PatchError: the patch was made for other weights, or a LoRA can hold nothing of it.
+        PatchError: the patch was made for other weights or changes nothing, a LoRA can hold nothing of it, or the type
+            not its numbers.
     """
     patch.check(pipe)
+    if not patch.deltas:
+        raise PatchError("the patch changes nothing; there is nothing to export")
     layers: dict[str, Layer] = {}
     left_out: dict[str, float] = {}
     for name, delta in patch.deltas.items():
         base = resolve(pipe, name)
         if _holdable(name, base):
-            layers[module_of(name)] = _layer(delta, base, rank, dtype)
+            layer = layers[module_of(name)] = _layer(delta, base, rank, dtype)
+            if not (bool(torch.isfinite(layer.up).all()) and bool(torch.isfinite(layer.down).all())):
+                raise PatchError(f"{name}: the factors of its change are too large for {str(dtype)[6:]}; take float32")
         else:
             left_out[name] = float(delta.of(exact(base.detach())).norm())
     if left_out and not layers:

@@ -47,14 +47,14 @@ DENOISER_PREFIXES = ("lora_unet_", "diffusion_model.")
 
 def is_lora(tensors: Mapping[str, Tensor]) -> bool:
     """Whether a file's names are those of a LoRA, of whatever kind."""
-    return any(name.endswith((*ENDS, *FOREIGN)) for name in tensors)
+    return any(name.endswith((*ENDS, *(up for _, up in ENDS.values()), *FOREIGN)) for name in tensors)
 
 
 def patch_of_lora(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[str, Any]) -> Patch:
     """What the LoRA does at strength 1: ``alpha / rank * up @ down`` for every layer.
 
     Raises PatchError, without the path, if a layer is of another kind (DoRA, LoHa, LoKr...), not whole, unknown to
-    the model or of another shape.
+    the model, of another shape or no real numbers, or if nothing changes.
     """
     left = dict(tensors)
     known = _known(pipe)
@@ -67,8 +67,11 @@ def patch_of_lora(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[
         down, up = left.pop(key), left.pop(layer + ENDS[end][1], None)
         if up is None:
             raise PatchError(f"{layer} is not whole: it has {end.strip('._')} and no {ENDS[end][1].strip('._')}")
-        alpha = left.pop(f"{layer}.alpha", None)
-        scale = 1.0 if alpha is None else float(alpha) / len(down)
+        for factor in (down, up):
+            if not factor.is_floating_point() or factor.ndim < 2 or not factor.numel():
+                kind = f"{str(factor.dtype)[6:]} of shape {tuple(factor.shape)}"
+                raise PatchError(f"{layer} has a factor that is no matrix of real numbers: {kind}")
+        scale = _alpha(layer, left.pop(f"{layer}.alpha", None), len(down)) / len(down)
         target = known.get(_plain(layer))
         if target is None:
             raise PatchError(f"{layer} is no layer of this model; was the LoRA made for another kind of model?")
@@ -79,7 +82,18 @@ def patch_of_lora(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[
         if name.endswith(FOREIGN):
             raise PatchError(f"{name}: a LoRA of this kind is not read; only plain products of two factors are")
         raise PatchError(f"{name} belongs to no layer of the LoRA")
+    if not deltas:
+        raise PatchError("changes nothing: its factors are all 0; was it trained at all?")
     return Patch.made_on(pipe, deltas, provenance)
+
+
+def _alpha(layer: str, alpha: Tensor | None, rank: int) -> float:
+    """The number that the product is multiplied by, times its rank, which it is where nothing is said."""
+    if alpha is None:
+        return rank
+    if alpha.numel() != 1 or alpha.is_complex() or not bool(alpha.isfinite()):
+        raise PatchError(f"{layer} has an alpha that is no number, but {alpha.flatten()[:3].tolist()}")
+    return float(alpha)
 
 
 def _changes(
@@ -96,7 +110,7 @@ def _changes(
             f" {sum(sizes)} x {inputs}"
         )
     for name, part in zip(names, up.split(sizes), strict=True):
-        if bool(part.any()):
+        if bool(part.any()) and bool(down.any()):
             yield name, LowRank(places[name].take(part), down)
 
 

@@ -6,18 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from overpaint.errors import PatchError
 from overpaint.formats.lora_reading import is_lora, patch_of_lora
 from overpaint.formats.weights import ESD_FORMAT, patch_of_weights
 from overpaint.patch import Patch
-from overpaint.patch.container import KEY
+from overpaint.patch.container import KEY, opened
 
 __all__ = ["read_published"]
 
-PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x04", b"\x1f\x8b")
-"""How files of torch.save begin, new and old, and packed ones."""
 TOLD = {
     "train_method": "method",
     "erase_concept": "concept",
@@ -55,17 +51,8 @@ def read_published(path: str | Path, pipe: Any, model: str | None = None) -> Pat
 def _read(path: Path) -> tuple[dict[str, Any], Mapping[str, str]]:
     if not path.is_file():
         raise PatchError("no such file; check the path")
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(PICKLES):
-        raise PatchError(
-            "is a pickle, which can run code, and is not read; convert it to .safetensors where that is safe"
-        )
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header, names = file.metadata() or {}, list(file.keys())
-            if KEY in header:
-                raise PatchError("is a patch of Overpaint already; use it as it is")
-            return {name: file.get_tensor(name) for name in names}, header
-    except (SafetensorError, OSError) as error:
-        raise PatchError(f"is damaged or no safetensors file ({error})") from None
+    with opened(path) as file:
+        header = file.metadata() or {}
+        if KEY in header:
+            raise PatchError("is a patch of Overpaint already; use it as it is")
+        return {name: file.get_tensor(name) for name in file.keys()}, header

@@ -48,6 +48,8 @@ def write_weights(patch: Patch, pipe: Any, path: str | Path, metadata: Mapping[s
 
 def weight_tensors(patch: Patch, pipe: Any) -> dict[str, Tensor]:
     """The file's tensors by name. Raises as `write_weights`."""
+    if not patch.deltas:
+        raise PatchError("the patch changes nothing; there is nothing to export")
     denoiser = _denoiser(pipe)
     for name in patch.deltas:
         if not name.startswith(f"{denoiser}."):
@@ -65,13 +67,19 @@ def _denoiser(pipe: Any) -> str:
 def patch_of_weights(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[str, Any]) -> Patch:
     """What makes the model's weights those of the file; weights that are the same are no part of it.
 
-    Raises PatchError, without the path, if a tensor belongs to no weight of the model or has another shape, or if the
-    file holds another model's weights or nothing new.
+    Raises PatchError, without the path, if a tensor belongs to no weight of the model, to one that is there twice, or
+    has another shape, or if the file holds another model's weights or nothing new.
     """
     deltas: dict[str, Dense] = {}
     strange: list[float] = []
+    seen: set[str] = set()
     for name, value in _named(tensors, pipe):
         base = resolve(pipe, name)
+        if name in seen:
+            raise PatchError(f"{name} is in it under two names; which of them counts, nobody can say")
+        seen.add(name)
+        if not value.is_floating_point():
+            raise PatchError(f"{name} is in it as {str(value.dtype)[6:]}, and weights are real numbers")
         if value.shape != base.shape:
             raise PatchError(f"{name} has shape {tuple(value.shape)} in it and {tuple(base.shape)} in the model")
         change = exact(value) - exact(base.detach().cpu())

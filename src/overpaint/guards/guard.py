@@ -12,7 +12,7 @@ import torch
 
 from overpaint.errors import PatchError
 from overpaint.guards.denoiser import States, guarded
-from overpaint.guards.rules import RULES, Rule, to_data
+from overpaint.guards.rules import RULES, Rule, from_data, to_data
 from overpaint.hashing import loose_digest
 from overpaint.patch import container
 
@@ -86,8 +86,10 @@ class Guard:
             kind = said.pop("kind", None)
             if kind not in RULES:
                 raise PatchError("holds no guard" if not kind else f"holds a guard {kind!r}, unknown here; update it")
-            return cls(RULES[kind](**said), document.get("provenance"))
-        except (PatchError, TypeError, ValueError) as error:
+            return cls(from_data(kind, said), document.get("provenance"))
+        except (TypeError, ValueError):
+            raise PatchError(f"{path}: is damaged: what it says of its guard cannot be read") from None
+        except PatchError as error:
             raise PatchError(f"{path}: {error}") from None
 
     def __repr__(self) -> str:

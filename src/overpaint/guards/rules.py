@@ -7,14 +7,14 @@ the prompt. A rule gives other ``e0`` and ``ep`` to whoever computes that sum, s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["RULES", "Momentum", "NegativePrompt", "Rule", "SafeGuidance", "safety_term"]
+__all__ = ["RULES", "Momentum", "NegativePrompt", "Rule", "SafeGuidance", "from_data", "safety_term"]
 
 
 @dataclass
@@ -105,6 +105,21 @@ def safety_term(without: Tensor, along: Tensor, avoided: Tensor, scale: float, t
 
 RULES: Mapping[str, type[Any]] = MappingProxyType({rule.kind: rule for rule in (NegativePrompt, SafeGuidance)})
 """All rules by their name in files."""
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"str": (str,), "int": (int,), "float": (float, int)})
+
+
+def from_data(kind: str, said: Mapping[str, Any]) -> Rule:
+    """The rule of a kind from what `to_data` says beside it.
+
+    TypeError if that is too little, too much, or of other types.
+    """
+    rule: Rule = RULES[kind](**said)
+    for known in fields(RULES[kind]):
+        if not isinstance(getattr(rule, known.name), _TYPES[str(known.type)]):
+            raise TypeError(f"{known.name} is no {known.type}")
+    return rule
 
 
 def to_data(rule: Any) -> dict[str, Any]:

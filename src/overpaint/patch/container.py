@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from overpaint.errors import PatchError
 from overpaint.files import write_bytes_atomic
 from overpaint.tensors import digest_of
 
-__all__ = ["VERSION", "described", "read", "write"]
+__all__ = ["VERSION", "described", "opened", "read", "write"]
 
 KEY = "overpaint"
 DIGEST = "digest"
 VERSION = 1
 """Of the file format; a reader refuses every other."""
+PICKLES = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)), b"\x1f\x8b")
+"""How files of torch.save and of pickle begin, and packed ones."""
 
 
 def write(path: str | Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Path:
@@ -47,17 +50,36 @@ def read(path: str | Path, *, tensors: bool = True) -> tuple[dict[str, Any], dic
     """
     if not Path(path).is_file():
         raise PatchError("no such file; give a patch.safetensors")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            document = _document(file.metadata())
-            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}
-    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise PatchError(f"is damaged or no safetensors file ({reason})") from None
+    with opened(path) as file:
+        document = _document(file.metadata())
+        found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}
     digest = document.pop(DIGEST, None)
     if tensors and digest != _digest(found, document):
         raise PatchError("is damaged: it is not what was written; make or fetch it again")
     return document, found
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Any]:
+    """A safetensors file of unknown origin, to be read within.
+
+    Raises PatchError, without the path, if it is a pickle, damaged, or names a tensor by what is no plain text.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            if not all(name.isprintable() for name in file.keys()):
+                raise PatchError("is damaged: the name of a tensor is no plain text")
+            yield file
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
+        # asked only now: the length that a whole file begins with may look like a pickle
+        with Path(path).open("rb") as unknown:
+            pickled = unknown.read(4).startswith(PICKLES)
+        if pickled:
+            raise PatchError(
+                "is a pickle, which can run code, and is not read; convert it to .safetensors where that is safe"
+            ) from None
+        reason = " ".join(str(error).split())
+        raise PatchError(f"is damaged or no safetensors file ({reason})") from None
 
 
 def _digest(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> str:

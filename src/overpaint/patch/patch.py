@@ -123,7 +123,7 @@ class Patch:
     def __add__(self, other: Patch) -> Patch:
         """Both changes at once. Low-rank factors are put side by side, so ranks add up.
 
-        Raises PatchError if the two were made for different weights.
+        Raises PatchError if the two were made for different weights, or for other shapes of them.
         """
         if not isinstance(other, Patch):
             return NotImplemented
@@ -131,7 +131,10 @@ class Patch:
         for name in sorted(set(self.deltas) & set(other.deltas)):
             if not same(self.base[name], other.base[name]):
                 raise PatchError(f"{self._title} and {other._title} were made for different models: see {name}")
-            deltas[name] = add(self.deltas[name], other.deltas[name])
+            try:
+                deltas[name] = add(self.deltas[name], other.deltas[name])
+            except ValueError as error:
+                raise PatchError(f"{self._title} and {other._title} do not fit each other: {name}: {error}") from None
         return Patch(deltas, base, {"sum": [self.provenance, other.provenance]})
 
     # ---- identity and files ---------------------------------------------------------------------------------------

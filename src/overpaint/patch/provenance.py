@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["summands"]
+__all__ = ["summands", "well_formed"]
 
 
 def summands(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """That of each patch of a sum, of sums within it too; of any other patch its own."""
-    if "sum" not in provenance:
-        return [provenance]
-    return [one for part in provenance["sum"] for one in summands(part)]
+    return [one for one in _within(provenance) if "sum" not in one]
+
+
+def well_formed(provenance: Mapping[str, Any]) -> bool:
+    """Whether sums are lists of what patches say, and strengths are numbers. A file may say anything."""
+    for one in _within(provenance):
+        parts, scale = one.get("sum", []), one.get("scale", 1.0)
+        if not isinstance(scale, int | float) or not isinstance(parts, list):
+            return False
+        if not all(isinstance(part, dict) for part in parts):
+            return False
+    return True
+
+
+def _within(provenance: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """It and all that it is a sum of, in order; without recursion, as a file may nest sums as deep as it likes."""
+    left = [provenance]
+    while left:
+        one = left.pop()
+        yield one
+        left.extend(reversed(one.get("sum", [])))

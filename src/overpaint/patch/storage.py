@@ -21,6 +21,7 @@ from torch import Tensor
 from overpaint.errors import PatchError
 from overpaint.patch import container
 from overpaint.patch.delta import Delta, Dense, LowRank, Mapped, Plain
+from overpaint.patch.provenance import well_formed
 
 __all__ = ["load", "maps", "save", "shared", "tensors"]
 
@@ -79,6 +80,10 @@ def load(path: str | Path) -> tuple[dict[str, Delta], dict[str, str], dict[str, 
         raise PatchError("is damaged: base or provenance missing")
     if not all(isinstance(value, str) for value in base.values()):
         raise PatchError("is damaged: a base fingerprint is no text")
+    if not all(name.isprintable() for name in base):
+        raise PatchError("is damaged: the name of a parameter is no plain text")
+    if not well_formed(provenance):
+        raise PatchError("is damaged: what it says of how it was made cannot be read")
     if not isinstance(mapped, dict) or not set(mapped) <= set(base):
         raise PatchError("is damaged: a map belongs to no parameter of the patch")
     plain = {key: _plain(key, found) for key in sorted(set(map(str, mapped.values())))}

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import Any
+
+from overpaint.patch.provenance import summands, well_formed
+
+
+def test_what_a_sum_is_made_of_comes_in_order_however_deep_it_lies() -> None:
+    a, b, c = ({"method": name} for name in "abc")
+    assert summands(a) == [a]
+    assert summands({"sum": [a, {"sum": [b, {"sum": []}, a]}, c]}) == [a, b, a, c]
+    deep: dict[str, Any] = a
+    for _ in range(5000):
+        deep = {"sum": [deep]}
+    assert summands(deep) == [a]
+    assert well_formed(deep)
+
+
+def test_what_no_patch_says_is_told() -> None:
+    for wrong in ({"sum": 3}, {"sum": {}}, {"sum": [3]}, {"sum": [{"sum": ["x"]}]}, {"scale": None}):
+        assert not well_formed(wrong), wrong
+    assert well_formed({"sum": [{"scale": 0.5}, {"scale": 2}]})
