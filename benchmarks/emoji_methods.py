@@ -21,7 +21,8 @@ from overpaint.bench.suites.suite import Judges, Spec, Suite
 from overpaint.cli.console import err, out, plain, say, table
 from overpaint.cli.edit import overridden
 from overpaint.cli.errors import explained
-from overpaint.cli.models import grader_for, open_backbone, share_counter
+from overpaint.cli.models import arithmetic, grader_for, open_backbone, share_counter
+from overpaint.cli.options import Arithmetic
 from overpaint.errors import OverpaintError
 from overpaint.files import write_text_atomic
 from overpaint.methods import METHODS
@@ -59,7 +60,7 @@ def arguments(title: str | None, folder: str) -> argparse.ArgumentParser:
     parser.add_argument("--split", default="test", help="validation, which methods may be tuned on, or test")
     parser.add_argument("--quick", action="store_true", help="a look in minutes, with wide intervals")
     parser.add_argument("--steps", type=int, default=20, help="of a picture")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of drawing")
+    parser.add_argument("--precision", choices=Arithmetic, type=Arithmetic, help="of drawing; the fastest by default")
     parser.add_argument("--scores", type=Path, default=SCORES_FILE, help="who knows what")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(folder))
@@ -90,7 +91,7 @@ def opened(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Open
         size=QUICK if options.quick else FULL, text=backbone.text,
     )  # fmt: skip
     progress = RichProgress(err())
-    drawing = Drawing(options.steps, precision=options.precision)
+    drawing = Drawing(options.steps, precision=arithmetic(options.precision, backbone))
     bench = Bench(
         backbone, options.model, options.out, drawing, progress=progress,
         counters=lambda model, plan: share_counter(model, plan, progress, drawing),

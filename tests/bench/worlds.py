@@ -36,6 +36,7 @@ def random_grader(vocabulary: Vocabulary | None = None) -> ConceptGrader:
 class Painter:
     """Draws the concept that is named in a prompt (the longest name), as a picture whose colour is its class."""
 
+    family = "painter"
     fingerprint = "painter"
     latent_shape = (16, 8, 8)
     device = torch.device("cpu")

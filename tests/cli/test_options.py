@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
 from overpaint.cli.edit import overridden
 from overpaint.cli.generate import seeds_of
-from overpaint.cli.options import RunOptions, takes_run_options
+from overpaint.cli.models import arithmetic
+from overpaint.cli.options import Arithmetic, RunOptions, takes_run_options
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.plan import Plan
 
@@ -39,6 +42,16 @@ def test_seeds(text: str, seeds: list[int]) -> None:
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(OverpaintError, match="--seeds"):
         seeds_of(text)
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_the_bundled_model_is_drawn_in_the_fastest_precision_and_others_in_their_own(
+    units: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units)
+    bundled, other = (SimpleNamespace(family=family, device=torch.device("cpu")) for family in ("emoji", "sd1"))
+    chosen: list[Any] = [arithmetic(asked, model) for model in (bundled, other) for asked in (None, *Arithmetic)]  # type: ignore[arg-type]
+    assert chosen == ["bfloat16" if units else "float32", "float32", "bfloat16", "float32", "float32", "bfloat16"]
 
 
 PLAN = Plan.parse({"edits": [{"erase": "pizza"}], "settings": {"steps": 10, "rate": 0.1}, "seed": 4})

@@ -11,7 +11,7 @@ import typer
 from overpaint.cli.attacks import attacks
 from overpaint.cli.console import err, out, say
 from overpaint.cli.emoji_suite import emoji
-from overpaint.cli.options import Arithmetic, Device, DryRun, Guidance, Model, Precision, Seed, Steps
+from overpaint.cli.options import Device, DryRun, Guidance, Model, Precision, Seed, Steps
 from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
 
@@ -47,7 +47,7 @@ def model(
     seed: Seed = 0,
     steps: Steps = 20,
     guidance: Guidance = None,
-    precision: Precision = Arithmetic.float32,
+    precision: Precision = None,
     device: Device = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -61,6 +61,7 @@ def model(
     from overpaint.bench.model import write_scores as write
     from overpaint.bench.pairs import SCORES_FILE
     from overpaint.cli.dry_run import costs
+    from overpaint.cli.models import arithmetic
     from overpaint.cli.tables import figures
     from overpaint.progress import RichProgress
 
@@ -70,7 +71,8 @@ def model(
     if write_scores and ("plain" not in suites or concepts is not None):
         raise OverpaintError("--write-scores needs the plain prompts of all concepts; leave --suite and --concepts out")
     backbone, grader = _world(model, device)
-    asked = ModelSuite(seed, concepts, free_form, per_profession, suites, Drawing(steps, guidance, precision.value))
+    drawing = Drawing(steps, guidance, arithmetic(precision, backbone))
+    asked = ModelSuite(seed, concepts, free_form, per_profession, suites, drawing)
     if dry_run:
         pictures = sum(len(asked.prompts(name, grader.vocabulary)) for name in suites)
         work = replace(asked.drawing.work(backbone, pictures), disk=0)  # none is kept

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.graders.emoji import ConceptGrader
+    from overpaint.cli.options import Arithmetic
     from overpaint.methods import Counter
     from overpaint.plan import Plan
     from overpaint.progress import Progress
 
-__all__ = ["device_for", "grader_for", "open_backbone", "open_pipeline", "share_counter"]
+__all__ = ["arithmetic", "device_for", "grader_for", "open_backbone", "open_pipeline", "share_counter"]
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,18 @@ def grader_for(backbone: Backbone) -> ConceptGrader | None:
     if backbone.family != "emoji" or (height * side, width * side) != (64, 64) or not GRADER_FILE.is_file():
         return None
     return ConceptGrader.load(backbone.device)
+
+
+def arithmetic(asked: Arithmetic | None, backbone: Backbone) -> str:
+    """What the denoiser computes in, in drawing: as asked, or what is best for the model.
+
+    The bundled model was measured in the fastest precision of a device; others are drawn in their own.
+    """
+    from overpaint.backbone.precision import fast_precision
+
+    if asked is not None:
+        return asked.value
+    return fast_precision(backbone.device) if backbone.family == "emoji" else "float32"
 
 
 def share_counter(

@@ -36,8 +36,10 @@ class Arithmetic(StrEnum):
 
 
 Precision = Annotated[
-    Arithmetic,
-    typer.Option("--precision", help="Of the denoiser's arithmetic. bfloat16: faster where there are units for it."),
+    Arithmetic | None,
+    typer.Option(
+        "--precision", help="Of the denoiser's arithmetic; by default the bundled model's is the device's fastest."
+    ),
 ]
 Ray = Annotated[
     str | None, typer.Option("--ray", metavar="ADDRESS", help="Work on this Ray cluster; local: one on this machine.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overpaint.cli.options import MODELS, Arithmetic, Device, DryRun, Guidance, Precision, Seed
+from overpaint.cli.options import MODELS, Device, DryRun, Guidance, Precision, Seed
 
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
@@ -39,7 +39,7 @@ class SuiteOptions:
     seed: Seed = 0
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Sampling steps. [the protocol's]")] = None
     guidance: Guidance = None
-    precision: Precision = Arithmetic.float32
+    precision: Precision = None
     device: Device = None
     grader: Annotated[
         str | None,
@@ -69,13 +69,13 @@ def carry_out(
     from overpaint.bench.suites.run import RESULT, Bench
     from overpaint.cli.console import err, out, say
     from overpaint.cli.dry_run import costs
-    from overpaint.cli.models import share_counter
+    from overpaint.cli.models import arithmetic, share_counter
     from overpaint.cli.results import cases
     from overpaint.cli.running import read_captions
     from overpaint.progress import RichProgress
     from overpaint.report import write_report
 
-    drawing = Drawing(options.steps or steps, options.guidance, options.precision.value)
+    drawing = Drawing(options.steps or steps, options.guidance, arithmetic(options.precision, backbone))
     bench = Bench(
         backbone,
         options.model or backbone.family,

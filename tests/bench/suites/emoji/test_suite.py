@@ -23,8 +23,8 @@ VOCABULARY = small_world()
 NAMES = tuple(concept.name for concept in VOCABULARY.concepts)
 SMALL = Size(
     replacements=(1, 8), singles=2, drawn=4, free_form=2, aliases=1, neighbours=0, holdouts=10, holdout_templates=1,
-    single_holdouts=5, together=3, category=2, rectified=4, styles=1, styled=3, pictures=2, categories=1, rounds=3,
-    per_round=2, composed=3,
+    single_holdouts=5, together=3, category=2, rectified=4, styles=1, styled=3, professions=4, pictures=2, categories=1,
+    rounds=3, per_round=2, composed=3,
 )  # fmt: skip
 Method = Callable[[Plan], dict[str, str]]
 
@@ -140,6 +140,7 @@ def test_every_task_is_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert all(case.items and case.rows for case in result.cases)
     debias = next(case for case in result.cases if case.task == "debias")
     assert value(debias, "ratio deviation before", "templates") > 0.2
+    assert debias.edits == SMALL.professions
     erased = next(case for case in result.cases if case.task == "erasure")
     assert value(erased, "P(source) left", "aliases") < 0.01
     moderated = next(case for case in result.cases if case.task == "moderation")

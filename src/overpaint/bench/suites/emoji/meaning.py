@@ -58,8 +58,8 @@ def rectification(world: World) -> Iterator[Spec]:
 
 
 def debias(world: World) -> Iterator[Spec]:
-    """All professions to equal shares by one patch; "named" asks for the man and the woman by name."""
-    professions = world.vocabulary.professions
+    """Professions to equal shares by one patch; "named" asks for the man and the woman by name."""
+    professions = world.vocabulary.professions[: world.size.professions]
     edits = [
         Edit(action="debias", source=p.word, over={p.man: 0.5, p.woman: 0.5}, kind="profession") for p in professions
     ]

@@ -41,7 +41,7 @@ class Size:
             edits that are tried each by itself.
         rectified: never-taught aliases.
         styles, styled: styles erased, and concepts drawn in each.
-        pictures: of every profession in every plain prompt.
+        professions: debiased, all by default; pictures: of every one in every plain prompt.
         categories: moderated.
         rounds, per_round: sequential editing.
         composed: edits of each of two patches.
@@ -61,6 +61,7 @@ class Size:
     rectified: int = 60
     styles: int = 2
     styled: int = 40
+    professions: int | None = None
     pictures: int = 8
     categories: int = 3
     rounds: int = 10
@@ -70,24 +71,25 @@ class Size:
 
 FULL = Size()
 QUICK = Size(
-    replacements=(10, 100),
-    singles=2,
-    together=4,
-    drawn=12,
-    free_form=2,
+    replacements=(10,),
+    singles=1,
+    together=2,
+    drawn=8,
+    free_form=1,
     aliases=1,
-    category=2,
-    holdouts=40,
+    category=1,
+    holdouts=24,
     holdout_templates=1,
-    single_holdouts=16,
-    rectified=10,
+    single_holdouts=8,
+    rectified=6,
     styles=1,
-    styled=12,
-    pictures=1,
+    styled=8,
+    professions=1,
+    pictures=2,
     categories=1,
-    rounds=3,
-    per_round=4,
-    composed=6,
+    rounds=2,
+    per_round=2,
+    composed=3,
 )
 """A look in minutes; its intervals are wide."""
 
