@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--hide", action="store_true", help="leave captions that name a hold-out out of the moments")
     parser.add_argument("--residual", default="stream", choices=["stream", "mlp"])
     parser.add_argument("--contexts", type=int, default=8, help="sentences beside the templates; 0: mean keys")
+    parser.add_argument("--positions", default="last", choices=["last", "subject", "onward"], help="edited tokens")
     parser.add_argument("--steady", type=float, default=10.0, help="weight of what sentences add to keys")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -130,7 +131,7 @@ def edit(
     contexts = FREE_FORM_TRAINING[::every][: options.contexts]
     edits = [{"replace": a, "with": b} for a, b in zip(sources, destinations, strict=True)]
     tasks = tasks_of([text], Plan.parse({"edits": edits}), EmcidConfig(values="copy", contexts=contexts))
-    goal = aim(text, tasks, values, max(options.blocks), contexts)
+    goal = aim(text, tasks, values, max(options.blocks), contexts, options.positions)
     changes = stage_two(
         text,
         goal.prompts,

@@ -177,6 +177,7 @@ STAGE_TWO = {
     "lambda_",
     "alpha",
     "contexts",
+    "positions",
     "steady",
     "captions",
     "padding",

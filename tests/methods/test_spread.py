@@ -116,3 +116,43 @@ def test_a_steady_change_is_the_least_squares_that_also_ignores_what_sentences_a
     right = torch.zeros(len(rows), text.width, dtype=torch.float64)
     right[len(c[0].moment) : len(c[0].moment) + len(k)] = w * (aimed.values - h)
     torch.testing.assert_close(change, torch.linalg.lstsq(rows, right, driver="gels").solution.mT, rtol=1e-6, atol=1e-8)
+
+
+def states_at(text: TextEncoder, prompt: str) -> Tensor:
+    with torch.no_grad():
+        return text.run(text.embed(text.tokenize([prompt])), 0, BLOCK + 1)[0].double()
+
+
+@pytest.mark.parametrize("contexts", [(), CONTEXTS])
+def test_further_tokens_are_to_have_the_destinations_states_at_their_own_places(contexts: tuple[str, ...]) -> None:
+    text = tiny_text()
+    (task,) = tasks(text, {"replace": "dog and cat", "with": "hens", "prompts": ["a photo of {} in a kitchen"]})
+    value = torch.randn(1, text.width)
+    last, subject, onward = (aim(text, [task], value, BLOCK, contexts, p) for p in ("last", "subject", "onward"))
+    templates = (*task.edit.prompts, *contexts)
+    expected = []  # position, state and share
+    for template in templates:
+        own, goal = text.locate(template, "dog and cat"), text.locate(template, "hens")
+        states = states_at(text, goal.prompt)
+        expected += [(place, states[goal.start], 1 / len(templates)) for place in range(own.start, own.last)]
+        tail = range(own.last + 1, text.window)
+        shift = own.last - goal.last
+        expected += [(place, states[place - shift], 1 / len(templates) / len(tail)) for place in tail]
+    phrase = [e for e in expected if e[2] == 1 / len(templates)]
+    for aimed, conditions in ((subject, phrase), (onward, expected)):
+        first = last.prompts.concepts
+        torch.testing.assert_close(aimed.values[:first], last.values.double())
+        assert aimed.prompts.last[len(last.prompts) :].tolist() == [place for place, _, _ in conditions]
+        wanted = torch.stack([state for _, state, _ in conditions])
+        torch.testing.assert_close(aimed.values[first:], wanted, rtol=1e-5, atol=1e-5)
+        assert aimed.shares is not None
+        assert aimed.shares[first:].tolist() == pytest.approx([share for _, _, share in conditions])
+        assert aimed.group is not None
+        assert len(aimed.group[first:].unique()) == len(conditions)
+
+
+def test_without_a_destination_there_are_no_further_conditions() -> None:
+    text = tiny_text()
+    (task,) = tasks_of([text], Plan.parse({"edits": [{"erase": "dog"}]}), EmcidConfig(erase="esd"))
+    value = torch.randn(1, text.width)
+    assert len(aim(text, [task], value, BLOCK, (), "onward").prompts) == len(task.edit.prompts)

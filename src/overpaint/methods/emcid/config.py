@@ -27,6 +27,9 @@ Share = dict[str, float]
 Blocks = tuple[int, ...]
 
 
+Positions = Literal["last", "subject", "onward"]
+
+
 class EmcidConfig(BaseModel):
     """All settings, in the words of a plan's ``settings``.
 
@@ -39,7 +42,10 @@ class EmcidConfig(BaseModel):
             edits against it, only ``lambda (1 - alpha) / alpha`` matters.
         contexts: sentences with one ``{}`` in which the phrases of things and persons are met beside their templates.
             With any, each prompt's key and wanted state is a condition of its own; with none, as published, a concept's
-            mean is. steady: how much the change is kept from reading what a sentence adds to a phrase's key; an edit
+            mean is.
+        positions: which tokens are edited: a phrase's ``last`` one, all of the ``subject``, or all from it ``onward``,
+            for phrases that are passed on before their last token. At the others the destination's states are wanted.
+        steady: how much the change is kept from reading what a sentence adds to a phrase's key; an edit
             counts 1.
 
     Values (Stage I):
@@ -89,6 +95,7 @@ class EmcidConfig(BaseModel):
     lambda_: float | dict[str, float] = Field(4000.0, alias="lambda")
     alpha: float = Field(0.5, gt=0, lt=1)
     contexts: tuple[str, ...] = ()
+    positions: Positions = "last"
     steady: float = Field(0.0, ge=0)
 
     values: Literal["copy", "pooled", "states", "noise"] = "noise"

@@ -66,7 +66,7 @@ def fit(
         for text, own in zip(texts, values.split([text.width for text in texts], dim=1), strict=True):
             blocks = sites[text.name]
             penalty_of = penalties_of(backbone, text, said, blocks, config.padding, store, progress)
-            wanted = aim(text, tasks, own.to(text.device), blocks[-1], config.contexts)
+            wanted = aim(text, tasks, own.to(text.device), blocks[-1], config.contexts, config.positions)
             changes = stage_two(
                 text,
                 wanted.prompts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
 
-__all__ = ["Prompts", "aligned_around", "aligned_tail", "average", "locate"]
+__all__ = ["Prompts", "aligned_around", "aligned_tail", "average", "locate", "located"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,14 @@ class Prompts:
         """States (p, >= last, d) at each prompt's last concept token (p, d)."""
         return states[torch.arange(len(states), device=states.device), self.last]
 
+    def joined(self, other: Prompts) -> Prompts:
+        """With another's prompts and concepts behind one's own."""
+        ids, start, last, end = (
+            torch.cat([getattr(self, name), getattr(other, name)]) for name in ("ids", "start", "last", "end")
+        )
+        owner = torch.cat([self.owner, other.owner + self.concepts])
+        return Prompts(ids, start, last, end, owner, self.concepts + other.concepts)
+
     def chunks(self, size: int) -> Iterator[slice]:
         """The prompts in slices of ``size`` at most."""
         return (slice(i, min(i + size, len(self))) for i in range(0, len(self), size))
@@ -60,12 +68,17 @@ def locate(text: TextEncoder, concepts: Sequence[tuple[Sequence[str], str]]) -> 
     for index, (templates, phrase) in enumerate(concepts):
         found += [text.locate(template, phrase) for template in templates]
         owner += [index] * len(templates)
+    return replace(located(text, found, owner), concepts=len(concepts))
+
+
+def located(text: TextEncoder, found: Sequence[Subject], owner: Sequence[int]) -> Prompts:
+    """Prompts whose phrases have been found, with the concept that each is about."""
     ids = text.tokenize([f.prompt for f in found])
     start, last, end, owners = (
         torch.tensor(values, dtype=torch.long, device=ids.device)
         for values in ([f.start for f in found], [f.last for f in found], [f.end for f in found], owner)
     )
-    return Prompts(ids, start, last, end, owners, len(concepts))
+    return Prompts(ids, start, last, end, owners, max(owner, default=-1) + 1)
 
 
 def average(values: Tensor, owner: Tensor, concepts: int) -> Tensor:

@@ -16,7 +16,9 @@ from torch import Tensor
 from overpaint.backbone.forest import plant, together
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
-from overpaint.methods.emcid.keys import Prompts, locate
+from overpaint.methods.emcid.config import Positions
+from overpaint.methods.emcid.keys import Prompts, locate, located
+from overpaint.methods.emcid.positions import Condition, further, states_of
 from overpaint.methods.emcid.tasks import Task, contexts_of
 
 __all__ = ["Aim", "aim"]
@@ -40,18 +42,37 @@ class Aim:
 
 
 @torch.no_grad()
-def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, contexts: Sequence[str]) -> Aim:
+def aim(
+    text: TextEncoder,
+    tasks: Sequence[Task],
+    values: Tensor,
+    after: int,
+    contexts: Sequence[str],
+    positions: Positions = "last",
+) -> Aim:
     """One condition for each task, its prompts averaged; with ``contexts`` one for each prompt, T of a task's as 1 / T.
 
     Args:
         values: (tasks, width) learned after block ``after`` as means over each task's templates.
         contexts: further sentences with one ``{}``, for kinds of concepts that are things. One that a task's phrases
             do not fit into is left out for that task.
+        positions: at which tokens there are conditions beside the last one of the phrase; see `positions.further`.
     """
     learned = [task.edit.prompts for task in tasks]
-    if not contexts:
-        return Aim(locate(text, [(own, task.source) for own, task in zip(learned, tasks, strict=True)]), values)
     every = [(*own, *contexts_of([text], task, contexts)) for own, task in zip(learned, tasks, strict=True)]
+    aimed = _at_last(text, tasks, values, after, every) if contexts else _averaged(text, tasks, values)
+    conditions = further(text, tasks, every, positions)
+    return _joined(text, aimed, conditions, states_of(text, conditions, after)) if conditions else aimed
+
+
+def _averaged(text: TextEncoder, tasks: Sequence[Task], values: Tensor) -> Aim:
+    return Aim(locate(text, [(task.edit.prompts, task.source) for task in tasks]), values)
+
+
+def _at_last(
+    text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, every: Sequence[tuple[str, ...]]
+) -> Aim:
+    learned = [task.edit.prompts for task in tasks]
     prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)])
     counts = [len(own) for own in every]
     anchors = exact(_anchors(text, tasks, every, after)).split(counts)
@@ -60,6 +81,21 @@ def aim(text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, co
     shares = torch.cat([part.new_full((len(part),), 1 / len(part)) for part in anchors])
     single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
     return Aim(single, wanted, shares, prompts.owner)
+
+
+def _joined(text: TextEncoder, aimed: Aim, conditions: Sequence[Condition], wanted: Tensor) -> Aim:
+    """With further conditions behind; each is a group of its own, as nothing says what a sentence adds to it."""
+    prompts, values = aimed.prompts, exact(aimed.values)
+    more = located(text, [condition.found for condition in conditions], range(len(conditions)))
+    shares = values.new_tensor([condition.share for condition in conditions])
+    before = shares.new_ones(prompts.concepts) if aimed.shares is None else aimed.shares
+    groups = torch.arange(prompts.concepts, device=prompts.owner.device) if aimed.group is None else aimed.group
+    return Aim(
+        prompts.joined(more),
+        torch.cat([values, wanted]),
+        torch.cat([before, shares]),
+        torch.cat([groups, int(groups.max()) + 1 + more.owner]),
+    )
 
 
 def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str, ...]], after: int) -> Tensor:
