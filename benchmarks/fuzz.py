@@ -176,8 +176,12 @@ class TookTooLong(BaseException):
 
 @contextmanager
 def in_time(seconds: float) -> Iterator[None]:
+    late = TookTooLong(f"more than {seconds} s")
+    fired = []
+
     def stop(number: int, frame: Any) -> None:
-        raise TookTooLong(f"more than {seconds} s")
+        fired.append(frame)
+        raise late
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -186,6 +190,8 @@ def in_time(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    if fired:  # within a callback of the collector of garbage, which raises nothing
+        raise late
 
 
 @contextmanager

@@ -7,10 +7,10 @@ import json
 import random
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-__all__ = ["TEXT", "Spoil", "as_json", "place", "reheaded", "retold", "spliced", "spoilt"]
+__all__ = ["ODD", "TEXT", "Spoil", "as_json", "place", "reheaded", "retold", "spliced", "spoilt"]
 
 WORDS = [b"edits", b"{", b"}", b"[", b"]", b":", b"-", b"\n", b"'", b'"', b"&a", b"*a", b"!!", b"\0", b"\xff", b"1e999"]
 WORDS += [
@@ -29,7 +29,7 @@ WORDS += [
 
 Spoil = Callable[[random.Random, bytes], bytes]
 
-DEEP = re.compile(r'"nested (\d+) deep"')
+DEEP = re.compile(r'"nested (\d+) deep"(?!:)')
 """Stands in a tree for lists within lists, which no writer of JSON would write."""
 ODD: list[Any] = [None, True, False, 0, -1, 2**63, 10**400, 0.5, -0.0, "", " ", "{}", "x", "no", "1e5", "007", "null"]
 ODD += [
@@ -125,7 +125,7 @@ def spoilt(source: random.Random, data: bytes, ways: list[Spoil]) -> bytes:
     return data
 
 
-def retold(source: random.Random, tree: Any) -> Any:
+def retold(source: random.Random, tree: Any, odd: Sequence[Any] = ODD) -> Any:
     """A copy of a tree of JSON in which some values are odd, gone, doubled, renamed, or those of other places."""
     tree = copy.deepcopy(tree)
     for _ in range(source.choice((1, 1, 1, 2, 4))):
@@ -135,7 +135,7 @@ def retold(source: random.Random, tree: Any) -> Any:
         holder, key = source.choice(places)
         change = source.randrange(6)
         if change < 3:
-            holder[key] = copy.deepcopy(source.choice(ODD))
+            holder[key] = copy.deepcopy(source.choice(odd))
         elif change == 3:
             del holder[key]
         elif change == 4:

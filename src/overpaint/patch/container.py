@@ -20,6 +20,7 @@ from torch import Tensor
 
 from overpaint.errors import PatchError
 from overpaint.files import write_bytes_atomic
+from overpaint.json_reading import from_json
 from overpaint.tensors import digest_of
 
 __all__ = ["VERSION", "described", "opened", "read", "write"]
@@ -91,10 +92,10 @@ def _document(metadata: dict[str, str] | None) -> dict[str, Any]:
     if KEY not in (metadata or {}):
         raise PatchError("is a safetensors file but no patch of Overpaint")
     try:
-        document = json.loads((metadata or {})[KEY])
-    except (ValueError, RecursionError):
+        document = from_json((metadata or {})[KEY], finite=False)
+    except ValueError:
         raise PatchError("is damaged: its description is no JSON") from None
     version = document.get("version") if isinstance(document, dict) else None
     if version != VERSION:
-        raise PatchError(f"has format version {version!r}, this Overpaint reads {VERSION}; update it")
+        raise PatchError(f"has format version {repr(version)[:40]}, this Overpaint reads {VERSION}; update it")
     return dict(document)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY, replacing, write_json_atomic
+from overpaint.json_reading import from_json
 from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 from overpaint.runs import record as records
@@ -175,7 +175,7 @@ class RunFolder:
     def metrics(self) -> dict[str, Any] | None:
         """What `save_metrics` stored, or None. RunError if it is damaged."""
         try:
-            return dict(json.loads((self.path / "metrics.json").read_text(encoding="utf-8")))
+            return dict(from_json((self.path / "metrics.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
