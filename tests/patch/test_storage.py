@@ -115,11 +115,14 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
     for i, content in enumerate([b"", b"junk", whole[: len(whole) // 2], struct.pack("<Q", 2**60) + whole[8:]]):
         (tmp_path / f"bytes{i}").write_bytes(content)
         cases[tmp_path / f"bytes{i}"] = "damaged or no safetensors file"
+    (tmp_path / "header").write_bytes(whole.replace(b"__metadata__", b"__metadatb__"))
+    cases[tmp_path / "header"] = "damaged or no safetensors file"
     for path, expected in cases.items():
         with pytest.raises(PatchError, match=expected) as caught:
             Patch.load(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < len(str(path)) + 300
 
 
 @pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580])

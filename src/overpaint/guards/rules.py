@@ -122,7 +122,7 @@ def from_data(kind: str, said: Mapping[str, Any]) -> Rule:
         value = getattr(rule, known.name)
         if isinstance(value, bool) or not isinstance(value, _TYPES[str(known.type)]):
             raise TypeError(f"{known.name} is no {known.type}")
-        if not isinstance(value, str) and not abs(value) <= LARGEST:
+        if isinstance(value, float | int) and not abs(value) <= LARGEST:
             raise ValueError(f"{known.name} is no finite number")
     return rule
 

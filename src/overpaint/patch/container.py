@@ -29,6 +29,8 @@ KEY = "overpaint"
 DIGEST = "digest"
 VERSION = 1
 """Of the file format; a reader refuses every other."""
+LONGEST = 200
+"""Letters that are told of why a file cannot be read."""
 PICKLES = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)), b"\x1f\x8b")
 """How files of torch.save and of pickle begin, and packed ones."""
 
@@ -79,7 +81,7 @@ def opened(path: str | Path) -> Iterator[Any]:
             raise PatchError(
                 "is a pickle, which can run code, and is not read; convert it to .safetensors where that is safe"
             ) from None
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:LONGEST]  # which may repeat a whole header
         raise PatchError(f"is damaged or no safetensors file ({reason})") from None
 
 

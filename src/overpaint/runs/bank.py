@@ -144,7 +144,7 @@ class MemoryBank:
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-            _log.warning("%s is damaged (%s) and will be computed again", path, error)
+            _log.warning("%s is damaged (%.200s) and will be computed again", path, error)
             return None
 
 

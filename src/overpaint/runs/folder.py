@@ -92,8 +92,8 @@ class RunFolder:
             _log.info("resumed")
         elif not run.finished:
             _log.info("started: %d edits, model %s, method %s", len(plan.edits), plan.model, provenance.method)
-            if "previous" in run.record:
-                _log.info("the run that was here is now in %s", run.path / run.record["previous"])
+            if records.MADE_ROOM in run.record:
+                _log.info("the run that was here is now in %s", run.path / run.record[records.MADE_ROOM])
         if run.record["versions"] != wanted["versions"]:
             _log.warning("the run began with other versions: %s, now %s", run.record["versions"], wanted["versions"])
         return run
@@ -120,13 +120,13 @@ class RunFolder:
         except RunError:
             if not force:
                 raise
-            wanted["previous"], old = records.move_aside(path, None), None
+            wanted[records.MADE_ROOM], old = records.move_aside(path, None), None
         if old is not None and records.MOVED in old:  # killed while it was moved
-            wanted["previous"], old = records.move_aside(path, old), None
+            wanted[records.MADE_ROOM], old = records.move_aside(path, old), None
         if old is not None and not records.same_run(old, wanted):
             if not force:
                 raise RunError(records.refusal(path, old, wanted, plan))
-            wanted["previous"], old = records.move_aside(path, old), None
+            wanted[records.MADE_ROOM], old = records.move_aside(path, old), None
         if old is None and (names := records.foreign(path)):
             raise RunError(f"{path} holds other files ({names[0]}); choose an empty or new folder")
         run = cls(path, wanted if old is None else old)

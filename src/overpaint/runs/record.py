@@ -28,6 +28,8 @@ _SAME = ("plan", "model_fingerprint", "method", "settings")
 _PREVIOUS = "previous-"
 MOVED = "moved_to"
 MADE_ROOM = "previous"
+"""Notes of where a run is being moved to, and where the one before went."""
+_ROOM = re.compile(rf"{_PREVIOUS}[0-9]{{1,9}}")
 _ENTRIES: Mapping[str, type] = MappingProxyType(
     {"format": int, "status": str, "versions": dict, "results": dict, "plan": str, "model_fingerprint": str}
     | {"method": str, "settings": dict}
@@ -65,10 +67,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = from_json(path.read_text(encoding="utf-8"))
         if wrong := [name for name, kind in _ENTRIES.items() if not isinstance(record.get(name), kind)]:
             raise ValueError(f"{wrong[0]} is missing or no {_ENTRIES[wrong[0]].__name__}")
-        if any(
-            not re.fullmatch(rf"{_PREVIOUS}\d+", str(record.get(name, f"{_PREVIOUS}1"))) for name in (MOVED, MADE_ROOM)
-        ):
-            raise ValueError("a folder that a run was moved to has a strange name")
+        if wrong := [name for name in (MOVED, MADE_ROOM) if name in record and not _ROOM.fullmatch(str(record[name]))]:
+            raise ValueError(f"{wrong[0]} is no folder that a run is moved to")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, AttributeError) as error:
