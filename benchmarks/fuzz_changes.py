@@ -51,9 +51,9 @@ def kinds(pipe: Any, folder: Path) -> Iterator[Kind]:
     loaded = [(*parts(data), data) for data in files]
     good = patches[0].save(folder / "good.safetensors")
     whole = loaded[: len(patches)]
-    yield Kind("patches and guards, bytes", 14, partial(bytes_of, files), partial(judge_bytes, changes))
-    yield Kind("patches, signed", 12, lambda source: signed(source, whole), partial(judge_patch, pipe, good))
-    yield Kind("guards, signed", 2, lambda source: signed(source, loaded[len(patches) :]), partial(judge_guard, pipe))
+    yield Kind("patches and guards, bytes", 18, partial(bytes_of, files), partial(judge_bytes, changes))
+    yield Kind("patches, signed", 8, lambda source: signed(source, whole), partial(judge_patch, pipe, good))
+    yield Kind("guards, signed", 1, lambda source: signed(source, loaded[len(patches) :]), partial(judge_guard, pipe))
 
 
 def good_patches(pipe: Any) -> list[Patch]:

@@ -44,9 +44,9 @@ def kinds(patch: Patch, folder: Path) -> Iterator[Kind]:
     memory = {"value": torch.arange(12.0).reshape(3, 4), "layer": torch.tensor(3)}
     run, bank = run_files(folder / "run", patch, memory), bank_files(folder / "bank", memory)
     files = {name: data for name, data in bank.items() if name.endswith(".safetensors")}
-    yield Kind("memories, bytes", 6, partial(memory_bytes, files), partial(judge_memory, memory))
+    yield Kind("memories, bytes", 7, partial(memory_bytes, files), partial(judge_memory, memory))
     yield Kind("memories, signed", 3, partial(memory_signed, next(iter(files)), memory), judge_signed_memory)
-    yield Kind("run folders", 5, partial(one_spoilt, run), judge_run)
+    yield Kind("run folders", 3, partial(one_spoilt, run), judge_run)
     yield Kind("banks", 5, partial(one_spoilt, bank), judge_bank)
 
 

@@ -39,8 +39,8 @@ def kinds(pipe: Any, patch: Patch, folder: Path) -> Iterator[Kind]:
     unet = {name: delta for name, delta in patch.deltas.items() if name.startswith("unet.")}
     paths.append(write_weights(Patch.made_on(pipe, unet), pipe, folder / "weights.safetensors"))
     files = [(path.read_bytes(), load_file(path)) for path in paths]
-    yield Kind("published, bytes", 5, lambda source: bytes_of(source, files), partial(judge, pipe))
-    yield Kind("published, altered", 5, lambda source: altered_of(source, files), partial(judge, pipe))
+    yield Kind("published, bytes", 7, lambda source: bytes_of(source, files), partial(judge, pipe))
+    yield Kind("published, altered", 7, lambda source: altered_of(source, files), partial(judge, pipe))
 
 
 def bytes_of(source: random.Random, files: list[tuple[bytes, dict[str, Tensor]]]) -> Files:

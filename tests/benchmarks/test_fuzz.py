@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,17 @@ def noisy() -> None:
     print("careful", file=sys.stderr)
 
 
+def noisy_and_refused() -> None:
+    warnings.warn("careful", stacklevel=1)
+    raise PatchError("is damaged; make it again")
+
+
 def endless() -> None:
     while True:
         pass
 
 
-@pytest.mark.parametrize("judge", [in_two_lines, a_defect, out_of_memory, noisy, endless])
+@pytest.mark.parametrize("judge", [in_two_lines, a_defect, out_of_memory, noisy, noisy_and_refused, endless])
 def test_whatever_is_no_clear_line_is_a_failure(judge: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(fuzz, "SECONDS", 0.1)
     sizes = iter([3, 1, 2])
