@@ -23,7 +23,7 @@ def test_spoilt_files_are_refused_in_a_line_or_read_rightly(tmp_path: Path) -> N
     counts = fuzz.fuzzed(fuzz.all_kinds(0, tmp_path), CASES, 0, tmp_path)
     assert {what: failure.trace for count in counts.values() for what, failure in count.failures.items()} == {}
     assert sum(count.refused + count.right for count in counts.values()) == CASES
-    assert all(count.refused for count in counts.values())
+    assert sum(count.refused for count in counts.values()) > CASES / 3
     assert sum(count.right for count in counts.values()) > CASES / 10
 
 

@@ -198,6 +198,8 @@ def test_what_cannot_be_read_is_one_line(pipe: Any, tmp_path: Path) -> None:
         **save(tmp_path, "upper", {down.replace("down.w", "up.w"): torch.ones(64, 2)}, "no layer of the LoRA"),
         **save(tmp_path, "alphas", {**fits, f"lora_unet_{LAYER}.alpha": torch.ones(2)}, "an alpha that is no number"),
         **save(tmp_path, "alpha", {**fits, f"lora_unet_{LAYER}.alpha": torch.tensor(torch.nan)}, "no number, but .nan"),
+        **save(tmp_path, "eighth", {**fits, f"lora_unet_{LAYER}.alpha": torch.tensor(torch.nan).to(torch.float8_e4m3fn)},
+               "no number, but .nan"),
         **save(tmp_path, "points", {name: torch.tensor(1.0) for name in fits}, "no matrix of real.*float32 of shape"),
         **save(tmp_path, "void", {name: value[:, :0] if "up" in name else value[:0] for name, value in fits.items()},
                r"no matrix of real numbers: float32 of shape \(0, 32\)"),

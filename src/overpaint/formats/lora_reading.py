@@ -93,7 +93,7 @@ def _alpha(layer: str, alpha: Tensor | None, rank: int) -> float:
     """The number that the product is multiplied by, times its rank, which it is where nothing is said."""
     if alpha is None:
         return rank
-    if alpha.numel() != 1 or alpha.is_complex() or not bool(alpha.isfinite()):
+    if alpha.numel() != 1 or alpha.is_complex() or not bool(exact(alpha).isfinite()):  # float8 has no isfinite
         raise PatchError(f"{layer} has an alpha that is no number, but {alpha.flatten()[:3].tolist()}")
     return float(alpha)
 
