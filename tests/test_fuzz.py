@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import random
 import re
-import struct
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,84 +19,9 @@ from overpaint.guards.rules import SafeGuidance
 from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.plan import Plan
 from tests.plan.test_any_input import GOOD
+from tests.spoiling import TEXT, Spoil, reheaded, spliced, spoilt
 
 MANY = pytest.param(5000, marks=pytest.mark.slow)
-WORDS = [b"edits", b"{", b"}", b"[", b"]", b":", b"-", b"\n", b"'", b'"', b"&a", b"*a", b"!!", b"\0", b"\xff", b"1e999"]
-WORDS += [
-    b"null",
-    b"NaN",
-    b"F16",
-    b"I64",
-    b"BF16",
-    b"18446744073709551616",
-    b"-1",
-    b"[" * 3000,
-    b"\\ud800",
-    b",,,",
-    b"#",
-]
-
-Spoil = Callable[[random.Random, bytes], bytes]
-
-
-def flipped(source: random.Random, data: bytes) -> bytes:
-    at = place(source, data)
-    return data[:at] + bytes([data[at] ^ 1 << source.randrange(8)]) + data[at + 1 :] if data else data
-
-
-def cut(source: random.Random, data: bytes) -> bytes:
-    at = place(source, data)
-    return data[:at] + data[at + source.randrange(1, 40) :]
-
-
-def ended(source: random.Random, data: bytes) -> bytes:
-    return data[: place(source, data)]
-
-
-def doubled(source: random.Random, data: bytes) -> bytes:
-    at, length = place(source, data), source.randrange(1, 80)
-    return data[: at + length] + data[at:]
-
-
-def inserted(source: random.Random, data: bytes) -> bytes:
-    at = place(source, data)
-    return data[:at] + source.choice(WORDS) + data[at:]
-
-
-def overwritten(source: random.Random, data: bytes) -> bytes:
-    at, word = place(source, data), source.choice(WORDS)
-    return data[:at] + word + data[at + len(word) :]
-
-
-def renumbered(source: random.Random, data: bytes) -> bytes:
-    """Another digit in the place of one."""
-    digits = [match.start() for match in re.finditer(rb"\d", data[:4000])]
-    at = source.choice(digits) if digits else 0
-    return data[:at] + str(source.randrange(10)).encode() + data[at + 1 :]
-
-
-def reheaded(source: random.Random, data: bytes) -> bytes:
-    """The header of a safetensors file spoilt as text, its length corrected."""
-    if len(data) < 8:
-        return data
-    (length,) = struct.unpack("<Q", data[:8])
-    head, tail = data[8 : 8 + length], data[8 + length :]
-    head = source.choice(TEXT)(source, head)
-    return struct.pack("<Q", len(head)) + head + tail
-
-
-TEXT: list[Spoil] = [flipped, cut, ended, doubled, inserted, overwritten, renumbered]
-
-
-def place(source: random.Random, data: bytes) -> int:
-    """Somewhere, half the time near the beginning, where headers are."""
-    return source.randrange(max(1, min(len(data), 1500) if source.random() < 0.5 else len(data)))
-
-
-def spoilt(source: random.Random, data: bytes, ways: list[Spoil]) -> bytes:
-    for _ in range(source.choice((1, 1, 1, 2, 4))):
-        data = source.choice(ways)(source, data)
-    return data
 
 
 @pytest.mark.parametrize("cases", [150, MANY])
@@ -160,9 +83,3 @@ def refused_or_read(path: Path) -> str | Patch | Guard:
         return load_change(path)
     except PatchError as error:
         return str(error)
-
-
-def spliced(files: list[bytes], source: random.Random, data: bytes) -> bytes:
-    """The beginning of one file and the end of another."""
-    other = source.choice(files)
-    return data[: place(source, data)] + other[place(source, other) :]

@@ -198,10 +198,17 @@ def test_what_cannot_be_read_is_one_line(pipe: Any, tmp_path: Path) -> None:
         **save(tmp_path, "upper", {down.replace("down.w", "up.w"): torch.ones(64, 2)}, "no layer of the LoRA"),
         **save(tmp_path, "alphas", {**fits, f"lora_unet_{LAYER}.alpha": torch.ones(2)}, "an alpha that is no number"),
         **save(tmp_path, "alpha", {**fits, f"lora_unet_{LAYER}.alpha": torch.tensor(torch.nan)}, "no number, but .nan"),
+        **save(tmp_path, "eighth",
+               {**fits, f"lora_unet_{LAYER}.alpha": torch.tensor(torch.nan).to(torch.float8_e4m3fn)},
+               "no number, but .nan"),
         **save(tmp_path, "points", {name: torch.tensor(1.0) for name in fits}, "no matrix of real.*float32 of shape"),
         **save(tmp_path, "void", {name: value[:, :0] if "up" in name else value[:0] for name, value in fits.items()},
                r"no matrix of real numbers: float32 of shape \(0, 32\)"),
         **save(tmp_path, "complex", {name: value + 1j for name, value in fits.items()}, "complex64 of shape"),
+        **save(tmp_path, "endless", {**{name: 0 * value for name, value in fits.items()}, down: fits[down] * torch.inf},
+               "values that are not finite"),
+        **save(tmp_path, "long", {**fits, down.replace("down.w", "up.w"): torch.ones(64, 2, 2, 1)},
+               r"factors \(64, 4\) and \(2, 32\)"),
         **save(tmp_path, "zero", {name: 0 * value for name, value in fits.items()}, "changes nothing"),
     }  # fmt: skip
     for name, expected in cases.items():

@@ -157,7 +157,17 @@ def test_a_guard_survives_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"concept": 3}, {"concept": "pizza", "warmup": "x"}, {"concept": "pizza", "novelty": 1}]
+    "said",
+    [
+        {},
+        {"concept": 3},
+        {"concept": "pizza", "warmup": "x"},
+        {"concept": "pizza", "novelty": 1},
+        {"concept": "pizza", "warmup": True},
+        {"concept": "pizza", "scale": float("nan")},
+        {"concept": "pizza", "decay": float("-inf")},
+        {"concept": "pizza", "threshold": 10**400},
+    ],
 )
 def test_a_file_that_says_too_little_or_nonsense_of_its_guard_is_refused(tmp_path: Path, said: dict[str, Any]) -> None:
     path = container.write(tmp_path / "patch.safetensors", {}, {"guard": {"kind": "sld", **said}, "provenance": {}})

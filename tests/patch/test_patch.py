@@ -221,6 +221,14 @@ def test_scale_and_sum(pipe: Any) -> None:
         a + make(tiny_sd(layers=2, seed=1))
 
 
+def test_many_patches_are_added_one_by_one(pipe: Any, tmp_path: Path) -> None:
+    part = make(pipe, 0, (BIAS,))
+    total = part
+    for _ in range(600):
+        total = total + part
+    assert Patch.load(total.save(tmp_path / "patch.safetensors")).provenance == {"sum": [part.provenance] * 601}
+
+
 def test_changes_of_other_shapes_have_no_sum(pipe: Any) -> None:
     patch, name = make(pipe), FC2.format(0)
     other = Patch({name: Dense(torch.ones(3))}, {name: patch.base[name]})

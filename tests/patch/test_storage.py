@@ -64,6 +64,13 @@ def written(path: Path, tensors: dict[str, Any], document: Any, key: str = "over
     return path
 
 
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_path: Path) -> None:
     whole = patch.save(tmp_path / "whole").read_bytes()
     one = {"x.value": torch.zeros(2)}
@@ -76,6 +83,10 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
         written(tmp_path / "newer", one, {**good, "version": 2}): "format version 2.*reads 1; update",
         written(tmp_path / "unversioned", one, {}): "format version None",
         written(tmp_path / "list", one, []): "format version None",
+        written(tmp_path / "long", one, {"version": "x" * 5000}): r"format version 'x{39}, this",
+        written(tmp_path / "deep", one, {**good, "provenance": {"plan": nested(300)}}): "no JSON",
+        written(tmp_path / "bottomless", one, '{"version": 1, "base": ' + "[" * 9000 + "]" * 9000 + "}"): "no JSON",
+        written(tmp_path / "letters", one, {**good, "provenance": {"model": "\ud800"}}): "no JSON",
         written(tmp_path / "garbled", one, "{"): "no JSON",
         written(tmp_path / "baseless", one, {"version": 1, "provenance": {}}): "base or provenance missing",
         written(tmp_path / "numbers", one, {**good, "base": {"x": 1}}): "no text",
@@ -94,6 +105,7 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
         written(tmp_path / "sum", one, {**good, "provenance": {"sum": 3}}): "how it was made cannot be read",
         written(tmp_path / "parts", one, {**good, "provenance": {"sum": [{"sum": [1]}]}}): "cannot be read",
         written(tmp_path / "scale", one, {**good, "provenance": {"scale": "x"}}): "cannot be read",
+        written(tmp_path / "vast", one, {**good, "provenance": {"scale": 10**400}}): "cannot be read",
     }
     torch.save(one, tmp_path / "pickle")
     torch.save(one, tmp_path / "old pickle", _use_new_zipfile_serialization=False)
@@ -103,11 +115,14 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(patch: Patch, tmp_pat
     for i, content in enumerate([b"", b"junk", whole[: len(whole) // 2], struct.pack("<Q", 2**60) + whole[8:]]):
         (tmp_path / f"bytes{i}").write_bytes(content)
         cases[tmp_path / f"bytes{i}"] = "damaged or no safetensors file"
+    (tmp_path / "header").write_bytes(whole.replace(b"__metadata__", b"__metadatb__"))
+    cases[tmp_path / "header"] = "damaged or no safetensors file"
     for path, expected in cases.items():
         with pytest.raises(PatchError, match=expected) as caught:
             Patch.load(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < len(str(path)) + 300
 
 
 @pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580])

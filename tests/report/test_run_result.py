@@ -78,6 +78,7 @@ def test_a_result_file_goes_first(tmp_path: Path) -> None:
 
 def test_damaged_figures_are_one_line(tmp_path: Path) -> None:
     run(tmp_path, metrics(0.0))
-    (tmp_path / "metrics.json").write_text(json.dumps({"figures": [{}]}))
-    with pytest.raises(RunError, match=r"metrics\.json"):
-        result_of_run(tmp_path)
+    for content in (json.dumps({"figures": [{}]}), "[" * 9000 + "]" * 9000, '{"figures": NaN}'):
+        (tmp_path / "metrics.json").write_text(content)
+        with pytest.raises(RunError, match=r"metrics\.json"):
+            result_of_run(tmp_path)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from overpaint.files import TEMPORARY
 from overpaint.runs.bank import MemoryBank
@@ -132,6 +134,20 @@ def test_of_many_that_are_kept_at_once_the_first_stays(tmp_path: Path) -> None:
     bank.path_of("a").write_bytes(b"damaged")
     assert same(bank.keep("a", {"value": values[3]}), {"value": values[3]})
     assert same(bank.get("a"), {"value": values[3]})
+
+
+@pytest.mark.parametrize("meta", ["[]", "null", "3", '{"source": 3}', "{", "[" * 9000 + "]" * 9000, '{"a": "\\ud800"}'])
+def test_a_memory_with_words_that_are_none_is_absent_everywhere(tmp_path: Path, meta: str) -> None:
+    ours, theirs = MemoryBank(tmp_path / "ours"), MemoryBank(tmp_path / "theirs")
+    theirs.put("a", TENSORS)
+    with safe_open(theirs.path_of("a"), framework="pt") as file:
+        words = {**file.metadata(), "meta": meta}
+    save_file(TENSORS, theirs.path_of("a"), words)
+    assert theirs.get("a") is None
+    assert theirs.meta("a") is None
+    assert list(theirs.records()) == []
+    assert ours.merge(theirs) == 0
+    assert MemoryBank(tmp_path / "copy", reuse=[theirs.folder]).get("a") is None
 
 
 def test_merging_takes_what_is_new_and_whole(tmp_path: Path) -> None:

@@ -157,7 +157,18 @@ def test_pictures_come_along(bank: Bank, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"edit": 1}', '{"edit": {"erase": ""}}', '{"preserve": 3}', "\ud800"]
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"edit": 1}',
+        '{"edit": {"erase": ""}}',
+        '{"preserve": 3}',
+        "\ud800",
+        "[" * 9000 + "]" * 9000,
+        '{"preserve": "\\ud800"}',
+    ],
 )
 def test_a_damaged_entry_is_named(bank: Bank, content: str) -> None:
     path = sorted((bank.path / "edits").iterdir())[0]
@@ -169,7 +180,8 @@ def test_a_damaged_entry_is_named(bank: Bank, content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", json.dumps({"format": 1, "model": 3, "method": "x", "settings": {}, "seed": 0})]
+    "content",
+    ["", "[]", "{}", "[" * 9000, json.dumps({"format": 1, "model": 3, "method": "x", "settings": {}, "seed": 0})],
 )
 def test_damaged_terms_are_said(bank: Bank, content: str) -> None:
     (bank.path / "bank.json").write_text(content)

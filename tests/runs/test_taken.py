@@ -109,7 +109,21 @@ def test_files_of_a_person_are_never_touched(tmp_path: Path, force: bool) -> Non
     assert (tmp_path / "plan.yaml").read_text() == "mine"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1}', "\x00"])
+def test_a_record_with_entries_that_are_none_is_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    finish(folder)
+    record = json.loads((folder / "run.json").read_text())
+    wrong = ({"results": "x"}, {"settings": []}, {"status": 3}, {"versions": None}, {"format": "1"}, {"plan": []})
+    strange = ({"previous": 3}, {"moved_to": "../elsewhere"}, {"moved_to": "/"}, {"moved_to": ""}, {"moved_to": "bank"})
+    for entries in (*wrong, *strange, {"note": float("nan")}, {"note": "\ud800"}):
+        (folder / "run.json").write_text(json.dumps({**record, **entries}))
+        for read in (RunFolder.open, lambda path: RunFolder.create(path, PLAN, provenance())):
+            with pytest.raises(RunError, match=r"run\.json is damaged"):
+                read(folder)
+    assert os.listdir(tmp_path) == ["run"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1}', "\x00", "[" * 9000 + "]" * 9000])
 def test_a_damaged_record_is_said_and_can_be_moved_aside(tmp_path: Path, content: str) -> None:
     finish(tmp_path)
     (tmp_path / "run.json").write_text(content)

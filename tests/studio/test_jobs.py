@@ -56,7 +56,18 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
 def test_a_damaged_file_is_no_job_and_stops_nobody(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
     good = jobs.add(plan("a"), "good")
-    for name, content in (("one", "{"), ("two", "[]"), ("three", '{"format": 1, "state": "???"}'), ("four", "\xff")):
+    said = (tmp_path / good.name / "job.json").read_text()
+    deep, vast = "[" * 9000 + "]" * 9000, said.replace('"strength": 1.0', f'"strength": {10**400}')
+    assert vast != said
+    contents = {
+        "one": "{",
+        "two": "[]",
+        "three": '{"format": 1, "state": "???"}',
+        "four": "\xff",
+        "five": deep,
+        "six": vast,
+    }
+    for name, content in contents.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "job.json").write_text(content, encoding="latin-1")
     assert jobs.listed() == [good]

@@ -71,6 +71,8 @@ def patch_of_lora(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[
             if not factor.is_floating_point() or factor.ndim < 2 or not factor.numel():
                 kind = f"{str(factor.dtype)[6:]} of shape {tuple(factor.shape)}"
                 raise PatchError(f"{layer} has a factor that is no matrix of real numbers: {kind}")
+            if not bool(exact(factor).isfinite().all()):
+                raise PatchError(f"{layer} has a factor with values that are not finite; its training diverged")
         scale = _alpha(layer, left.pop(f"{layer}.alpha", None), len(down)) / len(down)
         target = known.get(_plain(layer))
         if target is None:
@@ -91,7 +93,7 @@ def _alpha(layer: str, alpha: Tensor | None, rank: int) -> float:
     """The number that the product is multiplied by, times its rank, which it is where nothing is said."""
     if alpha is None:
         return rank
-    if alpha.numel() != 1 or alpha.is_complex() or not bool(alpha.isfinite()):
+    if alpha.numel() != 1 or alpha.is_complex() or not bool(exact(alpha).isfinite()):  # float8 has no isfinite
         raise PatchError(f"{layer} has an alpha that is no number, but {alpha.flatten()[:3].tolist()}")
     return float(alpha)
 
@@ -101,7 +103,7 @@ def _changes(
 ) -> Iterator[tuple[str, LowRank]]:
     """The changes of the weights that a layer of the file joins."""
     bases = [resolve(pipe, name) for name in names]
-    up, down = up.reshape(up.shape[:2]), down.reshape(len(down), -1)
+    up, down = up.flatten(1), down.flatten(1)
     sizes = [len(base) for base in bases]
     inputs = bases[0][0].numel()
     if len(up) != sum(sizes) or down.shape[1] != inputs or up.shape[1] != len(down):

@@ -108,17 +108,22 @@ RULES: Mapping[str, type[Any]] = MappingProxyType({rule.kind: rule for rule in (
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"str": (str,), "int": (int,), "float": (float, int)})
+LARGEST = torch.finfo(torch.float32).max
+"""What predictions are reckoned with."""
 
 
 def from_data(kind: str, said: Mapping[str, Any]) -> Rule:
     """The rule of a kind from what `to_data` says beside it.
 
-    TypeError if that is too little, too much, or of other types.
+    TypeError if that is too little, too much, or of other types; ValueError for numbers beyond all reckoning.
     """
     rule: Rule = RULES[kind](**said)
     for known in fields(RULES[kind]):
-        if not isinstance(getattr(rule, known.name), _TYPES[str(known.type)]):
+        value = getattr(rule, known.name)
+        if isinstance(value, bool) or not isinstance(value, _TYPES[str(known.type)]):
             raise TypeError(f"{known.name} is no {known.type}")
+        if isinstance(value, float | int) and not abs(value) <= LARGEST:
+            raise ValueError(f"{known.name} is no finite number")
     return rule
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from overpaint.errors import PatchError
 from overpaint.files import write_bytes_atomic
+from overpaint.json_reading import from_json
 from overpaint.tensors import digest_of
 
 __all__ = ["VERSION", "described", "opened", "read", "write"]
@@ -28,6 +29,8 @@ KEY = "overpaint"
 DIGEST = "digest"
 VERSION = 1
 """Of the file format; a reader refuses every other."""
+LONGEST = 200
+"""Letters that are told of why a file cannot be read."""
 PICKLES = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)), b"\x1f\x8b")
 """How files of torch.save and of pickle begin, and packed ones."""
 
@@ -78,7 +81,7 @@ def opened(path: str | Path) -> Iterator[Any]:
             raise PatchError(
                 "is a pickle, which can run code, and is not read; convert it to .safetensors where that is safe"
             ) from None
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:LONGEST]  # which may repeat a whole header
         raise PatchError(f"is damaged or no safetensors file ({reason})") from None
 
 
@@ -91,10 +94,10 @@ def _document(metadata: dict[str, str] | None) -> dict[str, Any]:
     if KEY not in (metadata or {}):
         raise PatchError("is a safetensors file but no patch of Overpaint")
     try:
-        document = json.loads((metadata or {})[KEY])
-    except (ValueError, RecursionError):
+        document = from_json((metadata or {})[KEY], finite=False)
+    except ValueError:
         raise PatchError("is damaged: its description is no JSON") from None
     version = document.get("version") if isinstance(document, dict) else None
     if version != VERSION:
-        raise PatchError(f"has format version {version!r}, this Overpaint reads {VERSION}; update it")
+        raise PatchError(f"has format version {repr(version)[:40]}, this Overpaint reads {VERSION}; update it")
     return dict(document)

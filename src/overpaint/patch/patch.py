@@ -19,6 +19,7 @@ from overpaint.patch import storage
 from overpaint.patch.applied import Applied, base_of, put
 from overpaint.patch.delta import Delta, add
 from overpaint.patch.fingerprint import fingerprint, same
+from overpaint.patch.provenance import added
 
 __all__ = ["Patch"]
 
@@ -135,7 +136,7 @@ class Patch:
                 deltas[name] = add(self.deltas[name], other.deltas[name])
             except ValueError as error:
                 raise PatchError(f"{self._title} and {other._title} do not fit each other: {name}: {error}") from None
-        return Patch(deltas, base, {"sum": [self.provenance, other.provenance]})
+        return Patch(deltas, base, added(self.provenance, other.provenance))
 
     # ---- identity and files ---------------------------------------------------------------------------------------
 

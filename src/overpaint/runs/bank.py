@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from overpaint.files import TEMPORARY, replacing
+from overpaint.json_reading import from_json
 from overpaint.tensors import digest_of
 
 __all__ = ["MemoryBank"]
@@ -112,7 +113,7 @@ class MemoryBank:
             try:
                 with safe_open(path, framework="pt") as file:
                     words = file.metadata() or {}
-                key, meta = words["key"], dict(json.loads(words["meta"]))
+                key, meta = words["key"], _meta(words)
             except (SafetensorError, OSError, KeyError, ValueError, TypeError):
                 continue
             if self.path_of(key) == path:
@@ -139,9 +140,17 @@ class MemoryBank:
                 tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
             if words["key"] != key or words["digest"] != digest_of(tensors):
                 raise ValueError("the content is not what was written")
-            return tensors, json.loads(words["meta"])
+            return tensors, _meta(words)
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-            _log.warning("%s is damaged (%s) and will be computed again", path, error)
+            _log.warning("%s is damaged (%.200s) and will be computed again", path, error)
             return None
+
+
+def _meta(words: Mapping[str, str]) -> dict[str, str]:
+    """The text beside a memory. KeyError or ValueError if it is none."""
+    meta = from_json(words["meta"])
+    if not isinstance(meta, dict) or not all(isinstance(text, str) for text in meta.values()):
+        raise ValueError("what is said of it is no text")
+    return meta

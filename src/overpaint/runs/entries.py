@@ -14,6 +14,7 @@ from typing import Any
 
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY, replacing
+from overpaint.json_reading import from_json
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import folded
 
@@ -97,7 +98,7 @@ class Entries:
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
+            entry = from_json(path.read_text(encoding="utf-8"))
             if set(entry) == {"preserve"} and isinstance(entry["preserve"], str):
                 return dict(entry)
             (edit,) = Plan.parse({"edits": [entry["edit"]]}, folder=self._bank, check_images=False).edits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY, replacing, write_json_atomic
+from overpaint.json_reading import from_json
 from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 from overpaint.runs import record as records
@@ -92,8 +92,8 @@ class RunFolder:
             _log.info("resumed")
         elif not run.finished:
             _log.info("started: %d edits, model %s, method %s", len(plan.edits), plan.model, provenance.method)
-            if "previous" in run.record:
-                _log.info("the run that was here is now in %s", run.path / run.record["previous"])
+            if records.MADE_ROOM in run.record:
+                _log.info("the run that was here is now in %s", run.path / run.record[records.MADE_ROOM])
         if run.record["versions"] != wanted["versions"]:
             _log.warning("the run began with other versions: %s, now %s", run.record["versions"], wanted["versions"])
         return run
@@ -120,13 +120,13 @@ class RunFolder:
         except RunError:
             if not force:
                 raise
-            wanted["previous"], old = records.move_aside(path, None), None
+            wanted[records.MADE_ROOM], old = records.move_aside(path, None), None
         if old is not None and records.MOVED in old:  # killed while it was moved
-            wanted["previous"], old = records.move_aside(path, old), None
+            wanted[records.MADE_ROOM], old = records.move_aside(path, old), None
         if old is not None and not records.same_run(old, wanted):
             if not force:
                 raise RunError(records.refusal(path, old, wanted, plan))
-            wanted["previous"], old = records.move_aside(path, old), None
+            wanted[records.MADE_ROOM], old = records.move_aside(path, old), None
         if old is None and (names := records.foreign(path)):
             raise RunError(f"{path} holds other files ({names[0]}); choose an empty or new folder")
         run = cls(path, wanted if old is None else old)
@@ -175,7 +175,7 @@ class RunFolder:
     def metrics(self) -> dict[str, Any] | None:
         """What `save_metrics` stored, or None. RunError if it is damaged."""
         try:
-            return dict(json.loads((self.path / "metrics.json").read_text(encoding="utf-8")))
+            return dict(from_json((self.path / "metrics.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from overpaint.errors import PlanError, RunError
 from overpaint.files import TEMPORARY, write_json_atomic
+from overpaint.json_reading import from_json
 from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 from overpaint.runs.lock import NAME as LOCK
@@ -24,6 +27,14 @@ JOB = "job.json"
 _SAME = ("plan", "model_fingerprint", "method", "settings")
 _PREVIOUS = "previous-"
 MOVED = "moved_to"
+MADE_ROOM = "previous"
+"""Notes of where a run is being moved to, and where the one before went."""
+_ROOM = re.compile(rf"{_PREVIOUS}[0-9]{{1,9}}")
+_ENTRIES: Mapping[str, type] = MappingProxyType(
+    {"format": int, "status": str, "versions": dict, "results": dict, "plan": str, "model_fingerprint": str}
+    | {"method": str, "settings": dict}
+)
+"""What must be there, with its types."""
 
 
 def now() -> str:
@@ -53,14 +64,16 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / NAME
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if not {"format", "status", "versions", "results", *_SAME} <= record.keys():
-            raise ValueError("entries are missing")
+        record = from_json(path.read_text(encoding="utf-8"))
+        if wrong := [name for name, kind in _ENTRIES.items() if not isinstance(record.get(name), kind)]:
+            raise ValueError(f"{wrong[0]} is missing or no {_ENTRIES[wrong[0]].__name__}")
+        if wrong := [name for name in (MOVED, MADE_ROOM) if name in record and not _ROOM.fullmatch(str(record[name]))]:
+            raise ValueError(f"{wrong[0]} is no folder that a run is moved to")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, AttributeError) as error:
         raise RunError(f"{path} is damaged ({error}); restore it, choose another folder, or use --force") from error
-    if not isinstance(record["format"], int) or record["format"] > FORMAT:
+    if record["format"] > FORMAT:
         raise RunError(f"{path} was written by a newer overpaint; update overpaint or choose another folder")
     return dict(record)
 

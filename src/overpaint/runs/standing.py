@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import PlanError, RunError
 from overpaint.files import replacing
+from overpaint.json_reading import from_json
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import folded, quoted
 from overpaint.plan.words import asked
@@ -79,7 +80,7 @@ class Bank:
         """
         path = Path(path)
         try:
-            content = json.loads((path / NAME).read_text(encoding="utf-8"))
+            content = from_json((path / NAME).read_text(encoding="utf-8"))
             terms = {name: content[name] for name in _TERMS}
             known = content["format"] == FORMAT
             Plan(**terms, edits=(Edit(action="erase", source="anything"),))  # checks the terms

@@ -6,7 +6,6 @@ Studio ended, in whatever way, is found again and waits.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from overpaint.errors import RunError
 from overpaint.files import safe_name, write_json_atomic
+from overpaint.json_reading import from_json
 from overpaint.plan import Plan
 from overpaint.runs import record
 
@@ -139,10 +139,10 @@ class Jobs:
 
     def _read(self, folder: Path) -> Job | None:
         try:
-            said = json.loads((folder / record.JOB).read_text(encoding="utf-8"))
+            said = from_json((folder / record.JOB).read_text(encoding="utf-8"))
             if said["format"] != FORMAT or said["state"] not in get_args(State):
                 return None
             strength, asked = float(said["strength"]), int(said["asked"])
             return Job(folder.name, said["state"], dict(said["plan"]), strength, asked, str(said["error"]))
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, OverflowError):
             return None
