@@ -26,7 +26,7 @@ __all__ = ["check_methods", "emoji", "emoji_world"]
 def emoji(
     task: Annotated[list[str] | None, typer.Option("--task", help="Only these; repeat for more. [all]")] = None,
     split: Annotated[str, typer.Option("--split", help="validation, which methods may be tuned on, or test.")] = "test",
-    quick: Annotated[bool, typer.Option("--quick", help="A look in minutes, with wide intervals.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A look in minutes: wide intervals, fewer tasks.")] = False,
     edits: Annotated[
         list[int] | None,
         typer.Option("--edits", "-n", min=1, help="Numbers of replacements; repeat for more. [1 to 1,000]"),
@@ -48,7 +48,7 @@ def emoji(
 ) -> None:
     """All kinds of edits on the bundled model by one method or several, judged by the bundled grader."""
     from overpaint.bench.graders.emoji import ConceptGrader
-    from overpaint.bench.suites.emoji import FULL, QUICK, emoji_suite
+    from overpaint.bench.suites.emoji import FULL, QUICK, QUICK_TASKS, emoji_suite
     from overpaint.bench.suites.emoji.given import given_suite
     from overpaint.bench.suites.emoji.unmentioned import CAPTIONS, without
     from overpaint.cli.patches import read_change
@@ -75,7 +75,7 @@ def emoji(
     else:
         worlds = [replace(world, method=name) for name in options.method or ["emcid"]]
         check_methods(worlds, backbone)
-        suite = emoji_suite(worlds, judges, task or ())
+        suite = emoji_suite(worlds, judges, task or (QUICK_TASKS if quick else ()))
     captions = None
     if unmentioned:
         captions = without(vocabulary, world.holdouts, int(world.settings.get("captions", CAPTIONS)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overpaint.bench.suites.emoji.suite import TASKS, emoji_suite
+from overpaint.bench.suites.emoji.suite import QUICK_TASKS, TASKS, emoji_suite
 from overpaint.bench.suites.emoji.world import FULL, QUICK, SPLITS, Size
 
-__all__ = ["FULL", "QUICK", "SPLITS", "TASKS", "Size", "emoji_suite"]
+__all__ = ["FULL", "QUICK", "QUICK_TASKS", "SPLITS", "TASKS", "Size", "emoji_suite"]

@@ -13,7 +13,7 @@ from overpaint.bench.suites.emoji.world import World
 from overpaint.bench.suites.suite import Judges, Spec, Suite
 from overpaint.errors import OverpaintError
 
-__all__ = ["TASKS", "emoji_suite"]
+__all__ = ["QUICK_TASKS", "TASKS", "emoji_suite"]
 
 TASKS: Mapping[str, Callable[[World], Iterator[Spec]]] = MappingProxyType(
     {
@@ -27,6 +27,9 @@ TASKS: Mapping[str, Callable[[World], Iterator[Spec]]] = MappingProxyType(
         "composition": composition,
     }
 )
+
+QUICK_TASKS = tuple(task for task in TASKS if task not in ("sequential", "composition"))
+"""Those of a look in minutes: plans that are compared with each other take several fits for one figure."""
 
 
 def emoji_suite(worlds: Sequence[World], judges: Judges, tasks: Sequence[str] = ()) -> Suite:
