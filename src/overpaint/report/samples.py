@@ -14,7 +14,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.bench.artist import Artist
 from overpaint.bench.edits import HOLD_OUTS, EditSuite
 from overpaint.bench.graders.grader import Grader
-from overpaint.bench.metrics.neighbours import nearest_names
+from overpaint.bench.metrics.neighbours import Neighbourhood
 from overpaint.bench.pictures import Pictures
 from overpaint.bench.probes import Probe, of_holdout, of_source
 from overpaint.bench.prompts import some_templates
@@ -56,7 +56,7 @@ def probes(
             made += of_source("free form", edit, some_templates(FREE_FORM_TEST, 1, suite.seed, edit.source), suite.seed)
     made += list(_of_aliases(edits, plan, vocabulary, suite))[:BESIDE]
     free = [c.name for c in vocabulary.concepts if not _named(plan) & {c.name, *c.aliases}]
-    near = nearest_names(backbone.text, [edit.source for edit in edits[:BESIDE]], free)
+    near = Neighbourhood(backbone.text, free).nearest([edit.source for edit in edits[:BESIDE]])
     for name in dict.fromkeys(name for names in near.values() for name in names):
         made += _kept("neighbours", name, suite)
     lost = {name: (pair["after"] or 0.0) - (pair["before"] or 0.0) for name, pair in (holdouts or {}).items()}

@@ -18,7 +18,7 @@ from overpaint.bench.metrics.forget import source_forget, source_left
 from overpaint.bench.metrics.gender import by_chance, ratio_deviation
 from overpaint.bench.metrics.holdout import holdout_change, holdout_delta
 from overpaint.bench.metrics.kept import background_kept, style_kept
-from overpaint.bench.metrics.neighbours import nearest_names
+from overpaint.bench.metrics.neighbours import Neighbourhood
 from overpaint.bench.metrics.perceptual import GraderDistance, perceptual_change
 from overpaint.bench.metrics.pixels import pixel_identity
 from overpaint.bench.metrics.reach import ceiling, destination_share, source_to_destination
@@ -185,7 +185,7 @@ def test_neighbours_are_the_nearest_in_the_text_encoders_states() -> None:
 
     text = StableDiffusion(tiny_sd()).text
     names = ["dog", "cat", "pizza", "kitchen", "hen"]
-    found = nearest_names(text, ["dog", "cat"], names, 2, "{}")
+    found = Neighbourhood(text, names, "{}").nearest(["dog", "cat"], 2)
     assert "dog" not in found["dog"]
     states = text.pooled(text.encode(names), text.tokenize(names))
     cosines = {
@@ -194,4 +194,6 @@ def test_neighbours_are_the_nearest_in_the_text_encoders_states() -> None:
         if i
     }
     assert found["dog"] == tuple(sorted(cosines, key=lambda name: -cosines[name])[:2])
-    assert nearest_names(text, ["dog"], []) == {"dog": ()}
+    left = Neighbourhood(text, names, "{}").nearest(["dog"], 2, {"dog", found["dog"][1], "hen"})
+    assert left["dog"] == tuple(sorted({found["dog"][1], "hen"} - {"dog"}, key=lambda name: -cosines[name]))
+    assert Neighbourhood(text, []).nearest(["dog"]) == {"dog": ()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from overpaint.bench.graders.emoji import BACKGROUND, STYLE
-from overpaint.bench.metrics.neighbours import nearest_names
 from overpaint.bench.metrics.reach import ceiling
 from overpaint.bench.probes import UNKNOWN, Probe, of_destination, of_holdout, of_source
 from overpaint.bench.suites.emoji.world import World
@@ -99,8 +98,8 @@ def neighbours(world: World, edits: Sequence[Edit], plan: Sequence[Edit]) -> lis
     if world.text is None or not world.size.neighbours:
         return []
     mentioned = {phrase for edit in plan for phrase in edit.phrases}
-    left = [name for name in world.names if name not in mentioned]
-    found = nearest_names(world.text, [edit.edited[0] for edit in edits], left, world.size.neighbours)
+    left = {*world.names} - mentioned
+    found = world.neighbourhood.nearest([edit.edited[0] for edit in edits], world.size.neighbours, left)
     names = dict.fromkeys(name for near in found.values() for name in near)
     return [
         probe

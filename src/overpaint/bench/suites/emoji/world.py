@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from overpaint.bench.metrics.neighbours import Neighbourhood
 from overpaint.bench.pairs import Selection, choose
 from overpaint.bench.prompts import some_templates
 from overpaint.emoji.captions import FREE_FORM_TEST
@@ -119,6 +120,11 @@ class World:
         """Raises OverpaintError for an unknown split."""
         if self.split not in SPLITS:
             raise OverpaintError(f"split {self.split}: there are {' and '.join(SPLITS)}")
+
+    @cached_property
+    def neighbourhood(self) -> Neighbourhood:
+        """All known names, by nearness in the unedited text encoder."""
+        return Neighbourhood(self.text, self.names)
 
     @cached_property
     def split_seed(self) -> int:
