@@ -8,6 +8,7 @@ import gradio as gr
 
 from overpaint.errors import OverpaintError
 from overpaint.studio import html
+from overpaint.studio.choices import refreshed
 from overpaint.studio.room import Room
 from overpaint.studio.shelf import address
 from overpaint.studio.workbench import Form
@@ -25,8 +26,7 @@ def report_page(room: Room, tab: Any) -> None:
     page = gr.HTML(elem_id="report")
 
     def fresh(chosen: list[str] | None) -> Any:
-        names = room.reports()
-        return gr.update(choices=names, value=[name for name in chosen or [] if name in names])
+        return refreshed(room.reports(), chosen)
 
     tab.select(fresh, runs, runs, api_visibility="private", show_progress="hidden")
     private: dict[str, Any] = {"api_visibility": "private"}

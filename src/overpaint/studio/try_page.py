@@ -8,6 +8,7 @@ import gradio as gr
 
 from overpaint.errors import OverpaintError
 from overpaint.studio import html
+from overpaint.studio.choices import refreshed
 from overpaint.studio.inputs import prompts_of, seeds_in
 from overpaint.studio.room import Room
 from overpaint.studio.workbench import Layer
@@ -35,8 +36,7 @@ def try_page(room: Room, tab: Any) -> None:
             pictures = gr.HTML(elem_id="pictures")
 
     def fresh(chosen: list[str] | None) -> Any:
-        names = list(room.patches())
-        return gr.update(choices=names, value=[name for name in chosen or [] if name in names])
+        return refreshed(list(room.patches()), chosen)
 
     def labelled(chosen: list[str] | None) -> list[Any]:
         labels = [f"Strength of {name}" for name in chosen or []][:MOST]
