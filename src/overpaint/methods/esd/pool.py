@@ -114,8 +114,8 @@ def erasing(
         concept = torch.full((len(x),), number)
         pools.append(Pool(x, t, prompt, wanted, concept))
         if config.protect and not checked:
-            named = texts.rows([erasure.without()[way] for way in ways])
-            kept.append(Pool(x, t, named, without.float(), concept))
+            left = texts.rows(erasure.without())[ways]
+            kept.append(Pool(x, t, left, without.float(), concept))
     return join(pools), join(kept) if kept else None
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from overpaint.emoji.captions import corpus
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.methods.emcid.config import DEFAULTS
 
 __all__ = ["CAPTIONS", "mentioned", "without"]
 
-CAPTIONS = 3096
-"""As many as methods take if nothing else is said."""
+CAPTIONS: int = DEFAULTS["emoji"]["captions"]
+"""As many as EMCID takes if nothing else is said."""
 
 
 def without(vocabulary: Vocabulary, names: Sequence[str], count: int) -> list[str]:
