@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overpaint.linear.moments import BAND, Gathering, SecondMoment
+from overpaint.linear.moments import BAND, Gathering, SecondMoment, Triangle, from_triangle, triangle
 
 
 @settings(max_examples=25, deadline=None)
@@ -54,6 +54,21 @@ def test_weighted_keys_wider_than_a_band_are_gathered_in_parts() -> None:
     assert gathering.moment.count == weights.sum()
 
 
+def test_a_triangle_is_the_whole_moment_to_the_bit() -> None:
+    gathering, other = (Gathering(BAND + 3) for _ in range(2))
+    gathering.add(torch.randn(40, BAND + 3, generator=torch.Generator().manual_seed(0)))
+    other.add(torch.randn(20, BAND + 3, generator=torch.Generator().manual_seed(1)))
+    whole, kept = gathering.moment, gathering.triangle
+    assert torch.equal(whole.total, whole.total.mT)
+    assert torch.equal(kept.total, whole.total)
+    assert torch.equal(triangle(whole.total), kept.numbers)
+    assert torch.equal(from_triangle(kept.numbers), whole.total.triu())
+    weighted = kept + other.triangle * 0.3
+    assert torch.equal(weighted.mean, (whole + other.moment * 0.3).mean)
+    assert weighted.count == 46
+
+
 def test_nothing_has_no_mean() -> None:
-    with pytest.raises(ValueError, match="no keys"):
-        _ = SecondMoment.empty(3).mean
+    for nothing in (SecondMoment.empty(3), Triangle(torch.zeros(6), 0.0)):
+        with pytest.raises(ValueError, match="no keys"):
+            _ = nothing.mean

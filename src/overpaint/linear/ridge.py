@@ -65,12 +65,12 @@ def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
         ValueError: it is not nearly positive semi-definite; no second moment of anything.
     """
     c = exact(moment)
-    c = (c + c.mT) / 2
+    c = (c + c.mT).div_(2)
+    diagonal = c.diagonal().clone()
     mean = c.diagonal().mean()
     while True:
-        regular = c.clone()
-        regular.diagonal().add_(jitter * mean)
-        factor, failed = torch.linalg.cholesky_ex(regular)
+        c.diagonal().copy_(diagonal + jitter * mean)
+        factor, failed = torch.linalg.cholesky_ex(c)
         if not failed:
             return Penalty(factor)
         if not jitter <= MOST_JITTER:

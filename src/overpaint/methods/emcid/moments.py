@@ -7,7 +7,7 @@ nearly alike: those of every fourth caption are taken, and count four times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 
 from overpaint.backbone.forest import TOKENS, Grove, plant
 from overpaint.backbone.text import TextEncoder
-from overpaint.linear.moments import Gathering, SecondMoment
+from overpaint.linear.moments import Gathering, Triangle
 
-__all__ = ["EVERY", "KeyMoments", "from_triangle", "key_moments", "pack", "triangle", "unpack"]
+__all__ = ["EVERY", "KeyMoments", "key_moments", "pack", "unpack"]
 
 EVERY = 4
 """Of so many captions one brings its padding."""
@@ -27,8 +27,8 @@ EVERY = 4
 class KeyMoments:
     """Second moments of one block's keys, of the captions' own tokens and of the padding behind them."""
 
-    caption: SecondMoment
-    padding: SecondMoment
+    caption: Triangle
+    padding: Triangle
 
     def mean(self, padding: float) -> Tensor:
         """C (key_width, key_width), a padding token counting ``padding`` times a caption token."""
@@ -76,7 +76,7 @@ def key_moments(
             found[block].add(grove, keys.flatten(0, 1))
         if advance is not None:
             advance(len(row[grove.wanted.cpu()].unique()))
-    return {block: KeyMoments(parts.caption.moment, parts.padding.moment) for block, parts in found.items()}
+    return {block: found.pop(block).moments for block in blocks}  # each makes room for the next
 
 
 class _Parts:
@@ -93,38 +93,26 @@ class _Parts:
             places, times = grove.place[those].unique(return_counts=True)
             gathering.add(keys[places], times * weight)
 
+    @property
+    def moments(self) -> KeyMoments:
+        """Of all keys so far."""
+        return KeyMoments(self.caption.triangle, self.padding.triangle)
+
 
 def pack(moments: KeyMoments) -> dict[str, Tensor]:
-    """Named tensors for a store: upper triangles (half the bytes, nothing lost) and counts."""
+    """Named tensors for a store."""
     packed: dict[str, Tensor] = {}
     for name, moment in (("caption", moments.caption), ("padding", moments.padding)):
         packed[f"{name}.count"] = torch.tensor(moment.count, dtype=torch.float64)
         if moment.count:
-            packed[f"{name}.total"] = triangle(moment.total)
+            packed[f"{name}.total"] = moment.numbers
     return packed
 
 
-def unpack(packed: dict[str, Tensor], width: int, device: torch.device | str | None = None) -> KeyMoments:
+def unpack(packed: Mapping[str, Tensor], width: int) -> KeyMoments:
     """Inverse of `pack` for keys of ``width``."""
-    parts = []
-    for name in ("caption", "padding"):
-        total = torch.zeros(width, width, dtype=torch.float64)
-        if (known := packed.get(f"{name}.total")) is not None:
-            upper = from_triangle(known, width)
-            total = upper + upper.triu(1).mT
-        parts.append(SecondMoment(total.to(device), float(packed[f"{name}.count"])))
-    return KeyMoments(parts[0], parts[1])
-
-
-def triangle(matrix: Tensor) -> Tensor:
-    """The upper triangle of a matrix (d, d) as numbers (d (d + 1) / 2,), row by row, on the CPU."""
-    rows, columns = torch.triu_indices(*matrix.shape)
-    return matrix.cpu()[rows, columns]
-
-
-def from_triangle(numbers: Tensor, width: int, device: torch.device | str | None = None) -> Tensor:
-    """Inverse of `triangle` for upper triangular matrices (width, width)."""
-    rows, columns = torch.triu_indices(width, width)
-    upper = numbers.new_zeros(width, width)
-    upper[rows, columns] = numbers
-    return upper.to(device)
+    none = torch.zeros(1, dtype=torch.float64).expand(width * (width + 1) // 2)
+    parts = (
+        Triangle(packed.get(f"{name}.total", none), float(packed[f"{name}.count"])) for name in ("caption", "padding")
+    )
+    return KeyMoments(*parts)

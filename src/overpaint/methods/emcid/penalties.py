@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
+from overpaint.linear.moments import from_triangle, triangle
 from overpaint.linear.precision import exact_device
 from overpaint.linear.ridge import JITTER, Penalty, penalty
-from overpaint.methods.emcid.moments import KeyMoments, from_triangle, key_moments, pack, triangle, unpack
+from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
 from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
 from overpaint.progress import Progress
 
@@ -45,6 +46,7 @@ def penalties_of(
         "captions": digest(list(captions)),
         "padding": padding > 0,
     }
+    where = exact_device(text.device)
     keys = {block: digest({**content, "moments of block": block}) for block in blocks}
 
     def moments(block: int) -> KeyMoments:
@@ -55,16 +57,16 @@ def penalties_of(
             for other, found in gathered.items():
                 meta = {"what": f"second moment of the keys of block {other}", "captions": str(len(captions))}
                 store.put(keys[other], pack(found), meta)
-        return unpack(store.get(keys[block]) or {}, text.key_width, text.device)
+        return unpack(store.get(keys[block]) or {}, text.key_width)
 
     def read(block: int) -> Penalty:
         key = digest({**content, "factor of block": block, "padding counts": padding, "jitter": JITTER})
         known = store.get(key)
         if known is None:
-            known = {"upper": triangle(penalty(moments(block).mean(padding), JITTER).cholesky.mT)}
+            known = {"upper": triangle(penalty(moments(block).mean(padding).to(where), JITTER).cholesky.mT)}
             meta = {"what": f"factor of the second moment of block {block}", "captions": str(len(captions))}
             store.put(key, known, meta)
         # made or found, it is laid out alike in memory: what solves with it rounds alike
-        return Penalty(from_triangle(known["upper"], text.key_width, exact_device(text.device)).mT)
+        return Penalty(from_triangle(known["upper"]).to(where).mT)
 
     return read

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
+from overpaint.linear.moments import BAND
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.sites import edited, sites_of
@@ -42,8 +43,9 @@ def matrices(sites: Sequence[tuple[TextEncoder, Sequence[int]]], edits: int) -> 
     for text, blocks in sites:
         width, key_width = text.width, text.key_width
         parameters += len(blocks) * width * key_width
-        # second moments of all blocks are gathered in one pass
-        memory = max(memory, (len(blocks) + FACTORS) * key_width * key_width * DOUBLE)
+        # two second moments of every block are gathered in one pass, in triangles of bands
+        gathered = len(blocks) * key_width * (key_width + min(BAND, key_width))
+        memory = max(memory, (gathered + FACTORS * key_width * key_width) * DOUBLE)
         patch = SINGLE * min(edits * (width + key_width), width * key_width)
         disk += len(blocks) * (patch + DOUBLE * key_width * (key_width + 1) // 2 * 2)
     return parameters, memory, disk
