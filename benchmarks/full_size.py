@@ -221,12 +221,12 @@ def _fit(stage: str, pipe: Any, asked: Asked) -> None:
 
 
 def _save(stage: str, pipe: Any, asked: Asked) -> None:
-    """All patches that were fitted, applied and written as a diffusers folder."""
+    """All patches that were fitted, applied for good and written as a folder, as `overpaint patch apply` does it."""
     patches = [Patch.load(asked.patch(name)) for name in PLANS if asked.patch(name).is_file()]
     applied = patches[0]
     for patch in patches[1:]:
         applied = applied + patch
-    applied.apply(pipe)
+    applied.apply(pipe, removable=False)
     write_folder(pipe, asked.folder / "edited")
     (asked.folder / "fingerprint").write_text(backbone_of(pipe).fingerprint)
 

@@ -131,6 +131,34 @@ def test_patches_of_different_weights_come_off_in_any_order(pipe: Any) -> None:
         assert unchanged(pipe, before)
 
 
+def test_what_is_applied_for_good_changes_the_same_and_keeps_nothing(pipe: Any) -> None:
+    before, patch = snapshot(pipe), make(pipe)
+    with patch.applied_to(pipe):
+        wanted = snapshot(pipe)
+    handle = patch.apply(pipe, removable=False)
+    assert unchanged(pipe, wanted)
+    assert not handle.active
+    handle.remove()
+    assert unchanged(pipe, wanted)
+    with pytest.raises(PatchError, match="changed since"):
+        patch.check(pipe)
+    with make(pipe, 1).applied_to(pipe):
+        assert not unchanged(pipe, wanted)
+    assert unchanged(pipe, wanted)
+    assert not unchanged(pipe, before)
+
+
+def test_nothing_stays_on_what_may_be_removed(pipe: Any) -> None:
+    before = snapshot(pipe)
+    under = make(pipe, 0).apply(pipe)
+    both = snapshot(pipe)
+    with pytest.raises(PatchError, match="lies under it; remove that one first"):
+        make(pipe, 1).apply(pipe, removable=False)
+    assert unchanged(pipe, both)
+    under.remove()
+    assert unchanged(pipe, before)
+
+
 def test_removing_twice_does_nothing(pipe: Any) -> None:
     before = snapshot(pipe)
     handle = make(pipe).apply(pipe)
@@ -173,9 +201,10 @@ def test_shared_tensor_is_changed_once(pipe: Any) -> None:
         assert torch.equal(text.fc2(1).weight, (before.double() + delta.matrix()).float())
     assert torch.equal(text.fc2(1).weight, before)
     torn = Patch.made_on(pipe, {FC2.format(0): delta, FC2.format(1): delta.scaled(2)})
-    with pytest.raises(PatchError, match="one tensor"):
-        torn.apply(pipe)
-    assert torch.equal(text.fc2(1).weight, before)
+    for removable in (True, False):
+        with pytest.raises(PatchError, match="one tensor"):
+            torn.apply(pipe, removable=removable)
+        assert torch.equal(text.fc2(1).weight, before)
 
 
 def test_wrong_models_are_refused_by_name(pipe: Any) -> None:

@@ -63,7 +63,7 @@ def apply(
         patch.check(pipe)
         out().print(_costs(run, patch, pipe, dtype))
         return
-    scaled(patch, scale).apply(pipe)
+    scaled(patch, scale).apply(pipe, removable=False)
     if dtype is not None:
         pipe.to(type_of(dtype))
     with err().status(plain(f"writing {to}")):

@@ -48,29 +48,35 @@ class Applied:
 
 
 def put(
-    parameters: Mapping[str, nn.Parameter], deltas: Mapping[str, Delta], bases: Mapping[str, Tensor] | None = None
+    parameters: Mapping[str, nn.Parameter],
+    deltas: Mapping[str, Delta],
+    bases: Mapping[str, Tensor] | None = None,
+    *,
+    removable: bool = True,
 ) -> Applied:
     """Add each delta to its parameter: ``W <- (W + delta)`` in float64, rounded once to the parameter's type.
 
     Shapes are expected to fit. ``bases`` are the values that the deltas were made for (the parameters' own ones if not
-    given). Two names of one tensor count once. An exception on the way leaves all as it was.
+    given). Two names of one tensor count once. An exception on the way leaves all as it was; but if it is not to be
+    ``removable``, for which nothing is kept, half done.
 
-    Raises PatchError if two names of one tensor ask for different changes.
+    Raises PatchError, and changes nothing, if two names of one tensor ask for different changes, or if what is to stay
+    would lie on a patch that can be removed.
     """
     bases = parameters if bases is None else bases
+    chosen = _distinct(parameters, deltas, bases)
     applied = Applied()
-    chosen: dict[tuple[int, int], str] = {}
     try:
-        for name, delta in deltas.items():
+        # all of them before any change: between its large temporaries they would leave the memory full of holes
+        for name in chosen:
             parameter = parameters[name]
-            place = (parameter.data_ptr(), parameter.numel())
-            if place in chosen:
-                base = exact(bases[name].detach())
-                if not torch.equal(deltas[chosen[place]].of(base), delta.of(base)):
-                    raise PatchError(f"patch on {name}: is one tensor with {chosen[place]} here, changed differently")
-                continue
-            chosen[place] = name
-            _add(parameter, delta.of(exact(bases[name].detach())), name, applied)
+            if removable:
+                applied._originals[name] = (parameter, parameter.detach().clone())
+                _stack(parameter).append(applied)
+            elif _stack(parameter):
+                raise PatchError(f"patch on {name}: another patch lies under it; remove that one first")
+        for name in chosen:
+            _add(parameters[name], deltas[name].of(exact(bases[name].detach())))
     except BaseException:
         applied.remove()
         raise
@@ -85,11 +91,22 @@ def base_of(parameter: nn.Parameter) -> Tensor:
     return next(original for p, original in stack[0]._originals.values() if p is parameter)
 
 
-def _add(parameter: nn.Parameter, change: Tensor, name: str, applied: Applied) -> None:
-    new = (exact(parameter.detach()) + change.reshape(parameter.shape)).to(parameter.dtype)
-    applied._originals[name] = (parameter, parameter.detach().clone())
-    _stack(parameter).append(applied)
-    _write(parameter, new)
+def _distinct(
+    parameters: Mapping[str, nn.Parameter], deltas: Mapping[str, Delta], bases: Mapping[str, Tensor]
+) -> list[str]:
+    """One name of each tensor. Raises PatchError as `put` does."""
+    chosen: dict[tuple[int, int], str] = {}
+    for name, delta in deltas.items():
+        first = chosen.setdefault((parameters[name].data_ptr(), parameters[name].numel()), name)
+        if first != name:
+            base = exact(bases[name].detach())
+            if not torch.equal(deltas[first].of(base), delta.of(base)):
+                raise PatchError(f"patch on {name}: is one tensor with {first} here, changed differently")
+    return list(chosen.values())
+
+
+def _add(parameter: nn.Parameter, change: Tensor) -> None:
+    _write(parameter, (exact(parameter.detach()) + change.reshape(parameter.shape)).to(parameter.dtype))
 
 
 @torch.no_grad()

@@ -61,14 +61,20 @@ class Patch:
         """
         self._parameters(pipe)
 
-    def apply(self, pipe: Any) -> Applied:
-        """Change the pipeline's weights until the handle's ``remove`` is called, or for good.
+    def apply(self, pipe: Any, *, removable: bool = True) -> Applied:
+        """Change the pipeline's weights until the handle's ``remove`` is called.
 
-        Raises PatchError if the patch was made for other weights; nothing is changed then.
+        Args:
+            removable: whether the weights are kept as they were. Without, the change is for good and takes no memory:
+                to write an edited copy.
+
+        Raises PatchError if the patch was made for other weights, or if it is to stay and would lie on one that is not;
+        nothing is changed then.
         """
         found = self._parameters(pipe)
         parameters = {name: parameter for name, (parameter, _) in found.items()}
-        return put(parameters, self.deltas, {name: base for name, (_, base) in found.items()})
+        bases = {name: base for name, (_, base) in found.items()}
+        return put(parameters, self.deltas, bases, removable=removable)
 
     @contextmanager
     def applied_to(self, pipe: Any) -> Iterator[Any]:
