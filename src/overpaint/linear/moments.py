@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
+from math import isqrt, prod
 
 import torch
 from torch import Tensor
@@ -105,11 +105,10 @@ class Gathering:
     def __init__(self, width: int, device: torch.device | str | None = None) -> None:
         """Of no keys of ``width`` numbers yet."""
         where = None if device is None else exact_device(device)
-        stops = [min(first + BAND, width) for first in range(0, width, BAND)]
-        self._bands = [
-            torch.zeros(stop, stop - first, dtype=torch.float64, device=where)
-            for first, stop in zip(range(0, width, BAND), stops, strict=True)
-        ]
+        shapes = [(min(first + BAND, width), min(BAND, width - first)) for first in range(0, width, BAND)]
+        # of one piece: the memory of many small ones is not given back between others
+        whole = torch.zeros(sum(map(prod, shapes)), dtype=torch.float64, device=where)
+        self._bands = [band.view(shape) for band, shape in zip(whole.split([*map(prod, shapes)]), shapes, strict=True)]
         self._width, self._count = width, 0.0
 
     def add(self, keys: Tensor, weights: Tensor | None = None) -> None:

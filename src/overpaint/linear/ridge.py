@@ -64,13 +64,13 @@ def penalty(moment: Tensor, jitter: float = JITTER) -> Penalty:
     Raises:
         ValueError: it is not nearly positive semi-definite; no second moment of anything.
     """
-    c = exact(moment)
-    c = (c + c.mT).div_(2)
-    diagonal = c.diagonal().clone()
-    mean = c.diagonal().mean()
+    moment = exact(moment)
+    moment = (moment + moment.mT).div_(2)  # by the same name: one that nobody else holds is let go
+    diagonal = moment.diagonal().clone()
+    mean = moment.diagonal().mean()
     while True:
-        c.diagonal().copy_(diagonal + jitter * mean)
-        factor, failed = torch.linalg.cholesky_ex(c)
+        moment.diagonal().copy_(diagonal + jitter * mean)
+        factor, failed = torch.linalg.cholesky_ex(moment)
         if not failed:
             return Penalty(factor)
         if not jitter <= MOST_JITTER:
