@@ -38,8 +38,8 @@ from overpaint.guards import load_change
 
 NAME = "all methods"
 METHODS = (
-    "emcid", "emcid-paper", "emcid-copy", "uce", "time", "rece", "speed", "oce", "mace-cfr", "refact", "ablation",
-    "esd-x", "esd-u", "sld", "negative",
+    "emcid", "emcid-paper", "emcid-copy", "gates", "uce", "time", "rece", "speed", "oce", "mace-cfr", "refact",
+    "ablation", "esd-x", "esd-u", "sld", "negative",
 )  # fmt: skip
 EDITS = (1, 10, 100, 300)
 SIZE = replace(FULL, singles=4, drawn=16, free_form=2, holdout_templates=1, single_holdouts=59)
@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=600.0, help="seconds that a fit may take")
     parser.add_argument("--draw", type=int, help=f"edits of each plan; {SIZE.drawn} by default")
     parser.add_argument("--holdouts", type=int, help=f"drawn after several edits; {HOLDOUTS} by default")
+    parser.add_argument("--erase", action="store_true", help="erasures by all, and not by those alone that only erase")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="where the plot goes; beside the result by default")
     options = parser.parse_args()
     found = opened(options, parser)
@@ -63,7 +64,7 @@ def main() -> None:
     size = replace(size, drawn=options.draw or size.drawn)
     holdouts = options.holdouts or (QUICK.holdouts if options.quick else HOLDOUTS)
     worlds = [replace(found.world(method), size=size) for method in options.method or METHODS]
-    specs = [spec for world in worlds for spec in at_sizes(world, holdouts)]
+    specs = [spec for world in worlds for spec in at_sizes(world, holdouts, options.erase)]
     if priced(found, NAME, specs, options, options.budget):
         return
     sizes: dict[Path, tuple[str, int]] = {}

@@ -16,7 +16,7 @@ from overpaint.bench.suites.emoji.erasing import moderation
 
 NAME = "moderate"
 METHODS = (
-    "emcid", "emcid-copy", "uce", "rece", "speed", "mace-cfr", "ablation", "esd-x", "esd-u", "sld", "negative",
+    "emcid", "emcid-copy", "gates", "uce", "rece", "speed", "mace-cfr", "ablation", "esd-x", "esd-u", "sld", "negative",
 )  # fmt: skip
 COLUMNS = (
     ("P(member) left, member named", "P(source) left", "members"),

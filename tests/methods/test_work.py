@@ -24,6 +24,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "esd-x": {"image_steps": 3, "trajectories": 2, "steps": 4, "batch": 2, "captions": 0, "checkpoint_every": 0},
     "ablation": {"images": 2, "image_steps": 2, "steps": 2, "batch": 2},
     "refact": {"block": 1, "steps": 2},
+    "gates": {"block": 1, "steps": 2},
 }
 
 
@@ -47,7 +48,9 @@ def plan_of(method: str, **more: Any) -> Plan:
     return Plan.parse({"method": method, "settings": {**QUICK.get(method, {}), **more}, "edits": [edit]})
 
 
-@pytest.mark.parametrize("method", ["uce", "speed", "oce", "emcid", "emcid-copy", "refact", "esd-x", "ablation"])
+@pytest.mark.parametrize(
+    "method", ["uce", "speed", "oce", "emcid", "emcid-copy", "gates", "refact", "esd-x", "ablation"]
+)
 def test_weights_evaluations_and_bytes_are_those_of_the_run(method: str) -> None:
     backbone = tiny_backbone()
     plan = plan_of(method)

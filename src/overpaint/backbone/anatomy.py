@@ -25,6 +25,8 @@ class Anatomy:
         embed: token ids (n, w) to the input of block 0 (n, w, width).
         blocks: residual blocks; each ends by adding the output of its feed-forward layer.
         outputs: the last linear map of each block's feed-forward layer, weight (width, key_width).
+        inputs: the first linear map of each of them, and what acts on what it gives, unit by unit; None where units are
+            products of two.
         published: published name of a block's output weight, ``{}`` for its number.
         norm: what follows the last block.
         causal: whether no position reads a later one.
@@ -42,6 +44,7 @@ class Anatomy:
     causal: bool
     begin: int
     positions: int | None = None
+    inputs: list[tuple[nn.Linear, Callable[[Tensor], Tensor]]] | None = None
 
 
 def dissect(model: Any) -> Anatomy:
@@ -64,6 +67,7 @@ def dissect(model: Any) -> Anatomy:
         causal=True,
         begin=1,
         positions=core.embeddings.position_embedding.num_embeddings,
+        inputs=[(block.mlp.fc1, block.mlp.activation_fn) for block in blocks],
     )
 
 

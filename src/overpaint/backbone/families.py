@@ -16,6 +16,7 @@ Need = Literal[
     "one text encoder",
     "masked prompts",
     "guidance by a UNet",
+    "feed-forward units",
 ]
 """What methods may need of a family:
 
@@ -24,7 +25,8 @@ Need = Literal[
 * a window of tokens: every prompt fills rows of one length, padding included;
 * one text encoder: what is published for the method, is for one;
 * masked prompts: text states without padding, as EMCID's release trains on;
-* guidance by a UNet: predictions with and without the prompt, in one batch of a UNet.
+* guidance by a UNet: predictions with and without the prompt, in one batch of a UNet;
+* feed-forward units: text encoders whose feed-forward units each have a threshold of their own.
 """
 
 
@@ -47,6 +49,7 @@ _TWO = "it has more than one text encoder, and the method is published for one"
 _WINDOW = "its transformer reads a whole window of text states, padding included"
 _LENGTH = "its transformer reads prompts at their own lengths, so their rows do not match token by token"
 _CLIP = "its text encoder is a language model, and the method is published for CLIP"
+_BILINEAR = "it has a text encoder whose feed-forward units are products without thresholds"
 _FLOW = "the guard stands before a UNet that is asked with and without the prompt, and it has none"
 
 _TRANSFORMER: Mapping[Need, str] = MappingProxyType(
@@ -56,6 +59,7 @@ _TRANSFORMER: Mapping[Need, str] = MappingProxyType(
         "one text encoder": _TWO,
         "masked prompts": _WINDOW,
         "guidance by a UNet": _FLOW,
+        "feed-forward units": _BILINEAR,
     }
 )
 
@@ -65,6 +69,7 @@ _LANGUAGE: Mapping[Need, str] = MappingProxyType(
         "one text encoder": _CLIP,
         "masked prompts": _CLIP,
         "guidance by a UNet": _FLOW,
+        "feed-forward units": _BILINEAR,
     }
 )
 

@@ -8,7 +8,7 @@ gives, bit for bit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,11 +265,24 @@ class TextEncoder:
         """The second feed-forward layer of a block, weight (width, key_width)."""
         return self._anatomy.outputs[block]
 
+    def fc1(self, block: int) -> nn.Linear:
+        """The first feed-forward layer of a block, weight (key_width, width). BackboneError where there are two."""
+        return self._units(block)[0]
+
+    def activation(self, block: int) -> Callable[[Tensor], Tensor]:
+        """What acts on the outputs (..., key_width) of `fc1`, one by one. BackboneError where it is more than that."""
+        return self._units(block)[1]
+
     def fc2_name(self, block: int) -> str:
         """The published name of its weight, the same for every version of transformers."""
         return f"{self.name}.{self._anatomy.published.format(block % len(self.blocks))}"
 
     # ---- inside ---------------------------------------------------------------------------------------------------
+
+    def _units(self, block: int) -> tuple[nn.Linear, Callable[[Tensor], Tensor]]:
+        if self._anatomy.inputs is None:
+            raise BackboneError(f"{self.name}: its feed-forward units are products, and have no thresholds")
+        return self._anatomy.inputs[block]
 
     @property
     def _norm(self) -> Any:

@@ -16,6 +16,7 @@ from overpaint.methods.ablation import presets as ablation
 from overpaint.methods.closed_form import presets as closed_form
 from overpaint.methods.emcid import presets as emcid
 from overpaint.methods.esd import presets as esd
+from overpaint.methods.gates import presets as gates
 from overpaint.methods.guards import presets as guards
 from overpaint.methods.method import Method
 from overpaint.methods.refact import presets as refact
@@ -24,7 +25,10 @@ from overpaint.plan.checks import quoted
 
 __all__ = ["METHODS", "configure", "method_of", "resolve"]
 
-_ALL = (*emcid.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS, *guards.METHODS)
+_ALL = (
+    *emcid.METHODS, *gates.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS,
+    *guards.METHODS,
+)  # fmt: skip
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
 """All methods by name."""

@@ -22,13 +22,14 @@ from overpaint.plan import Edit
 __all__ = ["at_sizes", "skipped"]
 
 
-def at_sizes(world: World, holdouts: int) -> Iterator[Spec]:
+def at_sizes(world: World, holdouts: int, erase: bool = False) -> Iterator[Spec]:
     """Cases of the world's method at each of its sizes; single edits are each by themselves.
 
     Edits are drawn in templates and sentences, ``world.size.drawn`` of each plan. Of the hold-outs the first
-    ``holdouts`` are drawn, after single edits ``world.size.single_holdouts``.
+    ``holdouts`` are drawn, after single edits ``world.size.single_holdouts``. ``erase``: erasures, whatever the method
+    can do.
     """
-    task = "replacement" if "replace" in METHODS[world.method].actions else "erasure"
+    task = "replacement" if "replace" in METHODS[world.method].actions and not erase else "erasure"
     for count in world.size.replacements:
         single = count == 1
         name = f"{world.method}/{task}/{count}"
