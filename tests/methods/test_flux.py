@@ -162,6 +162,7 @@ def test_pairs_that_cannot_work_are_refused_with_the_reason(model: Flux) -> None
         "ablation": "text and picture tokens share every attention",
         "mace-cfr": "reads it as a whole",
         "refact": "more than one text encoder",
+        "gates": "products without thresholds",
         "emcid-paper": "padding included",
         "sld": "stands before a UNet",
     }

@@ -184,6 +184,16 @@ def test_one_encoder_alone_can_be_edited(model: StableDiffusionXL) -> None:
     assert set(patch.deltas) == {model.text_encoders[1].fc2_name(1)}
 
 
+def test_gates_stand_in_both_encoders_behind_all_that_the_denoiser_reads(model: StableDiffusionXL) -> None:
+    patch = fit(model, plan_of("gates", steps=5), captions=CAPTIONS)
+    assert isinstance(patch, Patch)
+    block = model.text_encoders[0].depth - 1
+    ends = ("fc1.weight", "fc1.bias", "fc2.weight")
+    names = [text.fc2_name(block).removesuffix("fc2.weight") for text in model.text_encoders]
+    assert set(patch.deltas) == {name + end for name in names for end in ends}
+    acts_and_is_undone(model, patch)
+
+
 # ---- closed forms -----------------------------------------------------------------------------------------------
 
 
