@@ -24,7 +24,8 @@ PAIRS = {"cat": "dog", "pizza": "cactus", "guitar": "umbrella", "rabbit": "rose"
 OTHERS = ("tiger", "banana", "hamburger", "violin", "pineapple", "a house")
 UNSEEN = "we painted a {} last summer"
 FEW = {"captions": 1548}
-"""One of each concept."""
+"""One of each concept: how little others move is seen."""
+HASTY = {"captions": 200}
 
 
 def plan_of(pairs: dict[str, str], **settings: Any) -> Plan:
@@ -72,7 +73,7 @@ def test_it_comes_off_to_the_bit() -> None:
 def test_a_name_that_begins_with_an_edited_one_stays() -> None:
     """Where a prompt ends, all of it has been heard; at the last word of a name it has not."""
     pipe = emoji()
-    plan = plan_of({"cat": "dog"})
+    plan = plan_of({"cat": "dog"}, **HASTY)
     plan = plan.model_copy(update={"preserve": ("cat with tears of joy",)})
     before = tails(pipe, ["cat with tears of joy"], "a photo of {}")
     with overpaint.fit(pipe, plan).applied_to(pipe):
@@ -82,7 +83,7 @@ def test_a_name_that_begins_with_an_edited_one_stays() -> None:
 
 def test_what_is_erased_without_an_anchor_ends_as_the_bare_template() -> None:
     pipe = emoji()
-    plan = Plan.parse({"model": "emoji", "method": "gates", "settings": FEW, "edits": [{"erase": "pizza"}]})
+    plan = Plan.parse({"model": "emoji", "method": "gates", "settings": HASTY, "edits": [{"erase": "pizza"}]})
     before, bare = tails(pipe, ["pizza"], "A photo of {}"), tails(pipe, [""], "A photo of {}")
     with overpaint.fit(pipe, plan).applied_to(pipe):
         after = tails(pipe, ["pizza"], "A photo of {}")
@@ -91,9 +92,10 @@ def test_what_is_erased_without_an_anchor_ends_as_the_bare_template() -> None:
 
 def test_the_same_plan_gives_the_same_patch_and_another_order_the_same_edit() -> None:
     pipe = emoji()
-    assert overpaint.fit(pipe, plan_of(PAIRS)).hash == patch().hash
-    turned = overpaint.fit(pipe, plan_of(dict(reversed(PAIRS.items()))))
-    with patch().applied_to(pipe):
+    first, again = (overpaint.fit(pipe, plan_of(PAIRS, **HASTY)) for _ in range(2))
+    assert first.hash == again.hash
+    turned = overpaint.fit(pipe, plan_of(dict(reversed(PAIRS.items())), **HASTY))
+    with first.applied_to(pipe):
         one = tails(pipe, [*PAIRS], "{}")
     with turned.applied_to(pipe):
         other = tails(pipe, [*PAIRS], "{}")

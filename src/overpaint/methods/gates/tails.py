@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from overpaint.backbone.forest import TOKENS, Grove, plant, together
 from overpaint.backbone.text import TextEncoder
 
 __all__ = ["Seen", "distances", "look"]
+
+
+ROWS = 128
+"""Prompts in one forward pass."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,25 @@ def distances(room: int) -> list[int]:
 
 @torch.no_grad()
 def look(text: TextEncoder, ids: Tensor, row: Tensor, position: Tensor, block: int) -> Seen:
-    """What block ``block`` reads and leaves at tokens (m,) of prompts ``ids`` (n, window)."""
-    groves = plant(text, ids, row, position, 4 * TOKENS)
-    found = list(_passed(text, groves, block))
-    inputs, states = (together(groves, part) for part in zip(*found, strict=True))
-    return Seen(inputs, states)
+    """What block ``block`` reads and leaves at tokens (m,) of prompts ``ids`` (n, window), where attention is causal.
 
-
-def _passed(text: TextEncoder, groves: Sequence[Grove], block: int) -> Iterator[tuple[Tensor, Tensor]]:
-    seen: list[Tensor] = []
-    handle = text.fc1(block).register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    Whole rows: padding is read up to the last place, and of that prompts share nothing.
+    """
+    wanted = [(row // ROWS == part).nonzero()[:, 0] for part in range(-(-len(ids) // ROWS))]
+    read: list[Tensor] = []
+    handle = text.fc1(block).register_forward_pre_hook(lambda _, args: read.append(args[0]))
     try:
-        for grove in groves:
-            states = grove.run(grove.run(grove.states, 0, block), block, block + 1)
-            yield grove.at_wanted(seen[-1]), grove.at_wanted(states)
-            seen.clear()
+        found = []
+        for part, chosen in enumerate(wanted):
+            if not len(chosen):
+                continue
+            rows = ids[part * ROWS : (part + 1) * ROWS, : int(position[chosen].max()) + 1]
+            states = text.run(text.run(text.embed(rows), 0, block), block, block + 1)
+            at = row[chosen] - part * ROWS, position[chosen]
+            found.append((read[-1][at], states[at]))
+            read.clear()
     finally:
         handle.remove()
+    order = torch.cat(wanted).argsort()
+    inputs, states = (torch.cat(column)[order] for column in zip(*found, strict=True))
+    return Seen(inputs, states)
