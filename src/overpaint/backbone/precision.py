@@ -20,7 +20,8 @@ def has_fast_halves(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware; elsewhere they are emulated, and slow."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # older than torch 2.5: nobody says
+    return device.type == "cpu" and supported is not None and supported()
 
 
 def fast_precision(device: torch.device) -> str:
