@@ -48,7 +48,9 @@ def try_page(room: Room, tab: Any) -> None:
         return drawn(room, prompts or "", seeds or "", mixture)
 
     private: dict[str, Any] = {"api_visibility": "private"}
-    tab.select(fresh, patches, patches, show_progress="hidden", **private)
+    looked_up = tab.select(fresh, patches, patches, show_progress="hidden", **private)
+    # a choice made while names are looked up may not be told as a change: strengths follow the answer, too
+    looked_up.then(labelled, patches, sliders, show_progress="hidden", **private)
     patches.change(labelled, patches, sliders, show_progress="hidden", **private)
     draw.click(pressed, [prompts, seeds, patches, *sliders], pictures, concurrency_limit=1, **private)
 
