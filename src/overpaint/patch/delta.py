@@ -13,9 +13,10 @@ from math import prod
 import torch
 from torch import Tensor
 
+from overpaint.linear.lowrank import Factors
 from overpaint.linear.precision import exact
 
-__all__ = ["Delta", "Dense", "LowRank", "Mapped", "Plain", "add"]
+__all__ = ["Delta", "Dense", "LowRank", "Mapped", "Plain", "add", "smaller"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +118,11 @@ class Dense:
 
 
 Plain = LowRank | Dense
+
+
+def smaller(factors: Factors) -> Plain:
+    """A product of two matrices (out, in) as whichever change holds fewer numbers."""
+    return LowRank(factors.up, factors.down) if factors.worthwhile else Dense(factors.matrix)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import OverpaintError
-from overpaint.linear.lowrank import Factors
 from overpaint.linear.ridge import alpha_weight
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
@@ -24,7 +23,8 @@ from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
 from overpaint.methods.emcid.tasks import Task, tasks_of, templates_of
 from overpaint.methods.store import MemoryStore, digest
-from overpaint.patch import Delta, Dense, LowRank, Patch
+from overpaint.patch import Delta, Patch
+from overpaint.patch.delta import smaller
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import Provenance
@@ -81,7 +81,7 @@ def fit(
                 config.steady,
                 advance=advance,
             )
-            deltas |= {text.fc2_name(block): _delta(change) for block, change in changes.items()}
+            deltas |= {text.fc2_name(block): smaller(change) for block, change in changes.items()}
     chosen = sites if len(backbone.text_encoders) > 1 else sites[texts[0].name]
     settings = config.model_copy(update={"blocks": chosen}).model_dump(mode="json", by_alias=True)
     provenance = _provenance(backbone, plan, settings, said)
@@ -152,11 +152,6 @@ def _concepts(tasks: Sequence[Task]) -> list[Concept]:
 def _value(task: Task, memories: dict[Concept, Memory]) -> Tensor:
     values = {str(i): memories[c].value for i, c in enumerate(task.concepts)}
     return mixture(values, {str(i): f for i, f in enumerate(task.factors)})
-
-
-def _delta(change: Factors) -> Delta:
-    """Low-rank where that is smaller."""
-    return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
 
 
 def _provenance(

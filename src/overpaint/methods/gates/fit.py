@@ -24,8 +24,8 @@ from overpaint.methods.gates.detectors import Detectors, detectors
 from overpaint.methods.gates.examples import Own, others, own
 from overpaint.methods.gates.units import give_up
 from overpaint.methods.store import MemoryStore, digest
-from overpaint.patch import Dense, LowRank, Patch
-from overpaint.patch.delta import Delta
+from overpaint.patch import Dense, Patch
+from overpaint.patch.delta import Delta, smaller
 from overpaint.plan import Plan
 from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
@@ -158,18 +158,14 @@ def _rows(weight: Tensor, units: Tensor, new: Tensor) -> Delta:
     old = exact(weight)
     place = old.new_zeros(len(old), len(units))
     place[units, torch.arange(len(units), device=units.device)] = 1.0
-    return _smaller(Factors(place, exact(new) - old[units]))
+    return smaller(Factors(place, exact(new) - old[units]))
 
 
 def _columns(change: Tensor, units: Tensor) -> Delta:
     """A change (out, in) that is nil but for the columns at ``units``."""
     place = change.new_zeros(len(units), change.shape[1])
     place[torch.arange(len(units), device=units.device), units] = 1.0
-    return _smaller(Factors(change[:, units], place))
-
-
-def _smaller(factors: Factors) -> Delta:
-    return LowRank(factors.up, factors.down) if factors.worthwhile else Dense(factors.matrix)
+    return smaller(Factors(change[:, units], place))
 
 
 def _elsewhere(change: Tensor, units: Tensor) -> Tensor:

@@ -19,7 +19,8 @@ from overpaint.methods.emcid.stage_two import stage_two
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import learn
 from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
-from overpaint.patch import Dense, LowRank, Patch
+from overpaint.patch import Patch
+from overpaint.patch.delta import smaller
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
@@ -61,7 +62,7 @@ def fit(
         penalties_of(backbone, text, texts, [config.block], config.padding, store, progress),
         config.lambda_,
     )[config.block]
-    delta = LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
+    delta = smaller(change)
     settings = config.model_dump(mode="json", by_alias=True)
     made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
     seen = {"count": len(texts), "sha256": digest(texts)}
