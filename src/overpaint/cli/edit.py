@@ -94,11 +94,12 @@ def overridden(
     method: str | None = None,
     seed: int | None = None,
     settings: Sequence[str] = (),
+    other_words: bool | None = None,
 ) -> Plan:
     """The plan with what the command line says in place of the file's words; it is checked anew."""
     from overpaint.plan import Plan, Where
 
-    said = {"model": model, "method": method, "seed": seed}
+    said = {"model": model, "method": method, "seed": seed, "other_words": other_words}
     changed = {name: value for name, value in said.items() if value is not None}
     given = dict(setting(text) for text in settings)
     places = {name: Where(f"--{name}") for name in changed} | {f"settings.{name}": Where("--set") for name in given}
@@ -117,7 +118,8 @@ def _one(entry: Mapping[str, object], preserve: list[str] | None, options: RunOp
 def _carry_out(plan: Plan, options: RunOptions) -> None:
     from overpaint.cli.running import run
 
-    run(overridden(plan, options.model, options.method, options.seed, options.settings or ()), options, options.bank)
+    asked = overridden(plan, options.model, options.method, options.seed, options.settings or (), options.other_words)
+    run(asked, options, options.bank)
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -42,6 +42,9 @@ def emoji(
     unmentioned: Annotated[
         bool, typer.Option("--unmentioned", help="Keep the hold-outs out of the second moments' captions.")
     ] = False,
+    other_words: Annotated[
+        bool, typer.Option("--other-words", help="Let each plan find and edit other words for what it edits.")
+    ] = False,
     scores: Annotated[Path | None, typer.Option("--scores", help="Who knows what. [the bundled file]")] = None,
     *,
     options: SuiteOptions,
@@ -69,6 +72,7 @@ def emoji(
     }
     size = replace(QUICK if quick else FULL, **{name: value for name, value in asked.items() if value is not None})
     world = emoji_world(vocabulary, backbone, options, split, size, scores, near)
+    world = replace(world, other_words=other_words)
     change = None if options.run is None else read_change(options.run)
     if options.run is not None:
         suite = given_suite(world, RunFolder.open(options.run).plan, judges)
@@ -80,6 +84,8 @@ def emoji(
     if unmentioned:
         captions = without(vocabulary, world.holdouts, int(world.settings.get("captions", CAPTIONS)))
         suite = replace(suite, settings={**suite.settings, "captions": f"{len(captions)} that name no hold-out"})
+    if other_words:
+        suite = replace(suite, settings={**suite.settings, "other words": "found and edited"})
     carry_out(suite, backbone, options, change, steps=20, captions=captions)
 
 

@@ -90,6 +90,12 @@ class RunOptions(WorkOptions):
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the method; repeat for more.")
     ] = None
+    other_words: Annotated[
+        bool | None,
+        typer.Option(
+            "--other-words/--no-other-words", help="Find other words that mean what is edited, and edit them. [plan's]"
+        ),
+    ] = None
     seed: Annotated[
         int | None, typer.Option("--seed", "-s", min=0, help="What all randomness derives from. [plan's or 0]")
     ] = None

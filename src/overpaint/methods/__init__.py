@@ -11,6 +11,7 @@ from overpaint.methods.debiasing import Counter, Remembered
 from overpaint.methods.method import Method
 from overpaint.methods.registry import METHODS, configure, method_of, resolve
 from overpaint.methods.store import MemoryStore, TransientStore
+from overpaint.methods.words import widened
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress, Silent
@@ -33,7 +34,8 @@ def fit(
 
     Args:
         model: a diffusers pipeline or its backbone.
-        plan: what to change, by which method.
+        plan: what to change, by which method. Where it asks for other words, those that are found stand in the patch's
+            provenance, in the plan that was carried out.
         store: where memories and second moments are kept and looked for; None: only while this runs.
         captions: texts whose second moments the edit keeps; the bundled model brings its own.
         progress: whom to tell how far it is.
@@ -47,6 +49,8 @@ def fit(
     backbone = backbone_of(model)
     config = configure(plan, backbone)
     method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
+    if plan.other_words:
+        plan = widened(backbone, plan, captions, progress)
     if counter is None or method.debias is None or all(edit.over is None for edit in plan.edits):
         return method.fit(backbone, plan, config, store=store, progress=progress, captions=captions)
     found = method.debias(

@@ -22,8 +22,10 @@ __all__ = ["COMPANIONS", "Include", "build"]
 COMPANIONS = {"replace": "with", "erase": "to", "moderate": "to", "rectify": "as", "debias": "over"}
 """The key that says what becomes of the source, by action."""
 
-_PLAN_KEYS = ("model", "method", "settings", "kind", "prompts", "edits", "preserve", "seed")
-_EDIT_KEYS = (*ACTIONS, *dict.fromkeys(COMPANIONS.values()), "from", "members", "kind", "prompts", "seed", "images")
+_PLAN_KEYS = ("model", "method", "settings", "kind", "prompts", "edits", "preserve", "seed", "other_words")
+_EDIT_KEYS = (
+    *ACTIONS, *dict.fromkeys(COMPANIONS.values()), "from", "members", "also", "kind", "prompts", "seed", "images",
+)  # fmt: skip
 
 Rows = tuple[tuple[Item, ...], tuple[Item, ...]]
 """Edits and preserved concepts."""
@@ -71,6 +73,9 @@ def build(
     if "seed" in found:
         with problems.at(found["seed"].where):
             known["seed"] = values.as_seed(found["seed"])
+    if "other_words" in found:
+        with problems.at(found["other_words"].where):
+            known["other_words"] = values.as_truth(found["other_words"])
     if "settings" in found:
         known["settings"] = values.as_settings(found["settings"], problems, places)
     if "kind" in found:
@@ -174,7 +179,9 @@ def _what(action: str, found: dict[str, Item], problems: Problems) -> dict[str, 
         with problems.at(found["from"].where):
             known["within"] = checks.concept(values.as_text(found["from"]))
     if "members" in found:
-        known["members"] = values.as_members(found["members"], problems)
+        known["members"] = values.as_names(found["members"], problems)
+    if "also" in found:
+        known["also"] = values.as_names(found["also"], problems)
     return known
 
 

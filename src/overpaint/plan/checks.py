@@ -22,7 +22,7 @@ __all__ = [
     "conflicts",
     "folded",
     "kind",
-    "members",
+    "names",
     "nearest",
     "plain",
     "quoted",
@@ -113,13 +113,13 @@ def shares(over: Mapping[str, float]) -> dict[str, float]:
     return {phrase: share / total for phrase, share in cleaned.items()}
 
 
-def members(names: Iterable[str]) -> tuple[str, ...]:
+def names(given: Iterable[str]) -> tuple[str, ...]:
     """Names of concepts, each once."""
-    cleaned = tuple(concept(name) for name in names)
+    cleaned = tuple(concept(name) for name in given)
     seen: set[str] = set()
     for name in cleaned:
         if folded(name) in seen:
-            raise PlanError(f"the member {quoted(name)} is given twice; remove one")
+            raise PlanError(f"{quoted(name)} is given twice in one list; remove one")
         seen.add(folded(name))
     return cleaned
 

@@ -33,6 +33,7 @@ class Edit(Data):
             way.
         within: for erase, the only concept that is to lose the source (the hat of a cowboy); None: all do.
         members: for moderate, concepts that belong to the source (weapon: pistol, sword), all to disappear.
+        also: other words for the source (dog: puppy, hound), which become the same.
         over: for debias, the wanted share of each destination phrase, summing to 1.
         kind: a name in `templates.KINDS`.
         prompts: templates with one ``{}``; those of the kind if none are given.
@@ -50,6 +51,7 @@ class Edit(Data):
     destination: str | None = None
     within: str | None = None
     members: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     over: dict[str, float] | None = None
     kind: str = DEFAULT_KIND
     prompts: tuple[str, ...] = ()
@@ -77,7 +79,7 @@ class Edit(Data):
     @property
     def edited(self) -> tuple[str, ...]:
         """The names that mean something else afterwards; ``erase X from Y`` changes Y alone."""
-        return (self.within,) if self.within else (self.source, *self.members)
+        return (self.within,) if self.within else (self.source, *self.also, *self.members)
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ class Edit(Data):
             PlanError: a picture is gone.
         """
         content = self.model_dump(mode="json")
-        for later in ("within", "members"):  # came after the first runs: unused, they leave a fingerprint as it was
+        for later in ("within", "members", "also"):  # not there in the first runs: unused, they change no fingerprint
             if not content[later]:
                 del content[later]
         return {**content, "images": [_picture(path, self) for path in self.images]}
@@ -116,10 +118,10 @@ class Edit(Data):
     def _clean(cls, text: str | None) -> str | None:
         return None if text is None else checks.concept(text)
 
-    @field_validator("members")
+    @field_validator("members", "also")
     @classmethod
-    def _members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        return checks.members(members)
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return checks.names(names)
 
     @field_validator("over")
     @classmethod
@@ -161,14 +163,24 @@ class Edit(Data):
             self._check_within(what)
         if self.members and self.action != "moderate":
             raise PlanError(f"{what} takes no members; make one edit of each, or write moderate")
+        taken = {checks.folded(phrase) for phrase in (self.source, *self.destinations)}
         for member in self.members:
-            if checks.folded(member) in {checks.folded(phrase) for phrase in (self.source, *self.destinations)}:
+            if checks.folded(member) in taken:
                 raise PlanError(f"{what}: {checks.quoted(member)} is no member of itself; remove it from members")
+        if self.also:
+            self._check_also(what, taken | {checks.folded(member) for member in self.members})
         if any(checks.folded(self.source) == checks.folded(phrase) for phrase in self.destinations):
             raise PlanError(f"{what} becomes itself; name another destination")
         if not self.prompts:
             object.__setattr__(self, "prompts", KINDS[self.kind].prompts)  # frozen for everyone else
         return self
+
+    def _check_also(self, what: str, taken: set[str]) -> None:
+        if self.action == "debias" or self.within is not None:
+            raise PlanError(f"{what} takes no other words; make one edit of each")
+        for word in self.also:
+            if checks.folded(word) in taken:
+                raise PlanError(f"{what}: {checks.quoted(word)} is named already; remove it from also")
 
     def _check_within(self, what: str) -> None:
         if self.action != "erase":

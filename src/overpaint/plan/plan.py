@@ -28,6 +28,8 @@ class Plan(Data):
         edits: at least one; sources are unique and never somebody's destination.
         preserve: concepts to protect knowingly; each once.
         seed: what all randomness derives from.
+        other_words: look for other words that the model takes for a source, and edit them, too
+            (`overpaint.methods.words`).
         places: where plan-wide values were read (``settings.steps``, ``preserve.0``); not part of equality and hashes.
 
     Raises:
@@ -40,6 +42,7 @@ class Plan(Data):
     edits: tuple[Edit, ...]
     preserve: tuple[str, ...] = ()
     seed: int = 0
+    other_words: bool = False
     places: dict[str, Where] = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
@@ -92,7 +95,10 @@ class Plan(Data):
         Raises:
             PlanError: a picture is gone.
         """
-        return digest({**self.model_dump(mode="json"), "edits": [edit.content() for edit in self.edits]})
+        said = self.model_dump(mode="json")
+        if not self.other_words:  # came after the first runs: unasked for, it leaves a fingerprint as it was
+            del said["other_words"]
+        return digest({**said, "edits": [edit.content() for edit in self.edits]})
 
     @field_validator("model", "method")
     @classmethod

@@ -2,7 +2,8 @@
 
 ``source,destination`` alone means replace. Optional columns: ``edit`` (replace, erase, moderate, rectify, debias),
 ``kind``, ``seed``, ``preserve`` (yes makes the row's source a preserved concept), ``from`` (erase the source from this
-concept alone), ``members`` (of a moderated concept: ``pistol | sword``). Debias takes equal shares: ``man | woman``.
+concept alone), ``members`` (of a moderated concept: ``pistol | sword``), ``also`` (other words for the source). Debias
+takes equal shares: ``man | woman``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from overpaint.plan.where import Problems, Where
 
 __all__ = ["COLUMNS", "rows"]
 
-COLUMNS = ("source", "destination", "edit", "kind", "seed", "preserve", "from", "members")
+COLUMNS = ("source", "destination", "edit", "kind", "seed", "preserve", "from", "members", "also")
 _SYNONYMS = {
     "dest": "destination",
     "target": "destination",
@@ -96,7 +97,7 @@ def _preserved(row: dict[str, Item]) -> bool:
         return False
     if said.casefold() not in _YES:
         raise PlanError(f"preserve is {checks.quoted(said)}; write yes, or leave it empty")
-    extra = [name for name in ("destination", "edit", "seed", "from", "members") if _cell(row, name)]
+    extra = [name for name in ("destination", "edit", "seed", "from", "members", "also") if _cell(row, name)]
     if extra:
         raise PlanError(f"a preserved concept has no {' and no '.join(extra)}; clear the cell, or make two rows")
     return True
@@ -119,8 +120,7 @@ def _edit(row: dict[str, Item], where: Where) -> Item:
     elif destination:
         pairs.append((COMPANIONS[action], row["destination"]))
     pairs += [(name, row[name]) for name in ("from", "kind") if _cell(row, name)]
-    if _cell(row, "members"):
-        pairs.append(("members", _several(_cell(row, "members"), where)))
+    pairs += [(name, _several(_cell(row, name), where)) for name in ("members", "also") if _cell(row, name)]
     if seed := _cell(row, "seed"):
         if not seed.isascii() or not seed.isdigit():
             raise PlanError(f"the seed {checks.quoted(seed)} is not a whole number; write one, such as 7")

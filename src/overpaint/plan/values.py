@@ -15,12 +15,13 @@ __all__ = [
     "as_fields",
     "as_images",
     "as_list",
-    "as_members",
+    "as_names",
     "as_prompts",
     "as_seed",
     "as_settings",
     "as_shares",
     "as_text",
+    "as_truth",
 ]
 
 _SYNONYMS = {
@@ -31,6 +32,8 @@ _SYNONYMS = {
     **dict.fromkeys(("soften", "tame"), "moderate"),
     **dict.fromkeys(("of", "within", "out of"), "from"),
     **dict.fromkeys(("including", "such as", "instances", "examples"), "members"),
+    **dict.fromkeys(("aliases", "synonyms", "words", "aka"), "also"),
+    **dict.fromkeys(("find_words", "other words", "more_words"), "other_words"),
     **dict.fromkeys(("by", "into", "dest", "destination", "target"), "with"),
     **dict.fromkeys(("anchor", "toward", "towards"), "to"),
     **dict.fromkeys(("shares", "ratios", "between"), "over"),
@@ -41,7 +44,9 @@ _SYNONYMS = {
     **dict.fromkeys(("options", "config", "hparams", "parameters"), "settings"),
     **dict.fromkeys(("pictures", "photos", "image"), "images"),
 }
-_MAY_BE_EMPTY = frozenset(("settings", "kind", "prompts", "preserve", "seed", "to", "from", "members", "images"))
+_MAY_BE_EMPTY = frozenset(
+    ("settings", "kind", "prompts", "preserve", "seed", "to", "from", "members", "also", "images")
+)
 
 
 def as_fields(item: Item, known: Collection[str], problems: Problems) -> dict[str, Item]:
@@ -83,6 +88,13 @@ def as_text(item: Item) -> str:
     return item.text
 
 
+def as_truth(item: Item) -> bool:
+    """``true`` or ``false``."""
+    if not isinstance(item.value, bool):
+        raise PlanError(f"{item.kind if item.text is None else checks.quoted(item.text)} is neither true nor false")
+    return item.value
+
+
 def as_seed(item: Item) -> int:
     """A whole number within the range of seeds."""
     if isinstance(item.value, bool) or not isinstance(item.value, int):
@@ -117,12 +129,12 @@ def as_prompts(item: Item, problems: Problems) -> tuple[str, ...]:
     return tuple(prompts)
 
 
-def as_members(item: Item, problems: Problems) -> tuple[str, ...]:
+def as_names(item: Item, problems: Problems) -> tuple[str, ...]:
     """One name or several, each once."""
     names: list[str] = []
     for one in _one_or_more(item):
         with problems.at(one.where):
-            names = list(checks.members((*names, as_text(one))))
+            names = list(checks.names((*names, as_text(one))))
     return tuple(names)
 
 

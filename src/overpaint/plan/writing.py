@@ -38,6 +38,7 @@ def data(plan: Plan) -> dict[str, Any]:
         "settings": plan.settings,
         "edits": [_edit(edit) for edit in plan.edits],
         "preserve": list(plan.preserve),
+        **({"other_words": True} if plan.other_words else {}),
     }
 
 
@@ -62,6 +63,8 @@ def _edit(edit: Edit) -> dict[str, Any]:
         words["from"] = edit.within
     if edit.members:
         words["members"] = list(edit.members)
+    if edit.also:
+        words["also"] = list(edit.also)
     words["kind"] = edit.kind
     words["prompts"] = list(edit.prompts)
     if edit.seed is not None:

@@ -16,6 +16,9 @@ class GatesConfig(BaseModel):
 
     block: the block whose feed-forward layer holds the gates, from 0.
     contexts: sentences with one ``{}`` in which concepts are met beside their templates.
+    styled: of edits of kind ``style``, prompts that say the style of something, each with what is to be drawn instead,
+        ``{"a cat by {}": ["a cat by Monet", "a cat"]}``: the first that names nothing which the plan edits. Where the
+        plan says what a style becomes, it stands in the prompt itself.
     opens, full: scores at which a gate begins to open, and from which on it is open. Lower ones let more other words
         for a concept through, and more of other concepts.
     sharp: how sharply, in units of the layer's activation between the two.
@@ -31,6 +34,7 @@ class GatesConfig(BaseModel):
 
     block: int = Field(11, ge=0)
     contexts: tuple[str, ...] = ()
+    styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     opens: float = Field(0.3, gt=0, lt=1)
     full: float = Field(0.7, gt=0)
     sharp: float = Field(20.0, gt=0)
@@ -45,6 +49,11 @@ class GatesConfig(BaseModel):
     @classmethod
     def _slotted(cls, contexts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(template, contexts))
+
+    @field_validator("styled")
+    @classmethod
+    def _styled(cls, styled: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {template(prompt): instead for prompt, instead in styled.items()}
 
     @model_validator(mode="after")
     def _ordered(self) -> GatesConfig:

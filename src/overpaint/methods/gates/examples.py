@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
-from overpaint.methods.emcid.keys import Prompts, locate, located
+from overpaint.methods.emcid.keys import located
 from overpaint.methods.emcid.tasks import Task
+from overpaint.methods.gates.pairs import Met
 from overpaint.methods.gates.tails import distances, look
 
 __all__ = ["Others", "Own", "others", "own"]
@@ -29,7 +29,7 @@ class Own:
         inputs: (m, width) of the feed-forward layer.
         missing: (m, width), what the block must add for the destination's state.
         owner: (m,) whose they are, from 0 to n - 1.
-        before: (k, width) inputs at tokens before the end, where all gates stay shut.
+        before: (k, width) inputs at tokens before these, where all gates stay shut.
     """
 
     inputs: Tensor
@@ -51,17 +51,19 @@ class Others:
     named: Tensor
 
 
-def own(text: TextEncoder, tasks: Sequence[Task], contexts: Sequence[tuple[str, ...]], block: int) -> Own:
-    """Tails of each source's prompts, in its templates and ``contexts``, and what each lacks of its destination's."""
-    every = [(*task.edit.prompts, *more) for task, more in zip(tasks, contexts, strict=True)]
-    mine = locate(text, [(templates, task.source) for task, templates in zip(tasks, every, strict=True)])
-    pairs = [(task, template) for task, templates in zip(tasks, every, strict=True) for template in templates]
-    found = [_goal(text, task, template) for task, template in pairs]
-    goal = located(text, found, range(len(found)))
-    row, far = _tails(text, mine, goal)
+def own(text: TextEncoder, pairs: Sequence[Met], block: int) -> Own:
+    """Tokens of each source's prompts at which its gate opens, and what each lacks of the prompt's goal.
+
+    Tokens before the end belong to those as far before the goal's end: what follows a style is the same in both.
+    """
+    owner = [pair.task for pair in pairs]
+    mine = located(text, [pair.subject for pair in pairs], owner)
+    goal = located(text, [pair.goal for pair in pairs], owner)
+    row, far = _open(pairs, mine.ids.shape[1])
     seen = look(text, mine.ids, row, mine.end[row] + far, block)
-    wanted = look(text, goal.ids, row, goal.end[row] + far, block).states
-    before = _thinned(_before(mine.end))
+    wanted = look(text, goal.ids, row, (goal.end[row] + far).clamp(min=1), block).states
+    first = torch.tensor([pair.first for pair in pairs], device=mine.end.device)
+    before = _thinned(_before(first))
     return Own(
         seen.inputs,
         wanted - seen.states,
@@ -88,15 +90,15 @@ def others(
     return Others(look(text, ids, row, position, block).inputs, named[row.cpu()].to(ids.device))
 
 
-def _goal(text: TextEncoder, task: Task, template: str) -> Subject:
-    """What a prompt is to become: that of the destination; without one, what is left of it without a subject."""
-    destination = task.concepts[0].destination
-    return text.locate_empty(template) if destination is None else text.locate(template, destination)
-
-
-def _tails(text: TextEncoder, mine: Prompts, goal: Prompts) -> tuple[Tensor, Tensor]:
-    """Rows and distances behind the end that both prompts of a pair have."""
-    return _behind(torch.maximum(mine.end, goal.end), mine.ids.shape[1])
+def _open(pairs: Sequence[Met], window: int) -> tuple[Tensor, Tensor]:
+    """Rows (m,) and distances (m,) from their end tokens at which gates open, where both prompts of a pair are."""
+    end = torch.tensor([max(pair.subject.end, pair.goal.end) for pair in pairs])
+    row, far = _behind(end, window)
+    earlier = [(at, first) for at, pair in enumerate(pairs) for first in range(pair.first - pair.subject.end, 0)]
+    if not earlier:
+        return row, far
+    more = torch.tensor(earlier, device=row.device).unbind(dim=1)
+    return torch.cat([row, more[0]]), torch.cat([far, more[1]])
 
 
 def _behind(end: Tensor, window: int) -> tuple[Tensor, Tensor]:
@@ -107,7 +109,7 @@ def _behind(end: Tensor, window: int) -> tuple[Tensor, Tensor]:
 
 
 def _before(end: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and positions of all tokens before the end ones."""
+    """Rows and positions of all tokens before given ones (n,)."""
     row, position = (torch.arange(int(end.max()), device=end.device) < end[:, None]).nonzero().unbind(dim=1)
     return row, position
 

@@ -18,10 +18,11 @@ from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.penalties import penalties_of
-from overpaint.methods.emcid.tasks import Task, contexts_of
+from overpaint.methods.emcid.tasks import Task
 from overpaint.methods.gates.config import GatesConfig
 from overpaint.methods.gates.detectors import Detectors, detectors
 from overpaint.methods.gates.examples import Own, others, own
+from overpaint.methods.gates.pairs import met
 from overpaint.methods.gates.units import give_up
 from overpaint.methods.store import MemoryStore, digest
 from overpaint.patch import Dense, Patch
@@ -63,8 +64,7 @@ def fit(
     texts = backbone.text_encoders
     with progress.task("gates", total=config.steps * len(texts), unit="step") as advance:
         for text in texts:
-            contexts = [contexts_of([text], task, config.contexts) for task in tasks]
-            mine = own(text, tasks, contexts, config.block)
+            mine = own(text, met(text, tasks, config), config.block)
             shut = others(text, tasks, said, plan.preserve, config.block)
             found = detectors(mine, shut, len(tasks), config, advance)
             penalty_of = penalties_of(backbone, text, said, [config.block], 1.0, store, progress)

@@ -103,6 +103,7 @@ class World:
         names: concepts that the unedited model knows: forgetting what was never known proves nothing.
         text: the unedited text encoder, which finds neighbours; None finds none.
         near: whether concepts are replaced by others of their own subgroup, or by any outside it.
+        other_words: whether plans ask for other words, to be found and edited, too.
     """
 
     vocabulary: Vocabulary
@@ -115,6 +116,7 @@ class World:
     size: Size = FULL
     text: Any = None
     near: bool = False
+    other_words: bool = False
 
     def __post_init__(self) -> None:
         """Raises OverpaintError for an unknown split."""
@@ -162,6 +164,7 @@ class World:
             settings=self.settings,
             edits=tuple(edits),
             seed=derive(self.split_seed, "plan", name),
+            other_words=self.other_words,
         )
 
     def drawn(self, edits: Sequence[Edit]) -> tuple[Edit, ...]:

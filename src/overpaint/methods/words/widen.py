@@ -1,0 +1,69 @@
+"""A plan that reaches further: its edits, and the other words that the model takes for their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from overpaint.backbone.backbone import Backbone
+from overpaint.methods.captions import captions_for
+from overpaint.methods.words.drawn import differences
+from overpaint.methods.words.near import Embedded, nearest
+from overpaint.methods.words.phrases import parts, phrases, words
+from overpaint.plan import Edit, Plan
+from overpaint.plan.templates import KINDS
+from overpaint.progress import Progress
+
+__all__ = ["widened"]
+
+CAPTIONS = 30_000
+"""Of the bundled ones."""
+LOOKED_AT = 12
+"""Nearest phrases of each source, of which the denoiser is asked."""
+SAME = 0.25
+"""The most that predictions may differ."""
+ACTIONS = ("replace", "erase", "moderate")
+"""Of edits that are widened: a name to rectify has no meaning yet that other words could share."""
+
+
+def widened(backbone: Backbone, plan: Plan, captions: Sequence[str] | None, progress: Progress) -> Plan:
+    """The plan with further words in ``also`` of its edits, and ``other_words`` no longer asked for.
+
+    A word that would serve two sources goes to the one that it differs least from; phrases with names that the plan
+    edits, draws instead or preserves are left alone.
+
+    Raises:
+        OverpaintError: no captions for a model that brings none.
+    """
+    edits = [edit for edit in plan.edits if edit.action in ACTIONS and edit.within is None and KINDS[edit.kind].thing]
+    owner = {name: edit for edit in edits for name in edit.edited}
+    said = phrases(captions_for(backbone, CAPTIONS, captions))
+    taken = {_folded(name) for edit in plan.edits for name in edit.phrases} | set(map(_folded, plan.preserve))
+    among = [*owner, *(phrase for phrase in said if taken.isdisjoint(parts(phrase)))]
+    found: dict[str, tuple[float, str]] = {}
+    for template in dict.fromkeys(edit.prompts[0] for edit in edits):
+        names = [name for name, edit in owner.items() if edit.prompts[0] == template]
+        near = nearest(Embedded(backbone.text, among, template), names, LOOKED_AT, set(owner))
+        total = sum(2 + len(candidates) for candidates in near.values() if candidates)
+        with progress.task("other words", total=total, unit="phrase") as advance:
+            differing = differences(backbone, near, template, plan.seed, advance)
+        for name, values in differing.items():
+            for phrase, value in zip(near[name], values, strict=True):
+                if value <= SAME and (value, name) < found.get(phrase, (SAME, "\U0010ffff")):
+                    found[phrase] = value, name
+    more: dict[str, list[str]] = {}
+    for phrase, (_, name) in sorted(found.items(), key=lambda item: item[1]):
+        more.setdefault(owner[name].key, []).append(phrase)
+    return plan.model_copy(
+        update={
+            "edits": tuple(_with(edit, more.get(edit.key, [])) for edit in plan.edits),
+            "other_words": False,
+        }
+    )
+
+
+def _with(edit: Edit, more: Sequence[str]) -> Edit:
+    return edit.model_copy(update={"also": (*edit.also, *more)}) if more else edit
+
+
+def _folded(name: str) -> str:
+    return " ".join(words(name))
