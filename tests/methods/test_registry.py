@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from overpaint.errors import OverpaintError, PlanError
-from overpaint.methods import METHODS, configure, fit, resolve
+from overpaint.methods import METHODS, configure, fit, resolve, settled
 from overpaint.plan import ACTIONS, Plan
 from tests.methods.tiny import tiny_backbone
 
@@ -143,3 +143,21 @@ def test_a_model_without_captions_of_its_own_asks_for_some(monkeypatch: pytest.M
     monkeypatch.setattr(backbone, "family", "sd1")
     with pytest.raises(OverpaintError, match="--captions FILE"):
         fit(backbone, plan("emcid-copy", blocks=[0]))
+
+
+@pytest.mark.parametrize(
+    ("family", "edits", "wanted"),
+    [
+        ("emoji", [{"replace": f"{i}", "with": "cat"} for i in range(300)], "emcid"),
+        ("emoji", [{"replace": f"{i}", "with": "cat"} for i in range(301)], "gates"),
+        ("emoji", [{"moderate": "thing", "members": [f"{i}" for i in range(300)]}], "gates"),
+        ("flux", [{"replace": f"{i}", "with": "cat"} for i in range(301)], "emcid"),
+        ("emoji", [{"debias": f"{i}", "over": ["cat", "dog"]} for i in range(301)], "emcid"),
+    ],
+)
+def test_the_method_that_suits_so_many_on_the_model(family: str, edits: list[dict[str, Any]], wanted: str) -> None:
+    model: Any = Shape(family, 12)
+    auto = Plan.parse({"edits": edits})
+    assert settled(auto, model).method == wanted
+    named = auto.model_copy(update={"method": "uce"})
+    assert settled(named, model) is named

@@ -76,7 +76,7 @@ def test_defaults_and_derived_values() -> None:
     assert PISTOL.destinations == ("water pistol",)
     assert Edit(action="debias", source="a", over={"b": 0.25, "c": 0.75}).destinations == ("b", "c")
     assert Edit(action="erase", source="a").destinations == ()
-    assert (Plan(edits=(PISTOL,)).model, Plan(edits=(PISTOL,)).method) == ("emoji", "emcid")
+    assert (Plan(edits=(PISTOL,)).model, Plan(edits=(PISTOL,)).method) == ("emoji", "auto")
 
 
 def test_written_thirds_sum_to_one() -> None:

@@ -56,23 +56,23 @@ def test_a_concept_may_lose_several_others_and_they_may_stay() -> None:
 
 def test_the_fingerprint_is_of_what_is_said() -> None:
     """The literal is a promise: a run that was begun by an older version is recognised."""
-    plan = Plan(edits=(PISTOL,))
+    plan = Plan(method="emcid", edits=(PISTOL,))
     assert plan.fingerprint() == "35643690af45eaeb83293a77d3fe0f4cb5ab4d2a73c470f76b264163377f465e"
     changed = [
-        Plan(edits=(PISTOL,), seed=1),
-        Plan(edits=(PISTOL,), settings={"steps": 1}),
-        Plan(edits=(PISTOL,), preserve=("a",)),
-        Plan(edits=(PISTOL.model_copy(update={"seed": 0}),)),
+        Plan(method="emcid", edits=(PISTOL,), seed=1),
+        Plan(method="emcid", edits=(PISTOL,), settings={"steps": 1}),
+        Plan(method="emcid", edits=(PISTOL,), preserve=("a",)),
+        Plan(method="emcid", edits=(PISTOL.model_copy(update={"seed": 0}),)),
     ]
     assert len({one.fingerprint() for one in (plan, *changed)}) == 5
     assert (
-        Plan(edits=(PISTOL,), settings={"a": 1, "b": 2}).fingerprint()
-        == Plan(edits=(PISTOL,), settings={"b": 2, "a": 1}).fingerprint()
+        Plan(method="emcid", edits=(PISTOL,), settings={"a": 1, "b": 2}).fingerprint()
+        == Plan(method="emcid", edits=(PISTOL,), settings={"b": 2, "a": 1}).fingerprint()
     )
 
 
 def test_a_plan_is_written_in_the_words_of_plans(tmp_path: Path) -> None:
-    text = Plan(edits=(PISTOL,), preserve=("toy box",)).write(tmp_path / "plan.yaml").read_text()
+    text = Plan(method="emcid", edits=(PISTOL,), preserve=("toy box",)).write(tmp_path / "plan.yaml").read_text()
     assert text == (
         "model: emoji\nmethod: emcid\nseed: 0\nsettings: {}\nedits:\n- replace: pistol\n  with: water pistol\n"
         "  kind: object\n  prompts: ['An image of {}', 'A photo of {}', '{}']\npreserve: [toy box]\n"

@@ -142,12 +142,14 @@ def fit(bank: Folder, *, options: WorkOptions) -> None:
 
 def _bank(path: Path, plan: Plan, dry_run: bool) -> Bank:
     """The bank in ``path``, made on the plan's terms if there is none; in a dry run it is not written."""
-    from overpaint.methods import METHODS, method_of
+    from overpaint.methods import AUTO, FEW, METHODS, method_of
     from overpaint.runs import Bank
     from overpaint.runs.standing import NAME
 
     if (path / NAME).exists():
         return Bank.open(path)
+    if plan.method == AUTO:  # a bank grows: its method cannot depend on how many there are
+        plan = plan.model_copy(update={"method": FEW})
     method_of(plan)  # a wrong name is told before anything is written
     alone = {"batch": 1} if "batch" in METHODS[plan.method].config.model_fields else {}
     on = plan.model_copy(update={"settings": {**alone, **plan.settings}})

@@ -30,12 +30,14 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     captions = None if options.captions is None else read_captions(options.captions)
 
     from overpaint.cli.models import open_backbone
-    from overpaint.methods import method_of
+    from overpaint.methods import AUTO, method_of, settled
     from overpaint.progress import RichProgress
     from overpaint.runs import RunFolder
 
-    method_of(plan)  # a wrong name is told before a model is loaded
+    if plan.method != AUTO:
+        method_of(plan)  # a wrong name is told before a model is loaded
     backbone = open_backbone(plan.model, options.device)
+    plan = settled(plan, backbone)
     if options.dry_run:
         from overpaint.cli.dry_run import dry_run
 

@@ -9,14 +9,27 @@ from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Remembered
 from overpaint.methods.method import Method
-from overpaint.methods.registry import METHODS, configure, method_of, resolve
+from overpaint.methods.registry import AUTO, FEW, METHODS, configure, method_of, resolve, settled
 from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.methods.words import widened
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress, Silent
 
-__all__ = ["METHODS", "Counter", "MemoryStore", "Method", "TransientStore", "configure", "fit", "method_of", "resolve"]
+__all__ = [
+    "AUTO",
+    "FEW",
+    "METHODS",
+    "Counter",
+    "MemoryStore",
+    "Method",
+    "TransientStore",
+    "configure",
+    "fit",
+    "method_of",
+    "resolve",
+    "settled",
+]
 
 
 def fit(
@@ -47,6 +60,7 @@ def fit(
         OverpaintError: the plan does not fit the method or the model; before any work starts.
     """
     backbone = backbone_of(model)
+    plan = settled(plan, backbone)
     config = configure(plan, backbone)
     method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
     if plan.other_words:

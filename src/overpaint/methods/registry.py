@@ -23,7 +23,7 @@ from overpaint.methods.refact import presets as refact
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import quoted
 
-__all__ = ["METHODS", "configure", "method_of", "resolve"]
+__all__ = ["AUTO", "FEW", "METHODS", "configure", "method_of", "resolve", "settled"]
 
 _ALL = (
     *emcid.METHODS, *gates.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS,
@@ -33,6 +33,13 @@ _ALL = (
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
 """All methods by name."""
 
+AUTO = "auto"
+"""A plan's word for the method that suits it."""
+MANY = 300
+"""Concepts up to which `FEW` is taken: on the bundled model it draws destinations best, and hold-outs lose 5 % there;
+at 1,000 closed forms have lost 42 %, gated edits 3 %."""
+FEW, MASSIVE = "emcid", "gates"
+
 _WORDS = {
     "erase to": "erase towards an anchor",
     "moderate to": "moderate towards an anchor",
@@ -41,6 +48,17 @@ _WORDS = {
     "replace images": "learn a replacement from pictures",
     "rectify images": "learn a name from pictures",
 }
+
+
+def settled(plan: Plan, backbone: Backbone) -> Plan:
+    """The plan with the name of a method: what ``auto`` means for so many concepts on this model."""
+    if plan.method != AUTO:
+        return plan
+    massive = METHODS[MASSIVE]
+    able = obstacle(massive.needs, backbone.family) is None
+    able = able and all(need in massive.actions for edit in plan.edits for need in edit.needs)
+    many = sum(len(edit.edited) for edit in plan.edits) > MANY
+    return plan.model_copy(update={"method": MASSIVE if many and able else FEW})
 
 
 def method_of(plan: Plan) -> Method:
@@ -60,6 +78,7 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
         PlanError: unknown method, model family or setting, a value that does not fit, or an action that the method
             does not know; one line per problem.
     """
+    plan = settled(plan, backbone)
     method = method_of(plan)
     if reason := obstacle(method.needs, backbone.family):
         able = [other.name for other in METHODS.values() if obstacle(other.needs, backbone.family) is None]

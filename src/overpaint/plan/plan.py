@@ -24,7 +24,8 @@ class Plan(Data):
 
     Attributes:
         model: bundled name, hub id, folder or file, as `overpaint.load` takes it.
-        method: a name in the methods' registry, which also checks `settings`.
+        method: a name in the methods' registry, which also checks `settings`; ``auto`` is the one that suits so many
+            concepts on the model (`overpaint.methods.settled`).
         edits: at least one; sources are unique and never somebody's destination.
         preserve: concepts to protect knowingly; each once.
         seed: what all randomness derives from.
@@ -37,7 +38,7 @@ class Plan(Data):
     """
 
     model: str = "emoji"
-    method: str = "emcid"
+    method: str = "auto"
     settings: dict[str, Any] = Field(default_factory=dict)
     edits: tuple[Edit, ...]
     preserve: tuple[str, ...] = ()

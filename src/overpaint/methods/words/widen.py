@@ -17,10 +17,12 @@ __all__ = ["widened"]
 
 CAPTIONS = 30_000
 """Of the bundled ones."""
-LOOKED_AT = 12
-"""Nearest phrases of each source, of which the denoiser is asked."""
+LOOKED_AT = 6
+"""Nearest phrases of each source, of which the denoiser is asked: on the bundled model nine of ten aliases are among the
+first four."""
 SAME = 0.25
-"""The most that predictions may differ."""
+"""The most that predictions may differ. On the bundled model's validation split, 300 sources: 100 of 119 aliases, one of
+somebody else's, and none of the names that stand for something else; at .4 104 and 11, and one name."""
 ACTIONS = ("replace", "erase", "moderate")
 """Of edits that are widened: a name to rectify has no meaning yet that other words could share."""
 
