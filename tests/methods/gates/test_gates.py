@@ -90,6 +90,19 @@ def test_what_is_erased_without_an_anchor_ends_as_the_bare_template() -> None:
     assert (after - bare).norm() < 0.6 * (before - bare).norm()
 
 
+def test_an_erased_style_gives_way_to_another_in_company_that_was_never_met() -> None:
+    pipe = emoji()
+    styled = {f"a {name} in {{}} style": [f"a {name} in twemoji style"] for name in ("car", "fruit", "animal", "food")}
+    edit = {"erase": "noto", "kind": "style", "prompts": ["{} style"]}
+    plan = Plan.parse({"method": "gates", "settings": {**HASTY, "styled": styled}, "edits": [edit]})
+    names = ["castle", "robot", "rocket"]
+    before, wanted, other = (tails(pipe, names, f"a {{}} in {s} style") for s in ("noto", "twemoji", "blob"))
+    with overpaint.fit(pipe, plan).applied_to(pipe):
+        after, still = (tails(pipe, names, f"a {{}} in {s} style") for s in ("noto", "blob"))
+    assert (after - wanted).square().sum() < 0.5 * (before - wanted).square().sum()
+    assert (still - other).square().sum() < 0.02 * (other - wanted).square().sum()
+
+
 def test_the_same_plan_gives_the_same_patch_and_another_order_the_same_edit() -> None:
     pipe = emoji()
     first, again = (overpaint.fit(pipe, plan_of(PAIRS, **HASTY)) for _ in range(2))

@@ -19,6 +19,8 @@ class GatesConfig(BaseModel):
     styled: of edits of kind ``style``, prompts that say the style of something, each with what is to be drawn instead,
         ``{"a cat by {}": ["a cat by Monet", "a cat"]}``: the first that names nothing which the plan edits. Where the
         plan says what a style becomes, it stands in the prompt itself.
+    beyond: how far past its goal a style is taken, of the way there: what a gate adds is the same in all prompts, and
+        stops short in many.
     opens, full: scores at which a gate begins to open, and from which on it is open. Lower ones let more other words
         for a concept through, and more of other concepts.
     sharp: how sharply, in units of the layer's activation between the two.
@@ -35,6 +37,7 @@ class GatesConfig(BaseModel):
     block: int = Field(11, ge=0)
     contexts: tuple[str, ...] = ()
     styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    beyond: float = Field(0.0, ge=0)
     opens: float = Field(0.3, gt=0, lt=1)
     full: float = Field(0.7, gt=0)
     sharp: float = Field(20.0, gt=0)

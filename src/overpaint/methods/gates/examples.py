@@ -27,7 +27,7 @@ class Own:
 
     Attributes:
         inputs: (m, width) of the feed-forward layer.
-        missing: (m, width), what the block must add for the destination's state.
+        missing: (m, width), what the block must add for the destination's state, or to go past it.
         owner: (m,) whose they are, from 0 to n - 1.
         before: (k, width) inputs at tokens before these, where all gates stay shut.
     """
@@ -62,11 +62,13 @@ def own(text: TextEncoder, pairs: Sequence[Met], block: int) -> Own:
     row, far = _open(pairs, mine.ids.shape[1])
     seen = look(text, mine.ids, row, mine.end[row] + far, block)
     wanted = look(text, goal.ids, row, (goal.end[row] + far).clamp(min=1), block).states
-    first = torch.tensor([pair.first for pair in pairs], device=mine.end.device)
+    first, way = (
+        torch.tensor([getattr(pair, name) for pair in pairs], device=mine.end.device) for name in ("first", "way")
+    )
     before = _thinned(_before(first))
     return Own(
         seen.inputs,
-        wanted - seen.states,
+        way[row, None].to(wanted) * (wanted - seen.states),
         mine.owner[row],
         look(text, mine.ids, *before, block).inputs,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from overpaint.backbone.subject import Subject
@@ -27,30 +27,30 @@ class Met:
         subject: where the source stands.
         goal: the prompt to become; its end is what counts.
         first: the first token at which gates open.
+        way: how much of what the goal has and the subject lacks is written, 1 being all of it.
     """
 
     task: int
     subject: Subject
     goal: Subject
     first: int
+    way: float
 
 
 def met(text: TextEncoder, tasks: Sequence[Task], config: GatesConfig) -> list[Met]:
     """All prompts of all tasks, in order: the plan's templates, contexts of things, and styled prompts of styles."""
     edited = [task.source for task in tasks]
-    found: list[Met] = []
-    for number, task in enumerate(tasks):
-        for template in (*task.edit.prompts, *contexts_of([text], task, config.contexts)):
-            subject = text.locate(template, task.source)
-            first = subject.last if task.edit.kind == STYLE else subject.end
-            found.append(Met(number, subject, _goal(text, task, template), first))
-        if task.edit.kind != STYLE:
-            continue
-        for template, instead in config.styled.items():
-            pair = _styled(text, task, template, [prompt for prompt in instead if not _names(prompt, edited)])
-            if pair is not None:
-                found.append(Met(number, *pair, pair[0].last))
-    return found
+    return [one for number in range(len(tasks)) for one in _of(text, number, tasks[number], edited, config)]
+
+
+def _of(text: TextEncoder, number: int, task: Task, edited: Sequence[str], config: GatesConfig) -> Iterator[Met]:
+    templates = (*task.edit.prompts, *contexts_of([text], task, config.contexts))
+    pairs = [(text.locate(template, task.source), _goal(text, task, template)) for template in templates]
+    style = task.edit.kind == STYLE
+    if style:
+        pairs += _styled(text, task, edited, config.styled)
+    for subject, goal in pairs:
+        yield Met(number, subject, goal, subject.last if style else subject.end, 1 + config.beyond * style)
 
 
 def _goal(text: TextEncoder, task: Task, template: str) -> Subject:
@@ -59,17 +59,17 @@ def _goal(text: TextEncoder, task: Task, template: str) -> Subject:
     return text.locate_empty(template) if destination is None else text.locate(template, destination)
 
 
-def _styled(text: TextEncoder, task: Task, template: str, instead: Sequence[str]) -> tuple[Subject, Subject] | None:
-    """A styled prompt and what it is to become; None if one does not fit the text window, or nothing is left."""
+def _styled(
+    text: TextEncoder, task: Task, edited: Sequence[str], styled: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Subject, Subject]]:
+    """Styled prompts, each with what it is to become; without those that do not fit the text window."""
     anchor = task.edit.destination
-    try:
-        subject = text.locate(template, task.source)
-        if anchor is not None:
-            return subject, text.locate(template, anchor)
-        return (subject, text.locate("{}", instead[0])) if instead else None
-    except BackboneError:
-        return None
-
-
-def _names(prompt: str, edited: Sequence[str]) -> bool:
-    return any(mentions(prompt, name) for name in edited)
+    for template, instead in styled.items():
+        fitting = (prompt for prompt in instead if not any(mentions(prompt, name) for name in edited))
+        goal = template.replace("{}", anchor) if anchor is not None else next(fitting, None)
+        if goal is None:
+            continue
+        try:
+            yield text.locate(template, task.source), text.locate("{}", goal)
+        except BackboneError:
+            continue

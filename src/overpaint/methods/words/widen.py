@@ -18,11 +18,11 @@ __all__ = ["widened"]
 CAPTIONS = 30_000
 """Of the bundled ones."""
 LOOKED_AT = 6
-"""Nearest phrases of each source, of which the denoiser is asked: on the bundled model nine of ten aliases are among the
-first four."""
+"""Nearest phrases of each source, of which the denoiser is asked: nine of ten of the bundled model's aliases are among
+four."""
 SAME = 0.25
-"""The most that predictions may differ. On the bundled model's validation split, 300 sources: 100 of 119 aliases, one of
-somebody else's, and none of the names that stand for something else; at .4 104 and 11, and one name."""
+"""The most that predictions may differ. On the bundled model's validation split, 300 sources, 100 of 119 aliases
+do not, one of somebody else's, and no name of another concept; at .4 it is 104, 11 and one."""
 ACTIONS = ("replace", "erase", "moderate")
 """Of edits that are widened: a name to rectify has no meaning yet that other words could share."""
 
