@@ -52,7 +52,10 @@ def test_only_known_names_are_drawn() -> None:
     assert set(names(choose(WORLD, NAMES[:200], 20, 50))) <= set(NAMES[:200])
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", '{"concepts": {"pizza": "much"}}', '{"concepts": 3}'])
+SPOILT = ("", "[]", "[" * 2000, *(f'{{"concepts": {said}}}' for said in ("3", '{"pizza": "much"}', '{"pizza": NaN}')))
+
+
+@pytest.mark.parametrize("text", [None, *SPOILT, f'{{"concepts": {{"pizza": 1{"0" * 400}}}}}'])
 def test_a_wrong_scores_file_says_how_to_mend_it(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "scores.json"
     if text is not None:

@@ -15,6 +15,7 @@ from overpaint.methods import TransientStore, configure, fit, resolve
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.tasks import tasks_of
+from overpaint.methods.store import digest
 from overpaint.patch import Dense, LowRank, Patch
 from overpaint.plan import Plan
 from tests.methods.breaking import Breaking
@@ -73,6 +74,8 @@ def test_provenance_says_how_it_was_made() -> None:
     assert provenance["settings"] == resolve(plan, backbone)
     assert provenance["model_fingerprint"] == backbone.fingerprint
     assert Plan.parse(provenance["plan"]) == plan
+    assert provenance["captions"] == {"count": len(CAPTIONS), "sha256": digest(list(CAPTIONS))}
+    assert "diverged" not in provenance
 
 
 @pytest.mark.parametrize("holds", [1, 2, 3, 5])

@@ -1,46 +1,18 @@
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from torch import Tensor
 
 from overpaint.backbone.parameters import named_parameters, resolve
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError, PatchError
 from overpaint.patch import Dense, LowRank, Mapped, Patch
 from tests.models import tiny_sd
-
-FC2 = "text_encoder.text_model.encoder.layers.{}.mlp.fc2.weight"
-KERNEL = "unet.conv_in.weight"
-BIAS = "unet.conv_in.bias"
-
-
-def make(pipe: Any, seed: int = 0, names: tuple[str, ...] = (FC2.format(0), FC2.format(1), KERNEL, BIAS)) -> Patch:
-    """Low-rank on matrices and kernels, dense on vectors; large enough to be seen in half precision."""
-    generator = torch.Generator().manual_seed(seed)
-    parameters = named_parameters(pipe)
-    deltas: dict[str, Any] = {}
-    for name in names:
-        shape = parameters[name].shape
-        if len(shape) == 1:
-            deltas[name] = Dense(torch.randn(shape, generator=generator))
-        else:
-            up = torch.randn(shape[0], 2, generator=generator)
-            deltas[name] = LowRank(up, torch.randn(2, shape[1:].numel(), generator=generator))
-    return Patch.made_on(pipe, deltas, {"model": "tiny", "seed": seed})
-
-
-def snapshot(pipe: Any) -> dict[str, Tensor]:
-    return {name: parameter.detach().clone() for name, parameter in named_parameters(pipe).items()}
-
-
-def unchanged(pipe: Any, before: dict[str, Tensor]) -> bool:
-    return all(torch.equal(before[name], parameter) for name, parameter in named_parameters(pipe).items())
+from tests.patch.examples import BIAS, FC2, make, snapshot, unchanged
 
 
 @pytest.fixture
@@ -74,104 +46,6 @@ def test_a_patch_changes_pictures_and_leaves_no_trace(pipe: Any) -> None:
     assert torch.equal(model.sample(["a hen"], [0], steps=2), before)
 
 
-def test_restored_after_an_exception(pipe: Any) -> None:
-    before = snapshot(pipe)
-    with pytest.raises(KeyboardInterrupt), make(pipe).applied_to(pipe):
-        raise KeyboardInterrupt
-    assert unchanged(pipe, before)
-
-
-def test_failure_on_the_way_leaves_the_model_as_it_was(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last of the deltas fails after the others were written."""
-    before, patch = snapshot(pipe), make(pipe)
-    last = patch.deltas[KERNEL]
-
-    def broken(self: LowRank, device: Any = "cpu") -> Tensor:
-        if self is last:
-            raise MemoryError
-        return self.up.double() @ self.down.double()
-
-    monkeypatch.setattr(LowRank, "matrix", broken)
-    with pytest.raises(MemoryError):
-        patch.apply(pipe)
-    assert unchanged(pipe, before)
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_stacked_patches_come_off_in_reverse_order(pipe: Any, count: int) -> None:
-    patches = [make(pipe, seed) for seed in range(count)]
-    states, applied = [snapshot(pipe)], []
-    for patch in patches:
-        applied.append(patch.apply(pipe))
-        states.append(snapshot(pipe))
-    for handle in reversed(applied):
-        assert unchanged(pipe, states.pop())
-        handle.remove()
-    assert unchanged(pipe, states.pop())
-
-
-def test_any_other_order_is_refused_and_changes_nothing(pipe: Any) -> None:
-    before = snapshot(pipe)
-    first, second = make(pipe, 0).apply(pipe), make(pipe, 1).apply(pipe)
-    both = snapshot(pipe)
-    with pytest.raises(PatchError, match="another patch was applied after it"):
-        first.remove()
-    assert unchanged(pipe, both)
-    second.remove()
-    first.remove()
-    assert unchanged(pipe, before)
-
-
-def test_patches_of_different_weights_come_off_in_any_order(pipe: Any) -> None:
-    before = snapshot(pipe)
-    for order in itertools.permutations(range(2)):
-        handles = [make(pipe, i, (FC2.format(i),)).apply(pipe) for i in range(2)]
-        for i in order:
-            handles[i].remove()
-        assert unchanged(pipe, before)
-
-
-def test_what_is_applied_for_good_changes_the_same_and_keeps_nothing(pipe: Any) -> None:
-    before, patch = snapshot(pipe), make(pipe)
-    with patch.applied_to(pipe):
-        wanted = snapshot(pipe)
-    handle = patch.apply(pipe, removable=False)
-    assert unchanged(pipe, wanted)
-    assert not handle.active
-    handle.remove()
-    assert unchanged(pipe, wanted)
-    with pytest.raises(PatchError, match="changed since"):
-        patch.check(pipe)
-    with make(pipe, 1).applied_to(pipe):
-        assert not unchanged(pipe, wanted)
-    assert unchanged(pipe, wanted)
-    assert not unchanged(pipe, before)
-
-
-def test_nothing_stays_on_what_may_be_removed(pipe: Any) -> None:
-    before = snapshot(pipe)
-    under = make(pipe, 0).apply(pipe)
-    both = snapshot(pipe)
-    with pytest.raises(PatchError, match="lies under it; remove that one first"):
-        make(pipe, 1).apply(pipe, removable=False)
-    assert unchanged(pipe, both)
-    under.remove()
-    assert unchanged(pipe, before)
-
-
-def test_removing_twice_does_nothing(pipe: Any) -> None:
-    before = snapshot(pipe)
-    handle = make(pipe).apply(pipe)
-    assert handle.active
-    handle.remove()
-    assert not handle.active
-    later = make(pipe, 1).apply(pipe)
-    handle.remove()
-    assert not unchanged(pipe, before)
-    later.remove()
-    assert unchanged(pipe, before)
-
-
 def test_a_patch_made_on_a_patched_model_needs_that_model(pipe: Any) -> None:
     first = make(pipe, 0)
     with first.applied_to(pipe):
@@ -181,14 +55,6 @@ def test_a_patch_made_on_a_patched_model_needs_that_model(pipe: Any) -> None:
     first.check(pipe)
     with pytest.raises(PatchError, match="made for another model"):
         second.check(pipe)
-
-
-def test_originals_follow_a_cast_in_between(pipe: Any) -> None:
-    expected = {name: value.half() for name, value in snapshot(pipe).items()}
-    handle = make(pipe).apply(pipe)
-    pipe.to(torch.float16)
-    handle.remove()
-    assert unchanged(pipe, expected)
 
 
 def test_shared_tensor_is_changed_once(pipe: Any) -> None:

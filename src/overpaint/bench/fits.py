@@ -1,9 +1,10 @@
-"""Patches of a suite's plans, kept under a hash of everything that they are made of."""
+"""Patches of a suite's plans, kept under a hash of everything that they are made of; damaged ones are made again."""
 
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
+from overpaint.errors import PatchError
 from overpaint.files import replacing, write_json_atomic
 from overpaint.hashing import loose_digest
+from overpaint.json_reading import from_json
 from overpaint.methods import Counter, fit, resolve
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from overpaint.guards import Change
 
 __all__ = ["Counters", "Fits"]
+
+_log = logging.getLogger(__name__)
 
 Counters = Callable[[Backbone, Plan], Counter | None]
 """Who counts what a plan's debiased concepts are drawn as; None where there is nothing to count."""
@@ -48,14 +53,12 @@ class Fits:
         Raises:
             PlanError: the plan does not fit the method or the model.
         """
-        from overpaint.guards import load_change
-
         backbone = backbone_of(pipe)  # anew: a backbone remembers the fingerprint of what it first saw
         counter = None if self.counters is None else self.counters(backbone, plan)
         path = self.folder / f"{self._key(backbone, plan, counter)}.safetensors"
         noted = path.with_suffix(".json")
-        if path.is_file() and noted.is_file():
-            return load_change(path), float(json.loads(noted.read_text(encoding="utf-8"))["seconds"])
+        if (known := _known(path, noted)) is not None:
+            return known
         start = time.monotonic()
         change = fit(
             backbone,
@@ -78,3 +81,19 @@ class Fits:
         content = [backbone.fingerprint, plan.fingerprint(), resolve(plan, backbone), captions, versions()]
         content += [] if counter is None else [counter.key]
         return loose_digest(content)[:32]
+
+
+def _known(path: Path, noted: Path) -> tuple[Change, float] | None:
+    """The change in a file and the seconds noted beside it; None if there are not both, or one is damaged."""
+    from overpaint.guards import load_change
+
+    if not (path.is_file() and noted.is_file()):
+        return None
+    try:
+        seconds = float(from_json(noted.read_text(encoding="utf-8"))["seconds"])
+        if not math.isfinite(seconds):
+            raise ValueError("it took no number of seconds")
+        return load_change(path), seconds
+    except (PatchError, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        _log.warning("%s or its note is damaged (%.200s) and will be made again", path, error)
+        return None

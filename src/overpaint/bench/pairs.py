@@ -5,7 +5,6 @@ Drawn among the concepts that the unedited model knows, since forgetting what wa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from overpaint.emoji.assets import SCORES_FILE
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import OverpaintError
+from overpaint.json_reading import from_json
 from overpaint.plan import Edit, Plan
 from overpaint.seeding import derive
 
@@ -40,11 +40,11 @@ def read_scores(path: str | Path = SCORES_FILE) -> dict[str, float]:
         OverpaintError: it is missing or is not such a file.
     """
     try:
-        scores = json.loads(Path(path).read_text(encoding="utf-8"))["concepts"]
+        scores = from_json(Path(path).read_text(encoding="utf-8"))["concepts"]
         return {str(name): float(value) for name, value in scores.items()}
     except FileNotFoundError as error:
         raise OverpaintError(f"{path}: no scores; write them with overpaint bench model --write-scores") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise OverpaintError(f"{path}: no scores file; write one with overpaint bench model --write-scores") from error
 
 

@@ -6,7 +6,7 @@ the same pictures as all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from overpaint.emoji.captions import FREE_FORM_TEST, PROMPTS_PLAIN, fill, with_article
@@ -61,15 +61,17 @@ def free_form(vocabulary: Vocabulary, concepts: Sequence[int], seed: int, count:
 
 def styled(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
     """Every concept in one of the styles that it exists in, drawn by seed: "an image of a tiger in blob style"."""
-    return _with_one_of(
-        vocabulary, concepts, seed, "style", STYLE_WORDS, "in {} style", lambda c: vocabulary.concepts[c].styles
-    )
+    prompts = []
+    for concept in concepts:
+        endings = {STYLE_WORDS.index(word): f"in {word} style" for word in vocabulary.concepts[concept].styles}
+        prompts.append(_ended(vocabulary, concept, seed, "style", endings))
+    return prompts
 
 
 def coloured(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
     """Every concept on one background, drawn by seed: "an image of a tiger on a teal background"."""
-    words = [with_article(word) for word in BACKGROUND_WORDS]
-    return _with_one_of(vocabulary, concepts, seed, "background", words, "on {} background", lambda _: words)
+    endings = {index: f"on {with_article(word)} background" for index, word in enumerate(BACKGROUND_WORDS)}
+    return [_ended(vocabulary, concept, seed, "background", endings) for concept in concepts]
 
 
 def aliases(vocabulary: Vocabulary, concepts: Sequence[int], seed: int) -> list[Prompt]:
@@ -101,21 +103,9 @@ def _filled(
     ]
 
 
-def _with_one_of(
-    vocabulary: Vocabulary,
-    concepts: Sequence[int],
-    seed: int,
-    head: str,
-    words: Sequence[str],
-    ending: str,
-    among: Callable[[int], Sequence[str]],
-) -> list[Prompt]:
-    """Every concept with one of those words of a grader's head that it may be asked with, drawn by seed."""
-    prompts = []
-    for concept in concepts:
-        name = vocabulary.concepts[concept].name
-        possible = among(concept)
-        word = possible[derive(seed, f"which {head}", name) % len(possible)]
-        text = f"{fill(PROMPTS_PLAIN[0], name)} {ending.format(word)}"
-        prompts.append(Prompt(text, derive(seed, head, name), name, concept, **{head: words.index(word)}))
-    return prompts
+def _ended(vocabulary: Vocabulary, concept: int, seed: int, head: str, endings: Mapping[int, str]) -> Prompt:
+    """A concept with one of the endings, drawn by seed; they go by their classes of that grader's head."""
+    name = vocabulary.concepts[concept].name
+    index = list(endings)[derive(seed, f"which {head}", name) % len(endings)]
+    text = f"{fill(PROMPTS_PLAIN[0], name)} {endings[index]}"
+    return Prompt(text, derive(seed, head, name), name, concept, **{head: index})

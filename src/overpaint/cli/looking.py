@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
+    from overpaint.bench.edits import EditSuite
+    from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.bench.probes import Probe
     from overpaint.emoji.vocabulary import Vocabulary
     from overpaint.guards import Change
@@ -21,32 +23,25 @@ def look(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progres
     from overpaint.bench.before_after import before_after, shown
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.edits import evaluate_before, evaluate_edits
-    from overpaint.bench.summary import short_suite
-    from overpaint.cli.models import grader_for
 
-    grader = grader_for(backbone)
-    vocabulary = None if grader is None else grader.vocabulary
+    grader, vocabulary, suite = _means(backbone, plan)
     holdouts = _holdouts(plan, vocabulary)
     if not work.picture_path.is_file():
         columns = shown(plan, backbone, vocabulary, next(iter(holdouts), None))
         work.save_picture(before_after(backbone, patch, columns, Drawing(), progress))
     if grader is not None and work.metrics is None:
-        before = evaluate_before(backbone, grader, plan.edits, holdouts, short_suite(plan), progress)
+        before = evaluate_before(backbone, grader, plan.edits, holdouts, suite, progress)
         report = evaluate_edits(backbone, patch, grader, before, progress, total=len(plan.edits))
         work.save_metrics(report.to_data())
 
 
 def keep_samples(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progress: Progress) -> None:
     """Draw the pictures of the run's report, without and with the patch."""
-    from overpaint.bench.summary import short_suite
-    from overpaint.cli.models import grader_for
     from overpaint.report.run_result import RESULT, run_result
     from overpaint.report.samples import draw, probes
 
-    grader = grader_for(backbone)
-    suite = short_suite(plan)
+    grader, vocabulary, suite = _means(backbone, plan)
     metrics = work.metrics or {"details": {}}
-    vocabulary = None if grader is None else grader.vocabulary
     asked = probes(plan, suite, backbone, vocabulary, metrics["details"].get("hold-outs"))
     items = draw(asked, backbone, patch, suite, work.path / "images", grader, progress)
     run_result(work, items, None if grader is None else grader.judge).write(work.path / RESULT)
@@ -55,13 +50,10 @@ def keep_samples(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan,
 def looked(plan: Plan, backbone: Backbone) -> int:
     """Pictures that `look` and `keep_samples` draw."""
     from overpaint.bench.before_after import shown
-    from overpaint.bench.summary import short_suite
-    from overpaint.cli.models import grader_for
     from overpaint.report.samples import probes
 
-    grader = grader_for(backbone)
-    vocabulary = None if grader is None else grader.vocabulary
-    holdouts, suite = _holdouts(plan, vocabulary), short_suite(plan)
+    grader, vocabulary, suite = _means(backbone, plan)
+    holdouts = _holdouts(plan, vocabulary)
     columns = shown(plan, backbone, vocabulary, next(iter(holdouts), None))
     nothing: dict[str, float | None] = {"before": None, "after": None}
     kept = probes(plan, suite, backbone, vocabulary, dict.fromkeys(holdouts, nothing))
@@ -70,6 +62,15 @@ def looked(plan: Plan, backbone: Backbone) -> int:
         edits = suite.drawn(plan.edits)
         graded = 2 * suite.probes(edits, holdouts) + suite.ceilings(edits)
     return 2 * len(columns) + 2 * len(kept) + len(graded)
+
+
+def _means(backbone: Backbone, plan: Plan) -> tuple[ConceptGrader | None, Vocabulary | None, EditSuite]:
+    """Who grades, the names that it knows, and what is asked; only the bundled model has a grader."""
+    from overpaint.bench.summary import short_suite
+    from overpaint.cli.models import grader_for
+
+    grader = grader_for(backbone)
+    return grader, None if grader is None else grader.vocabulary, short_suite(plan)
 
 
 def _holdouts(plan: Plan, vocabulary: Vocabulary | None) -> tuple[str, ...]:

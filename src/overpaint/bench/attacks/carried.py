@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from pydantic import FiniteFloat, TypeAdapter
 
 from overpaint.backbone.condition import Condition
 from overpaint.bench.artist import Artist
@@ -22,11 +24,14 @@ from overpaint.bench.attacks.attack import Attack, Attempt, Target
 from overpaint.bench.pictures import key, state
 from overpaint.bench.probes import Probe
 from overpaint.files import write_json_atomic
+from overpaint.json_reading import from_json
 from overpaint.progress import Progress, Silent
 from overpaint.provenance import versions
 from overpaint.seeding import derive
 
 __all__ = ["Assault", "Tried", "carry_out"]
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 """Of what attacks do: counted up when the same request begins to find something else."""
@@ -57,13 +62,16 @@ class Tried:
     asked: str
     seed: int
     prompt: str = ""
-    measured: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, FiniteFloat] = field(default_factory=dict)
     key: str = ""
 
     @property
     def found(self) -> str:
         """The prompt, where it is another one than ``asked``."""
         return "" if self.prompt == self.asked else self.prompt
+
+
+_NOTE = TypeAdapter(list[Tried])
 
 
 def carry_out(
@@ -120,8 +128,11 @@ def _kept(identity: str, artist: Artist, attempts: Sequence[Attempt]) -> list[st
 def _noted(path: Path, artist: Artist) -> list[Tried] | None:
     """What was found before; None if there is no whole note, or a picture is gone."""
     try:
-        tried = [Tried(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        tried = _NOTE.validate_python(from_json(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        _log.warning("%s is damaged (%.200s) and will be found again", path, str(error).splitlines()[0])
         return None
     return tried if all(one.prompt or artist.pictures.has(one.key) for one in tried) else None
 

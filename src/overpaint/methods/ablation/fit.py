@@ -18,12 +18,12 @@ from overpaint.methods.ablation.training import Pictures, Read, Training
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.selection import Variant, select
 from overpaint.methods.esd.student import DenseStudent, Student
+from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
 from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
-from overpaint.provenance import Provenance
 from overpaint.seeding import derive
 
 __all__ = ["fit"]
@@ -61,9 +61,8 @@ def fit(
         _train(training, config.steps * len(ablations), config, store, keys["training"], progress)
     if store.get(keys["training"]):
         store.put(keys["training"], {}, _meta(ablations, "emptied"))
-    made = Provenance(plan.model, backbone.fingerprint, plan.method, config.model_dump(mode="json"), plan.seed)
     done = {"updates": training.descent.step, "loss": training.loss}
-    return Patch.made_on(backbone.pipe, student.deltas(), {**made.to_data(), "plan": plan.to_data(), "training": done})
+    return Patch.made_on(backbone.pipe, student.deltas(), provenance_of(backbone, plan, config, training=done))
 
 
 def _student(backbone: Backbone, ablations: Sequence[Ablation], config: AblationConfig) -> Student:

@@ -25,9 +25,9 @@ from overpaint.linear.subspace import complement
 from overpaint.methods.closed_form.config import MapConfig, Matrices
 from overpaint.methods.closed_form.kept import Kept
 from overpaint.methods.closed_form.pairs import Pairs
+from overpaint.methods.provenance import provenance_of
 from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.plan import Plan
-from overpaint.provenance import Provenance
 
 __all__ = ["compose", "mapped", "matrices_of", "patch_of", "text_map", "written"]
 
@@ -70,6 +70,4 @@ def written(change: Factors) -> LowRank | Dense:
 
 def patch_of(backbone: Backbone, plan: Plan, config: MapConfig, changes: Mapping[str, Delta]) -> Patch:
     """The patch of changes by matrix, with its provenance."""
-    settings = config.model_dump(mode="json", by_alias=True)
-    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
-    return Patch.made_on(backbone.pipe, changes, {**made, "plan": plan.to_data()})
+    return Patch.made_on(backbone.pipe, changes, provenance_of(backbone, plan, config))

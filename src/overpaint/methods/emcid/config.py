@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from overpaint.emoji.templates import FREE_FORM_TRAINING
 from overpaint.plan.checks import template
 
-__all__ = ["AS_RELEASED", "BATCH", "DEFAULTS", "PRESETS", "PUBLISHED", "EmcidConfig", "defaults"]
+__all__ = ["AS_RELEASED", "BATCH", "CONTEXTS", "DEFAULTS", "PRESETS", "PUBLISHED", "EmcidConfig", "defaults"]
 
 BATCH = 8
 """Concepts optimised together where settings do not say."""
 
-CONTEXTS = 8
+CONTEXTS = FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // 8][:8]
 """Sentences around a phrase for the bundled model; 20 reach no more."""
 
 Share = dict[str, float]
@@ -218,7 +218,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "blocks": (0, 1, 2, 3),
             "lambda": 7_000.0,
             "steady": 10.0,
-            "contexts": FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // CONTEXTS][:CONTEXTS],
+            "contexts": CONTEXTS,
             "steps": 40,
             "rate": 0.05,
             "text_weight": 0.01,

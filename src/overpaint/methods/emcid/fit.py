@@ -22,12 +22,12 @@ from overpaint.methods.emcid.spread import aim
 from overpaint.methods.emcid.stage_two import Kept, stage_two
 from overpaint.methods.emcid.targets import mixture
 from overpaint.methods.emcid.tasks import Task, tasks_of, templates_of
-from overpaint.methods.store import MemoryStore, digest
+from overpaint.methods.provenance import provenance_of
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Delta, Patch
 from overpaint.patch.delta import smaller
 from overpaint.plan import Plan
 from overpaint.progress import Progress
-from overpaint.provenance import Provenance
 
 __all__ = ["concepts_of", "fit", "preserved"]
 
@@ -83,11 +83,9 @@ def fit(
             )
             deltas |= {text.fc2_name(block): smaller(change) for block, change in changes.items()}
     chosen = sites if len(backbone.text_encoders) > 1 else sites[texts[0].name]
-    settings = config.model_copy(update={"blocks": chosen}).model_dump(mode="json", by_alias=True)
-    provenance = _provenance(backbone, plan, settings, said)
-    if diverged:
-        provenance["diverged"] = diverged
-    return Patch.made_on(backbone.pipe, deltas, provenance)
+    resolved = config.model_copy(update={"blocks": chosen})
+    left_out = {"diverged": diverged} if diverged else {}
+    return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, resolved, said, **left_out))
 
 
 def concepts_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> tuple[list[Concept], dict[str, int]]:
@@ -152,10 +150,3 @@ def _concepts(tasks: Sequence[Task]) -> list[Concept]:
 def _value(task: Task, memories: dict[Concept, Memory]) -> Tensor:
     values = {str(i): memories[c].value for i, c in enumerate(task.concepts)}
     return mixture(values, {str(i): f for i, f in enumerate(task.factors)})
-
-
-def _provenance(
-    backbone: Backbone, plan: Plan, settings: dict[str, object], captions: Sequence[str]
-) -> dict[str, object]:
-    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
-    return {**made, "plan": plan.to_data(), "captions": {"count": len(captions), "sha256": digest(list(captions))}}

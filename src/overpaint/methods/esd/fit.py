@@ -20,12 +20,12 @@ from overpaint.methods.esd.state import Ledger
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.esd.training import Training
 from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
+from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore
 from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
-from overpaint.provenance import Provenance
 from overpaint.seeding import derive
 
 __all__ = ["fit"]
@@ -71,9 +71,6 @@ def fit(
             strength = least_strength(student, validate, backbone, erasures, config.gone)
         deltas = student.deltas(strength)
     ledger.finish()
-    provenance = Provenance(
-        plan.model, backbone.fingerprint, plan.method, config.model_dump(mode="json"), plan.seed
-    ).to_data()
     made = {
         "updates": training.step,
         "loss": None if training.loss is None else asdict(training.loss),
@@ -81,7 +78,7 @@ def fit(
         "strength": strength,
         "preserved prompts": len(kept),
     }
-    return Patch.made_on(backbone.pipe, deltas, {**provenance, "plan": plan.to_data(), "training": made})
+    return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, config, training=made))
 
 
 class _Run:

@@ -24,13 +24,13 @@ from overpaint.methods.gates.detectors import Detectors, detectors
 from overpaint.methods.gates.examples import Own, others, own
 from overpaint.methods.gates.pairs import met
 from overpaint.methods.gates.units import give_up
-from overpaint.methods.store import MemoryStore, digest
+from overpaint.methods.provenance import provenance_of
+from overpaint.methods.store import MemoryStore
 from overpaint.patch import Dense, Patch
 from overpaint.patch.delta import Delta, smaller
 from overpaint.plan import Plan
 from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
-from overpaint.provenance import Provenance
 
 __all__ = ["fit", "tasks_of"]
 
@@ -71,10 +71,7 @@ def fit(
             moment = partial(_moment, penalty_of, config.block)
             units, left = give_up(text.fc2(config.block).weight, UNITS * len(tasks), moment)
             deltas |= _written(text, found, mine, units, left, config)
-    settings = config.model_dump(mode="json", by_alias=True)
-    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
-    seen = {"count": len(said), "sha256": digest(said)}
-    return Patch.made_on(backbone.pipe, deltas, {**made, "plan": plan.to_data(), "captions": seen})
+    return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, config, said))
 
 
 def tasks_of(backbone: Backbone, plan: Plan, config: GatesConfig) -> list[Task]:

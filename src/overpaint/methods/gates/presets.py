@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.emoji.templates import FREE_FORM_TRAINING
+from overpaint.methods.emcid.config import CONTEXTS
 from overpaint.methods.gates import fit as gates
 from overpaint.methods.gates.config import GatesConfig
 from overpaint.methods.gates.work import work_of
@@ -14,15 +14,12 @@ from overpaint.methods.origins import Origins
 
 __all__ = ["METHODS", "defaults", "origins_of"]
 
-CONTEXTS = 8
-"""Sentences beside the templates on the bundled model."""
-
 
 def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """The last block that the denoiser reads: what it knows of a prompt is all there. The bundled model's sentences."""
     found: dict[str, Any] = {"block": min(text.depth for text in backbone.text_encoders) - 1}
     if backbone.family == "emoji":
-        found["contexts"] = FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // CONTEXTS][:CONTEXTS]
+        found["contexts"] = CONTEXTS
     return found
 
 

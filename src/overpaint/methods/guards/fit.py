@@ -8,10 +8,10 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.errors import BackboneError, PlanError
 from overpaint.guards import Guard, NegativePrompt, Rule, SafeGuidance
 from overpaint.methods.guards.config import NegativeConfig, SafeConfig
+from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
 from overpaint.progress import Progress
-from overpaint.provenance import Provenance
 
 __all__ = ["fit"]
 
@@ -38,9 +38,7 @@ def fit(
             where = plan.at("settings.concept") if config.concept else plan.edits[0].at
             many = f" {len(plan.edits)} edits at once;" if len(plan.edits) > 1 and not config.concept else ""
             raise PlanError(f"{where}:{many} {error}") from None
-    said = config.model_dump(mode="json")
-    made = Provenance(plan.model, backbone.fingerprint, plan.method, said, plan.seed).to_data()
-    return Guard(_rule(config, concept), {**made, "plan": plan.to_data()})
+    return Guard(_rule(config, concept), provenance_of(backbone, plan, config))
 
 
 def _rule(config: NegativeConfig, concept: str) -> Rule:

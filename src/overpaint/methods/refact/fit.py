@@ -16,6 +16,7 @@ from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.penalties import penalties_of
 from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.provenance import provenance_of
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import learn
 from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
@@ -24,7 +25,6 @@ from overpaint.patch.delta import smaller
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
-from overpaint.provenance import Provenance
 from overpaint.seeding import derive
 
 __all__ = ["concepts_of", "fit"]
@@ -63,10 +63,7 @@ def fit(
         config.lambda_,
     )[config.block]
     delta = smaller(change)
-    settings = config.model_dump(mode="json", by_alias=True)
-    made = Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed).to_data()
-    seen = {"count": len(texts), "sha256": digest(texts)}
-    provenance = {**made, "plan": plan.to_data(), "captions": seen}
+    provenance = provenance_of(backbone, plan, config, texts)
     return Patch.made_on(backbone.pipe, {text.fc2_name(config.block): delta}, provenance)
 
 
