@@ -13,7 +13,6 @@ from typing import Any
 from rich.table import Table
 
 from overpaint.bench.drawing import Drawing
-from overpaint.bench.pairs import SCORES_FILE, known, read_scores
 from overpaint.bench.results import Case, Result
 from overpaint.bench.suites.emoji.world import FULL, QUICK, World
 from overpaint.bench.suites.run import Bench, Weigh
@@ -23,6 +22,7 @@ from overpaint.cli.edit import overridden
 from overpaint.cli.errors import explained
 from overpaint.cli.models import arithmetic, grader_for, open_backbone, share_counter
 from overpaint.cli.options import Arithmetic
+from overpaint.emoji.scores import SCORES_FILE, known, read_scores
 from overpaint.errors import OverpaintError
 from overpaint.files import write_text_atomic
 from overpaint.methods import METHODS

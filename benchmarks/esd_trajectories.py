@@ -33,13 +33,14 @@ from torch import Tensor
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.graders.emoji import ConceptGrader
-from overpaint.bench.pairs import SCORES_FILE, choose, known, read_scores
+from overpaint.bench.pairs import choose
 from overpaint.bench.probes import Measured, measure, of_holdout, of_source
 from overpaint.bench.scores import mean, ratio
 from overpaint.cli.console import err
 from overpaint.cli.edit import overridden
 from overpaint.cli.models import grader_for, open_backbone
 from overpaint.emoji.captions import PAPER_TEMPLATES
+from overpaint.emoji.scores import SCORES_FILE, known, read_scores
 from overpaint.files import write_json_atomic
 from overpaint.methods import TransientStore, configure, fit
 from overpaint.methods.esd.config import EsdConfig

@@ -31,12 +31,13 @@ from emoji_methods import script
 from other_grader import accuracy, grade, train
 from PIL import Image
 
-from overpaint.bench.pairs import SCORES_FILE, choose, known, read_scores
+from overpaint.bench.pairs import choose
 from overpaint.bench.results import Result
 from overpaint.bench.scores import Score, change, ratio
 from overpaint.cli.edit import overridden
 from overpaint.emoji.assets import MODEL
 from overpaint.emoji.captions import fill
+from overpaint.emoji.scores import SCORES_FILE, known, read_scores
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import OverpaintError
 from overpaint.files import write_json_atomic, write_text_atomic

@@ -8,8 +8,8 @@ import pytest
 
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.model import SUITES, ModelSuite, evaluate_model, write_scores
-from overpaint.bench.pairs import known, read_scores
 from overpaint.bench.report import Report
+from overpaint.emoji.scores import known, read_scores
 from overpaint.emoji.vocabulary import Vocabulary
 from tests.bench.worlds import Painter, Reader
 

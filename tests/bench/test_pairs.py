@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from overpaint.bench.pairs import Selection, choose, read_scores
+from overpaint.bench.pairs import Selection, choose
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import OverpaintError
 
@@ -50,15 +48,3 @@ def test_too_many_edits_are_refused_in_one_line() -> None:
 
 def test_only_known_names_are_drawn() -> None:
     assert set(names(choose(WORLD, NAMES[:200], 20, 50))) <= set(NAMES[:200])
-
-
-SPOILT = ("", "[]", "[" * 2000, *(f'{{"concepts": {said}}}' for said in ("3", '{"pizza": "much"}', '{"pizza": NaN}')))
-
-
-@pytest.mark.parametrize("text", [None, *SPOILT, f'{{"concepts": {{"pizza": 1{"0" * 400}}}}}'])
-def test_a_wrong_scores_file_says_how_to_mend_it(tmp_path: Path, text: str | None) -> None:
-    path = tmp_path / "scores.json"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(OverpaintError, match=r"scores.json: no scores.* overpaint bench model --write-scores"):
-        read_scores(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from overpaint.bench.pairs import read_scores
+from overpaint.emoji.scores import read_scores
 from tests.bench.worlds import random_grader, small_world
 from tests.cli.conftest import Run, in_words, number
 
@@ -21,7 +21,7 @@ def grader(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_model_is_judged_and_its_scores_are_kept(
     run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("overpaint.bench.pairs.SCORES_FILE", tmp_path / "scores.json")
+    monkeypatch.setattr("overpaint.emoji.scores.SCORES_FILE", tmp_path / "scores.json")
     words = ("bench", "model", "--model", model, "--suite", "plain", "--write-scores", "--out", tmp_path / "model.json")
     output = run(*words).stdout
     assert "plain prompts, top-1" in output

@@ -59,10 +59,10 @@ def model(
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.model import SUITES, ModelSuite, evaluate_model
     from overpaint.bench.model import write_scores as write
-    from overpaint.bench.pairs import SCORES_FILE
     from overpaint.cli.dry_run import costs
     from overpaint.cli.models import arithmetic
     from overpaint.cli.tables import figures
+    from overpaint.emoji.scores import SCORES_FILE
     from overpaint.progress import RichProgress
 
     suites = tuple(suite or SUITES)

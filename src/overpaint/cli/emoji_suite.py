@@ -99,8 +99,8 @@ def emoji_world(
     near: bool = False,
 ) -> World:
     """The bundled world as the options want it, without a method. OverpaintError for unreadable scores."""
-    from overpaint.bench.pairs import SCORES_FILE, known, read_scores
     from overpaint.bench.suites.emoji.world import World
+    from overpaint.emoji.scores import SCORES_FILE, known, read_scores
 
     return World(
         vocabulary,

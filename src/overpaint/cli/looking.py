@@ -75,8 +75,8 @@ def _means(backbone: Backbone, plan: Plan) -> tuple[ConceptGrader | None, Vocabu
 
 def _holdouts(plan: Plan, vocabulary: Vocabulary | None) -> tuple[str, ...]:
     """Some concepts that the model knows and no edit mentions; none but in the bundled vocabulary."""
-    from overpaint.bench.pairs import SCORES_FILE, read_scores
     from overpaint.bench.summary import some_holdouts
+    from overpaint.emoji.scores import SCORES_FILE, read_scores
 
     if vocabulary is None:
         return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from overpaint.backbone.backbone import Backbone
+from overpaint.emoji.styled import styled_pairs
 from overpaint.methods.emcid.config import CONTEXTS
 from overpaint.methods.gates import fit as gates
 from overpaint.methods.gates.config import GatesConfig
@@ -14,18 +15,23 @@ from overpaint.methods.origins import Origins
 
 __all__ = ["METHODS", "defaults", "origins_of"]
 
+BEYOND = 0.25
+"""Validation split, styles one by one: without it .1 to .4 of an erased style is left; at .5 concepts lose a tenth."""
+
 
 def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """The last block that the denoiser reads: what it knows of a prompt is all there. The bundled model's sentences."""
     found: dict[str, Any] = {"block": min(text.depth for text in backbone.text_encoders) - 1}
     if backbone.family == "emoji":
-        found["contexts"] = CONTEXTS
+        found |= {"contexts": CONTEXTS, "styled": styled_pairs(), "beyond": BEYOND}
     return found
 
 
 def origins_of(name: str, family: str) -> Origins:
     """Nothing is published; the best of what was tried was found on the bundled model."""
-    return Origins(measured=frozenset(("block", "opens", "full"))) if family == "emoji" else Origins()
+    return (
+        Origins(measured=frozenset(("block", "opens", "full", "styled", "beyond"))) if family == "emoji" else Origins()
+    )
 
 
 METHODS: tuple[Method, ...] = (
