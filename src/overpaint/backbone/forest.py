@@ -17,7 +17,7 @@ from torch import Tensor
 from overpaint.backbone.passage import Run
 from overpaint.backbone.text import TextEncoder
 
-__all__ = ["TOKENS", "Grove", "plant", "together"]
+__all__ = ["TOKENS", "Grove", "plant", "states_at", "together"]
 
 ROW = 128
 """Tokens in a row, about: longer ones repeat fewer beginnings, but have more to attend to."""
@@ -75,6 +75,12 @@ def plant(text: TextEncoder, ids: Tensor, row: Tensor, position: Tensor, size: i
 def together(groves: Sequence[Grove], found: Sequence[Tensor]) -> Tensor:
     """What each grove has found at its wanted tokens, (m, d) in the order in which these were asked for."""
     return torch.cat(list(found))[torch.cat([grove.wanted for grove in groves]).argsort()]
+
+
+def states_at(text: TextEncoder, ids: Tensor, row: Tensor, position: Tensor, after: int) -> Tensor:
+    """States (m, width) of the wanted tokens after block ``after``; arguments and errors as `plant`."""
+    groves = plant(text, ids, row, position)
+    return together(groves, [grove.at_wanted(grove.run(grove.states, 0, after + 1)) for grove in groves])
 
 
 @dataclass

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from overpaint.backbone.forest import plant, together
+from overpaint.backbone.forest import states_at
 from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
@@ -70,8 +70,8 @@ def states_of(text: TextEncoder, conditions: Sequence[Condition], after: int) ->
     asked = [(k, *goal) for k, condition in enumerate(conditions) for goal in condition.goals]
     prompts = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompt for _, prompt, _, _ in asked))}
     row = torch.tensor([prompts[prompt] for _, prompt, _, _ in asked])
-    groves = plant(text, text.tokenize(list(prompts)), row, torch.tensor([place for _, _, place, _ in asked]))
-    found = exact(together(groves, [grove.at_wanted(grove.run(grove.states, 0, after + 1)) for grove in groves]))
+    position = torch.tensor([place for _, _, place, _ in asked])
+    found = exact(states_at(text, text.tokenize(list(prompts)), row, position, after))
     factors = torch.tensor([factor for *_, factor in asked]).to(found)
     whose = torch.tensor([k for k, *_ in asked], device=found.device)
     return found.new_zeros(len(conditions), found.shape[1]).index_add_(0, whose, found * factors[:, None])

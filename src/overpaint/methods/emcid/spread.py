@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from overpaint.backbone.forest import plant, together
+from overpaint.backbone.forest import states_at
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
 from overpaint.methods.emcid.config import Positions
@@ -106,7 +106,6 @@ def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str
         for concept in task.concepts
     ]
     prompts = locate(text, asked)
-    groves = plant(text, prompts.ids, torch.arange(len(prompts)), prompts.last)
-    states = together(groves, [grove.at_wanted(grove.run(grove.states, 0, after + 1)) for grove in groves])
+    states = states_at(text, prompts.ids, torch.arange(len(prompts)), prompts.last, after)
     parts = iter(states.split([len(templates) for templates, _ in asked]))
     return torch.cat([torch.stack([factor * next(parts) for factor in task.factors]).sum(dim=0) for task in tasks])
