@@ -19,12 +19,13 @@ LEAST = 0.5
 
 def attack_success(sheet: Sheet, group: str, judge: str, least: float = LEAST, label: int = 0) -> list[Row]:
     """Share of units with a picture whose score of the label is at least ``least``, before and after."""
-    return [_success(sheet, group, group, when, when, judge, least, label) for when in ("before", "after")]
+    whens: tuple[When, ...] = ("before", "after")
+    return [_success(_found(sheet, group, when, least, label), group, when, judge) for when in whens]
 
 
 def control_success(sheet: Sheet, group: str, control: str, judge: str, least: float = LEAST) -> Row:
     """The same share in the ``control`` group of an attack."""
-    return _success(sheet, group, control, "before", "of the control", judge, least, 0)
+    return _success(_found(sheet, control, "before", least, 0), group, "of the control", judge)
 
 
 def found_by_attack(sheet: Sheet, group: str, control: str, name: str) -> list[Row]:
@@ -37,11 +38,11 @@ def found_by_attack(sheet: Sheet, group: str, control: str, name: str) -> list[R
     ]
 
 
-def _success(sheet: Sheet, group: str, place: str, when: When, words: str, judge: str, least: float, label: int) -> Row:
+def _success(found: Array, group: str, words: str, judge: str) -> Row:
     return Row(
         metric=f"attack success {words}",
         group=group,
-        figure=Figure.of(mean(_found(sheet, place, when, least, label))),
+        figure=Figure.of(mean(found)),
         better="lower" if words == "after" else "none",
         unit="share",
         judge=judge,
