@@ -15,7 +15,7 @@ Only some of the edits and of the hold-outs are drawn (``--draw``, ``--holdouts`
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -26,15 +26,17 @@ from emoji_costs import priced
 from emoji_methods import arguments, cell, judged, markdown, opened, placed, script
 from emoji_plot import plot
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.results import Case, Result
 from overpaint.bench.suites.emoji.sizes import at_sizes, skipped
 from overpaint.bench.suites.emoji.world import FULL, QUICK
 from overpaint.bench.suites.run import PATCHES
 from overpaint.bench.suites.suite import Spec
 from overpaint.cli.console import say
-from overpaint.errors import PatchError
+from overpaint.errors import PatchError, PlanError
 from overpaint.files import write_text_atomic
 from overpaint.guards import load_change
+from overpaint.methods import configure, method_of
 
 NAME = "all methods"
 METHODS = (
@@ -68,21 +70,36 @@ def main() -> None:
     if priced(found, NAME, specs, options, options.budget):
         return
     sizes: dict[Path, tuple[str, int]] = {}
-    for result in judged(found, NAME, specs, partial(affordable, budget=options.budget)):
+    efforts = {spec.name: effort(found.bench.backbone, spec) for spec in specs}
+    for result in judged(found, NAME, specs, partial(affordable, budget=options.budget, efforts=efforts)):
         weigh(options.out / PATCHES, sizes)
         write(result, dict(sizes.values()), options)
     say(options.out / "table.md")
 
 
-def affordable(spec: Spec, done: Sequence[Case], budget: float) -> Spec:
-    """The case, or a skipped one if it would take too long by the largest one of its method that was fitted."""
+def affordable(spec: Spec, done: Sequence[Case], budget: float, efforts: Mapping[str, int]) -> Spec:
+    """The case, or a skipped one if it would take too long by the largest one of its method that was fitted.
+
+    ``efforts``: evaluations of the denoiser by case; where a method makes none, edits count.
+    """
     fitted = [case for case in done if case.method == spec.method and case.status == "measured"]
     if not fitted:
         return spec
     last = max(fitted, key=lambda case: case.edits)
-    each = fit_seconds(last) / last.edits
-    expected = each * spec.edits
-    return skipped(spec, f"about {expected:,.0f} s, by {each:.0f} s for each edit") if expected > budget else spec
+    before, after = efforts.get(last.name, 0), efforts.get(spec.name, 0)
+    times = after / before if before and after else spec.edits / last.edits
+    expected = fit_seconds(last) * times
+    return skipped(spec, f"about {expected:,.0f} s") if expected > budget else spec
+
+
+def effort(backbone: Backbone, spec: Spec) -> int:
+    """Evaluations of the denoiser for one patch of a case; 0 if a plan is refused."""
+    try:
+        return sum(
+            method_of(plan).work(backbone, plan, configure(plan, backbone)).evaluations for plan in spec.parts[0].plans
+        )
+    except PlanError:
+        return 0
 
 
 def fit_seconds(case: Case) -> float:

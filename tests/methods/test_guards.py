@@ -39,7 +39,11 @@ def test_the_four_configurations_and_ones_own_numbers() -> None:
 @pytest.mark.parametrize(
     ("edits", "settings", "says"),
     [
-        ([{"erase": f"kitchen {n} {n}"} for n in range(9)], {}, r"edits\[0\]: 9 edits at once; concept .* text window"),
+        (
+            [{"erase": f"kitchen {n} {n}"} for n in range(9)],
+            {},
+            r"edits\[0\]: the names of 9 edits do not fit the model's text window",
+        ),
         ([{"erase": "dog"}], {"concept": "dog " * 30}, r"settings\.concept: concept .* text window"),
         ([{"replace": "dog", "with": "cat"}], {}, "negative has no way to replace"),
         ([{"erase": "dog", "to": "cat"}], {}, "no way to erase towards an anchor"),

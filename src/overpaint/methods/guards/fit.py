@@ -35,9 +35,13 @@ def fit(
         try:
             text.locate("{}", concept)
         except BackboneError as error:
-            where = plan.at("settings.concept") if config.concept else plan.edits[0].at
-            many = f" {len(plan.edits)} edits at once;" if len(plan.edits) > 1 and not config.concept else ""
-            raise PlanError(f"{where}:{many} {error}") from None
+            if config.concept or len(plan.edits) == 1:
+                where = plan.at("settings.concept") if config.concept else plan.edits[0].at
+                raise PlanError(f"{where}: {error}") from None
+            raise PlanError(
+                f"{plan.edits[0].at}: the names of {len(plan.edits)} edits do not fit the model's text window of"
+                f" {text.window} tokens together; make fewer, or say settings.concept, a few words for all of them"
+            ) from None
     return Guard(_rule(config, concept), provenance_of(backbone, plan, config))
 
 
