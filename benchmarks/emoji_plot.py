@@ -21,6 +21,8 @@ PANELS = (
 )
 """Title, tasks, metric and group of each."""
 MARKS = "os^vDPX*<>p"
+COLOURS = matplotlib.colormaps["tab20"].colors[::2] + matplotlib.colormaps["tab20"].colors[1::2]
+"""Twenty, the strong ones first."""
 
 
 def plot(result: Result, to: Path) -> Path:
@@ -58,6 +60,6 @@ def _line(axes: Any, number: int, method: str, points: list[tuple[int, Found]]) 
         [(v if f.high is None else f.high) - v for v, (_, f) in zip(values, known, strict=True)],
     ]
     axes.errorbar(
-        [edits for edits, _ in known], values, yerr=spread, label=method, color=f"C{number % 10}",
+        [edits for edits, _ in known], values, yerr=spread, label=method, color=COLOURS[number % len(COLOURS)],
         marker=MARKS[number % len(MARKS)], markersize=4, linewidth=1, elinewidth=0.8,
     )  # fmt: skip
