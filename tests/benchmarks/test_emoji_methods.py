@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from overpaint.bench.results import Case
 from overpaint.bench.suites.emoji.world import Size
+from overpaint.bench.suites.suite import Spec
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import METHODS
 from overpaint.methods.work import Work
@@ -79,7 +81,7 @@ def test_every_method_has_its_rows_and_nothing_is_done_twice(
     assert [row.split(" | ")[1] for row in rows] == [
         "1 replacement", "8 replacements", "9 replacements", "1 erasure", "8 erasures", "9 erasures"
     ]  # fmt: skip
-    assert "skipped: about 240 s, by 30 s for each edit" in rows[1]
+    assert "skipped: about 240 s " in rows[1]
     assert "1.000" in rows[0]
     assert fitted == ["uce 1", "negative 1"]
     assert run(monkeypatch, tmp_path, "all_methods", *words, "--budget", "100") == table
@@ -195,3 +197,12 @@ def test_a_setting_goes_to_the_methods_that_have_it(monkeypatch: pytest.MonkeyPa
 
 def _fields(method: str) -> set[str]:
     return set(METHODS[method].config.model_fields)
+
+
+def test_a_method_that_shares_its_work_is_judged_by_it_and_not_by_the_number_of_edits(script: Any) -> None:
+    affordable = script("all_methods").affordable
+    done = [Case(name="esd-x/erasure/1", task="erasure", method="esd-x", edits=1, seconds={"fit": 100.0})]
+    ten = Spec("esd-x/erasure/10", "erasure", 10, (), lambda _: iter(()), "esd-x")
+    assert affordable(ten, done, 200.0, {"esd-x/erasure/1": 10, "esd-x/erasure/10": 18}) is ten
+    assert affordable(ten, done, 170.0, {"esd-x/erasure/1": 10, "esd-x/erasure/10": 18}).skip == "about 180 s"
+    assert affordable(ten, done, 200.0, {}).skip == "about 1,000 s"
