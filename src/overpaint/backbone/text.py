@@ -254,14 +254,10 @@ class TextEncoder:
 
     @torch.no_grad()
     def embeddings(self, prompts: Sequence[str], chunk: int = 64) -> Tensor:
-        """Each prompt as one vector (n, .): `embedding`; no gradients. Causal ones do not read padding."""
-        found = []
-        for first in range(0, len(prompts), chunk):
-            ids = self.tokenize(prompts[first : first + chunk])
-            if self.causal:
-                ids = ids[:, : int(self.end_positions(ids).max()) + 1]
-            found.append(self.embedding(self.encoded(ids, self.embed(ids)).final, ids))
-        return torch.cat(found)
+        """Each prompt as one vector (n, .): `embedding`; no gradients."""
+        parts = [prompts[i : i + chunk] for i in range(0, len(prompts), chunk)]
+        encoded = map(self.encode_all, parts)
+        return torch.cat([self.embedding(one.final, one.ids) for one in encoded])
 
     # ---- parameters -----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,9 @@ class Embedded:
 
     def __init__(self, text: TextEncoder, phrases: Sequence[str], template: str) -> None:
         """Of the phrases in a template with one ``{}``; what does not fit the text window is cut as prompts are."""
-        vectors = text.embeddings([template.replace("{}", phrase) for phrase in phrases], BATCH).float()
+        prompts = [template.replace("{}", phrase) for phrase in phrases]
+        parts = [_vectors(text, prompts[i : i + BATCH]) for i in range(0, len(prompts), BATCH)]
+        vectors = torch.cat(parts).float()
         self.phrases = tuple(phrases)
         self.vectors: Tensor = F.normalize(vectors - vectors.mean(dim=0), dim=1)
 
@@ -49,3 +51,12 @@ def nearest(
                 taken = [*(other for other in taken if not mentions(other, phrase)), phrase]
         found[source] = tuple(taken[:count])
     return found
+
+
+@torch.no_grad()
+def _vectors(text: TextEncoder, prompts: Sequence[str]) -> Tensor:
+    """`TextEncoder.embeddings` up to rounding: where attention is causal, the padding behind all ends is not read."""
+    ids = text.tokenize(prompts)
+    if text.causal:
+        ids = ids[:, : int(text.end_positions(ids).max()) + 1]
+    return text.embedding(text.encoded(ids, text.embed(ids)).final, ids)
