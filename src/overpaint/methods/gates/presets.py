@@ -15,7 +15,7 @@ from overpaint.methods.origins import Origins
 
 __all__ = ["METHODS", "defaults", "origins_of"]
 
-BEYOND = 0.3
+BEYOND = 0.25
 """Validation split, styles one by one: without it .1 to .4 of an erased style is left; at .5 concepts lose a tenth."""
 
 

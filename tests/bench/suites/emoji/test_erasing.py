@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.results import Case
 from overpaint.bench.suites.emoji import emoji_suite
-from overpaint.bench.suites.emoji.asked import ALIASES, CATEGORY
-from overpaint.bench.suites.emoji.erasing import erasure
+from overpaint.bench.suites.emoji.asked import ALIASES, CATEGORY, NEIGHBOURS
+from overpaint.bench.suites.emoji.erasing import erasure, style_erasure
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Judges
 from overpaint.emoji.palette import STYLE_WORDS
@@ -105,3 +106,16 @@ def test_a_style_goes_and_concepts_stay(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert value(case, "accuracy, change", "concept") == 0
     assert value(case, "neighbour damage", "neighbours") == 0
     assert value(case, "hold-out change", "hold-outs") == 0
+
+
+def test_no_style_is_its_own_neighbour() -> None:
+    """Where all styles are erased, the last one, too, is set beside another."""
+    every = world()
+    every = replace(every, size=replace(every.size, styles=len(STYLE_WORDS)))
+    (spec,) = style_erasure(every)
+    assert len(spec.parts) == len(STYLE_WORDS)
+    for part in spec.parts:
+        erased = part.plans[0].edits[0].source
+        beside = [probe for probe in part.probes if probe.group == NEIGHBOURS]
+        assert beside
+        assert not any(f" {erased} style" in probe.prompt for probe in beside)

@@ -71,9 +71,10 @@ def style_erasure(world: World) -> Iterator[Spec]:
     parts = []
     for style in order[: world.size.styles]:
         edit = Edit(action="erase", source=style, kind="style", prompts=STYLE_TEMPLATES)
-        drawn = (name for name in world.free if {style, order[-1]} <= _styles(world, name))
+        other = order[-1] if style != order[-1] else order[0]
+        drawn = (name for name in world.free if {style, other} <= _styles(world, name))
         names = islice(drawn, world.size.styled)
-        probes = [probe for name in names for probe in _styled(world, name, style, order[-1])]
+        probes = [probe for name in names for probe in _styled(world, name, style, other)]
         probes += asked.holdouts(world, world.size.single_holdouts)
         parts.append(Part((world.plan([edit], "style"),), tuple(probes)))
 
