@@ -32,7 +32,7 @@ def typed(action: str, concepts: str, **more: object) -> Plan:
     ],
 )
 def test_a_line_is_an_edit(action: str, text: str, entries: list[dict[str, object]]) -> None:
-    assert typed(action, text) == Plan.parse({"edits": entries})
+    assert typed(action, text) == Plan.parse({"method": "emcid", "edits": entries})
 
 
 def test_all_mistakes_are_told_with_their_lines() -> None:

@@ -31,8 +31,9 @@ def work_of(plan: Plan, backbone: Backbone, look: bool) -> Work:
     """
     from overpaint.bench.drawing import Drawing
     from overpaint.cli.looking import looked
-    from overpaint.methods import configure, method_of
+    from overpaint.methods import configure, method_of, settled
 
+    plan = settled(plan, backbone)
     work = method_of(plan).work(backbone, plan, configure(plan, backbone))
     if look:
         work = work.then(Drawing().work(backbone, looked(plan, backbone)))

@@ -108,8 +108,9 @@ class Workbench:
             PlanError: the plan does not fit.
         """
         from overpaint.cli.dry_run import seconds_of_one
-        from overpaint.methods import configure, method_of
+        from overpaint.methods import configure, method_of, settled
 
+        plan = settled(plan, self._backbone)
         work = method_of(plan).work(self._backbone, plan, configure(plan, self._backbone))
         seconds = work.evaluations * seconds_of_one(self._backbone) if work.evaluations else 0.0
         return DryRun(work.evaluations, seconds)
@@ -122,9 +123,10 @@ class Workbench:
             Stopped: the board said so; the folder keeps what is done.
         """
         from overpaint.cli.running import carry_out, provenance_of, wanted
+        from overpaint.methods import settled
         from overpaint.runs import RunFolder
 
-        plan = Plan.parse(job.plan, check_images=False)
+        plan = settled(Plan.parse(job.plan, check_images=False), self._backbone)
         provenance = provenance_of(plan, self._backbone, strength=job.strength)
         with RunFolder.create(folder, plan, provenance) as work:
             carry_out(work, self._backbone, plan, board, evaluate=wanted(None, self._backbone), strength=job.strength)
