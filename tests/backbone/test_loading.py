@@ -73,6 +73,11 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
     half = tmp_path / "half"
     half.mkdir()
     (half / "model_index.json").write_text((folder / "model_index.json").read_text())
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    (torn / "model_index.json").write_text('{"_class_name": ')
+    with pytest.raises(BackboneError, match="torn"):
+        family_of(str(torn))
     cases = {
         "no such thing": "no such folder or file",
         str(tmp_path / "nowhere"): "no such folder or file",
@@ -82,6 +87,7 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
         str(tmp_path / "broken.safetensors"): "cannot be loaded",
         str(other): "is a KandinskyPipeline",
         str(half): "cannot be loaded",
+        str(torn): r"model .*torn: .*line 1",
     }
     for model, expected in cases.items():
         with pytest.raises(BackboneError, match=expected) as caught:

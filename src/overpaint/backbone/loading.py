@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from overpaint.backbone.kinds import Kind, kind_of, kind_of_class, kind_of_keys
 from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.stable_diffusion import family_of_width
 from overpaint.errors import BackboneError
+from overpaint.json_reading import from_json
 
 __all__ = ["BUNDLED", "backbone_of", "family_of", "load"]
 
@@ -199,8 +199,9 @@ def _kind_of_folder(path: Path) -> Kind:
     if not index.is_file():
         raise BackboneError(f"model {path}: has no model_index.json; give the folder of a whole diffusers pipeline")
     try:
-        return kind_of_class(str(json.loads(index.read_text("utf-8")).get("_class_name")))
-    except BackboneError as error:
+        said = from_json(index.read_text("utf-8"))
+        return kind_of_class(str(said.get("_class_name") if isinstance(said, dict) else None))
+    except (BackboneError, OSError, ValueError) as error:
         raise BackboneError(f"model {path}: {error}") from None
 
 
