@@ -36,7 +36,7 @@ from overpaint.cli.console import say
 from overpaint.errors import PatchError, PlanError
 from overpaint.files import write_text_atomic
 from overpaint.guards import load_change
-from overpaint.methods import configure, method_of
+from overpaint.methods import work_of
 
 NAME = "all methods"
 METHODS = (
@@ -95,9 +95,7 @@ def affordable(spec: Spec, done: Sequence[Case], budget: float, efforts: Mapping
 def effort(backbone: Backbone, spec: Spec) -> int:
     """Evaluations of the denoiser for one patch of a case; 0 if a plan is refused."""
     try:
-        return sum(
-            method_of(plan).work(backbone, plan, configure(plan, backbone)).evaluations for plan in spec.parts[0].plans
-        )
+        return sum(work_of(backbone, plan).evaluations for plan in spec.parts[0].plans)
     except PlanError:
         return 0
 

@@ -10,7 +10,9 @@ import pytest
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.parameters import resolve
-from overpaint.methods import METHODS, TransientStore, configure, fit, method_of
+from overpaint.methods import METHODS, TransientStore, configure, fit, method_of, work_of
+from overpaint.methods.words.drawn import asked_of_one, differences
+from overpaint.methods.words.widen import LOOKED_AT
 from overpaint.methods.work import Work
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -76,3 +78,20 @@ def test_guards_take_nothing() -> None:
     backbone = tiny_backbone()
     plan = Plan.parse({"method": "sld", "edits": [{"erase": "dog"}]})
     assert METHODS["sld"].work(backbone, plan, configure(plan, backbone)) == Work()
+
+
+def test_a_plan_without_a_method_takes_what_its_method_takes() -> None:
+    backbone = tiny_backbone()
+    named = Plan.parse({"method": "emcid", "edits": [REPLACED]})
+    assert work_of(backbone, Plan.parse({"edits": [REPLACED]})) == work_of(backbone, named)
+
+
+def test_looking_for_other_words_counts() -> None:
+    backbone = tiny_backbone()
+    plan = Plan.parse({"method": "emcid-copy", "edits": [REPLACED], "settings": {"blocks": [0]}})
+    wider = plan.model_copy(update={"other_words": True})
+    more = work_of(backbone, wider).evaluations - work_of(backbone, plan).evaluations
+    assert more == asked_of_one(LOOKED_AT)
+    with counted(backbone) as found:
+        differences(backbone, {"dog": ("cat", "pizza")}, "{}", 0, lambda count: None)
+    assert found["evaluations"] == asked_of_one(2)

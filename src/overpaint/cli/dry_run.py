@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
 
-__all__ = ["costs", "dry_run", "seconds_of_one", "work_of"]
+__all__ = ["costs", "dry_run", "seconds_of_one", "work_with_look"]
 
 
 def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
-    """A table of what a plan takes. Raises as `work_of`."""
-    return costs(f"{len(plan.edits)} edits of {plan.model} by {plan.method}", work_of(plan, backbone, look), backbone)
+    """A table of what a plan takes. Raises as `work_with_look`."""
+    title = f"{len(plan.edits)} edits of {plan.model} by {plan.method}"
+    return costs(title, work_with_look(plan, backbone, look), backbone)
 
 
-def work_of(plan: Plan, backbone: Backbone, look: bool) -> Work:
+def work_with_look(plan: Plan, backbone: Backbone, look: bool) -> Work:
     """Check a plan against a model and count what it takes, with the look before and after if it is wanted.
 
     Raises:
@@ -31,10 +32,9 @@ def work_of(plan: Plan, backbone: Backbone, look: bool) -> Work:
     """
     from overpaint.bench.drawing import Drawing
     from overpaint.cli.looking import looked
-    from overpaint.methods import configure, method_of, settled
+    from overpaint.methods import work_of
 
-    plan = settled(plan, backbone)
-    work = method_of(plan).work(backbone, plan, configure(plan, backbone))
+    work = work_of(backbone, plan)
     if look:
         work = work.then(Drawing().work(backbone, looked(plan, backbone)))
     return work

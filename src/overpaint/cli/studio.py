@@ -68,7 +68,7 @@ def studio(
 
 def _costs(waiting: list[Job], backbone: Backbone) -> Table:
     """What the jobs take that wait from last time: work begins with them. One that does not fit will fail."""
-    from overpaint.cli.dry_run import costs, work_of
+    from overpaint.cli.dry_run import costs, work_with_look
     from overpaint.cli.running import wanted
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
@@ -76,7 +76,7 @@ def _costs(waiting: list[Job], backbone: Backbone) -> Table:
     work = Work()
     for job in waiting:
         try:
-            work = work.then(work_of(Plan.parse(job.plan, check_images=False), backbone, wanted(None, backbone)))
+            work = work.then(work_with_look(Plan.parse(job.plan, check_images=False), backbone, wanted(None, backbone)))
         except PlanError as error:
             say(f"{job.name}: {error.problems[0]}", "yellow", err())
     return costs("the Studio", work, backbone, more={"jobs that wait": f"{len(waiting):,}"})

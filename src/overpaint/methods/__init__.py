@@ -9,7 +9,7 @@ from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Remembered
 from overpaint.methods.method import Method
-from overpaint.methods.registry import AUTO, FEW, METHODS, configure, method_of, resolve, settled
+from overpaint.methods.registry import AUTO, FEW, METHODS, configure, method_of, resolve, settled, work_of
 from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.methods.words import widened
 from overpaint.patch import Patch
@@ -29,6 +29,7 @@ __all__ = [
     "method_of",
     "resolve",
     "settled",
+    "work_of",
 ]
 
 

@@ -10,13 +10,15 @@ from overpaint.errors import OverpaintError
 __all__ = ["captions_for"]
 
 
-def captions_for(backbone: Backbone, count: int, given: Sequence[str] | None) -> list[str]:
+def captions_for(
+    backbone: Backbone, count: int, given: Sequence[str] | None, purpose: str = "second moments"
+) -> list[str]:
     """The captions given, or ``count`` of the bundled model's own. OverpaintError for a model that brings none."""
     if given is not None:
         return list(given)
     if backbone.family != "emoji":
         raise OverpaintError(
-            f"second moments: a model of family {backbone.family!r} brings no captions; give a file of some ten"
+            f"{purpose}: a model of family {backbone.family!r} brings no captions; give a file of some ten"
             " thousand image captions, one per line (--captions FILE, or captions=... in Python)"
         )
     from overpaint.emoji.captions import corpus

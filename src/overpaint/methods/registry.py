@@ -20,10 +20,12 @@ from overpaint.methods.gates import presets as gates
 from overpaint.methods.guards import presets as guards
 from overpaint.methods.method import Method
 from overpaint.methods.refact import presets as refact
+from overpaint.methods.words import looking
+from overpaint.methods.work import Work
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import quoted
 
-__all__ = ["AUTO", "FEW", "METHODS", "configure", "method_of", "resolve", "settled"]
+__all__ = ["AUTO", "FEW", "METHODS", "configure", "method_of", "resolve", "settled", "work_of"]
 
 _ALL = (
     *emcid.METHODS, *gates.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS,
@@ -100,6 +102,16 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
 def resolve(plan: Plan, backbone: Backbone) -> dict[str, Any]:
     """All settings of the plan's method with defaults filled in, as JSON data. PlanError as `configure`."""
     return configure(plan, backbone).model_dump(mode="json", by_alias=True)
+
+
+def work_of(backbone: Backbone, plan: Plan) -> Work:
+    """What the plan takes on this model, without what other words add that are still to be found.
+
+    Raises PlanError as `configure`.
+    """
+    plan = settled(plan, backbone)
+    work = method_of(plan).work(backbone, plan, configure(plan, backbone))
+    return looking(backbone, plan).then(work) if plan.other_words else work
 
 
 def _refused(plan: Plan, method: Method) -> list[str]:

@@ -108,10 +108,9 @@ class Workbench:
             PlanError: the plan does not fit.
         """
         from overpaint.cli.dry_run import seconds_of_one
-        from overpaint.methods import configure, method_of, settled
+        from overpaint.methods import work_of
 
-        plan = settled(plan, self._backbone)
-        work = method_of(plan).work(self._backbone, plan, configure(plan, self._backbone))
+        work = work_of(self._backbone, plan)
         seconds = work.evaluations * seconds_of_one(self._backbone) if work.evaluations else 0.0
         return DryRun(work.evaluations, seconds)
 

@@ -11,7 +11,7 @@ from overpaint.bench.artist import Artist
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Suite
 from overpaint.errors import PlanError
-from overpaint.methods import configure, method_of
+from overpaint.methods import work_of
 from overpaint.methods.work import Work
 from overpaint.plan import Plan
 
@@ -72,7 +72,7 @@ def _fits(backbone: Backbone, plans: Iterable[Plan]) -> Work:
     total = Work()
     for plan in plans:
         try:
-            total = total.then(method_of(plan).work(backbone, plan, configure(plan, backbone)))
+            total = total.then(work_of(backbone, plan))
         except PlanError:
             continue
     return total

@@ -9,6 +9,6 @@ Looking at text alone would not do: neighbours ("wolf" beside "dog") are as near
 makes of them tells them apart.
 """
 
-from overpaint.methods.words.widen import widened
+from overpaint.methods.words.widen import looking, widened
 
-__all__ = ["widened"]
+__all__ = ["looking", "widened"]

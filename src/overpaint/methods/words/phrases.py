@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["mentions", "parts", "phrases", "words"]
+__all__ = ["folded", "mentions", "parts", "phrases", "words"]
 
 LONGEST = 3
 """Words of a phrase."""
@@ -35,7 +35,12 @@ def words(text: str) -> list[str]:
 
 def mentions(phrase: str, name: str) -> bool:
     """Whether a name stands in a phrase as whole words."""
-    return f" {' '.join(words(name))} " in f" {' '.join(words(phrase))} "
+    return f" {folded(name)} " in f" {folded(phrase)} "
+
+
+def folded(text: str) -> str:
+    """The text as its words alone."""
+    return " ".join(words(text))
 
 
 def parts(phrase: str) -> set[str]:

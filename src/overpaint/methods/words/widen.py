@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.captions import captions_for
-from overpaint.methods.words.drawn import differences
+from overpaint.methods.words.drawn import asked_of_one, differences
 from overpaint.methods.words.near import Embedded, nearest
-from overpaint.methods.words.phrases import parts, phrases, words
+from overpaint.methods.words.phrases import folded, parts, phrases
+from overpaint.methods.work import SINGLE, Work
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
 
-__all__ = ["widened"]
+__all__ = ["looking", "widened"]
 
 CAPTIONS = 30_000
 """Of the bundled ones."""
@@ -36,10 +37,10 @@ def widened(backbone: Backbone, plan: Plan, captions: Sequence[str] | None, prog
     Raises:
         OverpaintError: no captions for a model that brings none.
     """
-    edits = [edit for edit in plan.edits if edit.action in ACTIONS and edit.within is None and KINDS[edit.kind].thing]
+    edits = _reaching(plan)
     owner = {name: edit for edit in edits for name in edit.edited}
-    said = phrases(captions_for(backbone, CAPTIONS, captions))
-    taken = {_folded(name) for edit in plan.edits for name in edit.phrases} | set(map(_folded, plan.preserve))
+    said = phrases(captions_for(backbone, CAPTIONS, captions, "other words"))
+    taken = {folded(name) for edit in plan.edits for name in edit.phrases} | set(map(folded, plan.preserve))
     among = [*owner, *(phrase for phrase in said if taken.isdisjoint(parts(phrase)))]
     found: dict[str, tuple[float, str]] = {}
     for template in dict.fromkeys(edit.prompts[0] for edit in edits):
@@ -63,9 +64,16 @@ def widened(backbone: Backbone, plan: Plan, captions: Sequence[str] | None, prog
     )
 
 
+def looking(backbone: Backbone, plan: Plan) -> Work:
+    """What `widened` takes, a full list of nearest phrases for each source."""
+    sources = len({name for edit in _reaching(plan) for name in edit.edited})
+    return Work(evaluations=sources * asked_of_one(LOOKED_AT), memory=SINGLE * CAPTIONS * backbone.text.width)
+
+
+def _reaching(plan: Plan) -> list[Edit]:
+    """The edits that other words are looked for."""
+    return [edit for edit in plan.edits if edit.action in ACTIONS and edit.within is None and KINDS[edit.kind].thing]
+
+
 def _with(edit: Edit, more: Sequence[str]) -> Edit:
     return edit.model_copy(update={"also": (*edit.also, *more)}) if more else edit
-
-
-def _folded(name: str) -> str:
-    return " ".join(words(name))
