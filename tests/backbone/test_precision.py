@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from overpaint.backbone.precision import fast_precision, has_fast_halves, in_precision
+from overpaint.backbone.precision import SHORT, fast_precision, has_fast_halves, in_precision, in_training
 
 
 def test_metal_keeps_full_precision() -> None:
@@ -26,3 +29,34 @@ def test_products_alone_change_their_type(name: str) -> None:
     with in_precision(torch.device("cpu"), name):
         assert layer(torch.ones(1, 4)).dtype == getattr(torch, name)
     assert layer.weight.dtype == torch.float32
+
+
+def attended(precision: str, positions: int, training: bool) -> tuple[Tensor, Tensor]:
+    """What attention makes of the same random tokens, and a gradient."""
+    g = torch.Generator().manual_seed(0)
+    query = torch.randn(2, 3, 16, 8, generator=g).requires_grad_()
+    other = torch.randn(2, 3, 16, 8, generator=g)
+    device = torch.device("cpu")
+    with in_training(device, precision, positions) if training else in_precision(device, precision):
+        made = F.scaled_dot_product_attention(query, other, other)
+    (gradient,) = torch.autograd.grad(made.float().square().sum(), query)
+    return made.detach().float(), gradient
+
+
+@pytest.mark.parametrize("positions", [16, SHORT + 1])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_computes_what_drawing_does(precision: str, positions: int) -> None:
+    made, gradient = attended(precision, positions, training=True)
+    drawn, wanted = attended(precision, positions, training=False)
+    torch.testing.assert_close(made, drawn, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(gradient, wanted, rtol=0.05, atol=0.05)
+
+
+def test_after_training_attention_is_as_it_was() -> None:
+    asked = torch.backends.cuda
+    before = asked.fp16_bf16_reduction_math_sdp_allowed(), asked.flash_sdp_enabled()
+    with suppress(ZeroDivisionError), in_training(torch.device("cpu"), "bfloat16", 16):
+        inside = asked.fp16_bf16_reduction_math_sdp_allowed(), asked.flash_sdp_enabled()
+        raise ZeroDivisionError
+    assert inside == (True, False)
+    assert (asked.fp16_bf16_reduction_math_sdp_allowed(), asked.flash_sdp_enabled()) == before

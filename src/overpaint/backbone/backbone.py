@@ -158,6 +158,12 @@ class Backbone(ABC):
         """A fresh copy of the pipeline's scheduler with its timesteps set."""
         return sampling.fresh_scheduler(self.pipe.scheduler, steps, device)
 
+    @property
+    def latent_positions(self) -> int:
+        """Of a latent, h times w: as many as self-attention goes over at most."""
+        _, height, width = self.latent_shape
+        return height * width
+
     # ---- pictures -------------------------------------------------------------------------------------------------
 
     def encode_images(self, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:

@@ -101,7 +101,7 @@ def test_the_objectives_are_the_published_ones() -> None:
 
 
 def by_hand(backbone: StableDiffusion, plan: Plan, pictures: Tensor, model_based: bool) -> float:
-    from overpaint.methods.esd.sources import turn
+    from overpaint.methods.training.turns import turn
     from overpaint.seeding import derive
 
     seed = derive(plan.seed, "ablation")

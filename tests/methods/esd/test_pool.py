@@ -11,11 +11,11 @@ from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
-from overpaint.methods.esd.erasures import Texts
+from overpaint.methods.esd.erasures import Texts, prompts_of
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.pool import Pool, erasing, keeping
 from overpaint.methods.esd.selection import select
-from overpaint.methods.esd.sources import Cached, Published, turn
+from overpaint.methods.esd.sources import Cached, Published
 from overpaint.methods.esd.student import DenseStudent
 from tests.methods.esd.small import config_of, plan_of, predicted, world
 from tests.methods.tiny import tiny_backbone
@@ -109,6 +109,30 @@ def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
         close(stay.wanted, left)
 
 
+def test_unnamed_rows_turn_other_prompts_away_from_the_concept() -> None:
+    plan, config = plan_of(), config_of(unnamed=0.5, eta=1.5)
+    backbone, erasures, _ = world(plan, config)
+    texts = Texts(backbone, [*prompts_of(erasures), "cat", "hens"])
+    plain, _ = erasing(backbone, texts, erasures, config, 2, "x")
+    pool, _ = erasing(backbone, texts, erasures, config, 2, "x", others=["cat", "hens"])
+    other = (pool.prompt != plain.prompt).nonzero()[:, 0].tolist()
+    assert len(other) == len(pool) // 2
+    assert {int(row) for row in pool.prompt[other]} == {int(row) for row in texts.rows(["cat", "hens"])}
+    for number in range(len(pool)):
+        row = pool.rows(torch.tensor([number]))
+        away = 1.5 * (predicted(backbone, row.x, row.t, "dog") - predicted(backbone, row.x, row.t, ""))
+        asked = next((n for n in ("cat", "hens") if int(texts.rows([n])[0]) == int(row.prompt[0])), "")
+        close(row.wanted, predicted(backbone, row.x, row.t, asked) - away)
+
+
+def test_an_attribute_is_never_turned_away_from_where_other_prompts_ask() -> None:
+    plan, config = plan_of({"erase": "dog", "from": "cat"}), config_of(unnamed=0.5)
+    backbone, erasures, _ = world(plan, config)
+    texts = Texts(backbone, [*prompts_of(erasures), "hens"])
+    pool, _ = erasing(backbone, texts, erasures, config, 2, "x", others=["hens"])
+    assert int(texts.rows(["hens"])[0]) not in pool.prompt.tolist()
+
+
 def test_kept_prompts_are_to_stay() -> None:
     plan, config = plan_of(), config_of()
     backbone, _, _ = world(plan, config)
@@ -173,14 +197,6 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
 
 
 # ---- sources ----------------------------------------------------------------------------------------------------
-
-
-def test_every_row_is_used_once_before_any_comes_again() -> None:
-    rows = torch.cat([turn(10, 4, step, seed=1) for step in range(5)]).tolist()
-    assert sorted(rows[:10]) == sorted(rows[10:]) == list(range(10))
-    assert rows[:10] != rows[10:]
-    assert torch.equal(turn(10, 4, 3, seed=1), turn(10, 4, 3, seed=1))
-    assert not torch.equal(turn(10, 10, 0, seed=1), turn(10, 10, 0, seed=2))
 
 
 def test_a_new_pool_is_asked_for_at_each_round() -> None:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
-from overpaint.backbone.precision import in_precision
+from overpaint.backbone.precision import in_training
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.esd.objective import errors
-from overpaint.methods.esd.sources import turn
 from overpaint.methods.esd.student import Student
 from overpaint.methods.training.descent import Descent
+from overpaint.methods.training.turns import turn
 from overpaint.seeding import derive
 
 __all__ = ["Pictures", "Training"]
@@ -107,12 +107,14 @@ class Training:
         return self._predict(rows, rows.drawn)
 
     def _predict(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
-        with in_precision(self._backbone.device, self._config.precision):
-            return self._backbone.predict(rows.x, rows.t, self._read(prompts).like(rows.x))
+        backbone = self._backbone
+        with in_training(backbone.device, self._config.precision, backbone.latent_positions):
+            return backbone.predict(rows.x, rows.t, self._read(prompts).like(rows.x))
 
     def _denoising(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
-        with in_precision(self._backbone.device, self._config.precision):
-            made = self._backbone.predict_noise(rows.x, rows.t, self._read(prompts).like(rows.x))
+        backbone = self._backbone
+        with in_training(backbone.device, self._config.precision, backbone.latent_positions):
+            made = backbone.predict_noise(rows.x, rows.t, self._read(prompts).like(rows.x))
         return errors(made, rows.noise).mean()
 
     def _rows(self, pictures: Pictures, name: str) -> _Rows:

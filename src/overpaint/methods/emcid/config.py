@@ -66,7 +66,8 @@ class EmcidConfig(BaseModel):
         v0: the value's origin, ``mean`` over prompts or the ``first`` prompt's.
         conditioning: what the denoiser reads in training: ``window``, the whole unmasked one as in use, or ``short``,
             the prompts padded to the longest with masked padding (as released).
-        precision: of the denoiser in training and drawing; ``bfloat16`` is much faster where there are units for it.
+        precision: of the denoiser in training and drawing, and of the text encoders' blocks that a value acts on in
+            training; ``bfloat16`` is much faster where there are units for it.
         draws: noise draws made once per concept and used in turn, with their targets; None: fresh ones every step.
         timesteps: of draws, ``uniform`` or ``stratified``, spread evenly over the draws of a concept.
         patience: a concept is done when its validation loss (of draws kept apart, or the text's) has not fallen by the

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
-from overpaint.backbone.precision import in_precision
+from overpaint.backbone.precision import in_training
 from overpaint.backbone.text import Encoded
 from overpaint.methods.emcid.bank import Bank, Drawn
 from overpaint.methods.emcid.config import EmcidConfig
@@ -131,7 +131,7 @@ class NoiseGoal:
         """Mean squared error (k,) of the student's noise predictions."""
         backbone, *_, config = self._of_all
         x_t, t, wanted = drawn
-        with in_precision(backbone.device, config.precision):
+        with in_training(backbone.device, config.precision, backbone.latent_positions):
             made = backbone.predict_noise(x_t, t, condition.like(x_t))
         owner = self.joint.owner
         # an offloaded denoiser computes elsewhere than the text encoders are

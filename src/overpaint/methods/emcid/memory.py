@@ -16,7 +16,7 @@ from overpaint.methods.store import digest
 
 __all__ = ["VERSION", "Concept", "Memory", "composition", "memory_key"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same settings would give other memories."""
 
 TEXT_SETTINGS: tuple[str, ...] = ("v0", "conditioning")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from overpaint.backbone.precision import in_training
 from overpaint.backbone.text import Encoded
 from overpaint.methods.emcid.adam import Adam, clamp_rows
 from overpaint.methods.emcid.config import EmcidConfig
@@ -68,7 +69,9 @@ class _Run:
         """One step of every active concept; returns how many that is, with those that who stops early will not make."""
         at, made = self.active, self._made[self.active]
         value = self._delta[at].requires_grad_()
-        student = self._goal.joint.student(value)
+        joint = self._goal.joint
+        with in_training(joint.prompts.ids.device, self._config.precision, joint.prompts.ids.shape[1]):
+            student = joint.student(value)
         losses = self._goal.losses(student, made.tolist())
         losses[REGULAR] = self._config.weight_decay * self._relative(value, at)
         (gradient,) = torch.autograd.grad(sum(loss.sum() for loss in losses.values()), value)

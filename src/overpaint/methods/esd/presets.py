@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from overpaint.backbone.families import Need
+from overpaint.backbone.precision import fast_precision
 from overpaint.methods.esd import fit as esd
 from overpaint.methods.esd.config import EsdConfig, defaults, origins_of
 from overpaint.methods.esd.work import work_of
@@ -17,7 +18,7 @@ def _esd(variant: str, summary: str, edits: str, needs: tuple[Need, ...] = ()) -
         summary,
         frozenset(needs),
         EsdConfig,
-        lambda name, backbone: defaults(name, backbone.family),
+        lambda name, backbone: defaults(name, backbone.family, fast_precision(backbone.device)),
         esd.fit,
         work_of,
         actions=frozenset(("erase", "erase to", "erase from", "erase images", "moderate", "moderate to")),

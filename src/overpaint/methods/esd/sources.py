@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
@@ -15,9 +14,10 @@ from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.pool import Acting, Pool, targets
 from overpaint.methods.esd.trajectories import arrive, length
+from overpaint.methods.training.turns import turn
 from overpaint.seeding import derive
 
-__all__ = ["Cached", "Published", "Source", "turn"]
+__all__ = ["Cached", "Published", "Source"]
 
 
 class Source(Protocol):
@@ -89,16 +89,3 @@ class Published:
             x, t = x.cpu(), time.cpu().expand(config.batch)
         wanted, _ = targets(self._backbone, texts, erasure, x, t, [template] * config.batch, config.eta)
         return Pool(x, t, prompt, wanted, torch.full((config.batch,), number))
-
-
-def turn(size: int, batch: int, step: int, seed: int) -> Tensor:
-    """Rows (batch,) of update ``step`` out of ``size``: a new shuffle whenever all have been used."""
-    shuffled: dict[int, Tensor] = {}
-    rows = []
-    for position in range(step * batch, (step + 1) * batch):
-        epoch, place = divmod(position, size)
-        if epoch not in shuffled:
-            source = torch.Generator("cpu").manual_seed(derive(seed, "order", epoch))
-            shuffled[epoch] = torch.randperm(size, generator=source)
-        rows.append(shuffled[epoch][place])
-    return torch.stack(rows)
