@@ -30,7 +30,9 @@ def world() -> World:
 
     owner = torch.arange(CONCEPTS).repeat_interleave(EACH)
     mine, shut = tokens(0), tokens(CONCEPTS)
-    own = Own(mine, torch.zeros_like(mine), owner, shut[:0])
+    own = Own(
+        mine, torch.zeros_like(mine), owner, shut[:0], torch.arange(CONCEPTS), torch.zeros(CONCEPTS, dtype=torch.bool)
+    )
     return World(own, Others(shut, torch.zeros(len(shut), CONCEPTS, dtype=torch.bool)))
 
 

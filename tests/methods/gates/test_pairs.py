@@ -17,7 +17,7 @@ STYLED = {
     "a cat in {} style": ("a cat in blob style", "a cat in flat style"),
     "a fox, {} style": ("a fox, blob style", "a fox, flat style"),
 }
-CONFIG = GatesConfig(block=7, contexts=("this is a {} of mine",), styled=STYLED, beyond=0.5)
+CONFIG = GatesConfig(block=7, contexts=("this is a {} of mine",), styled=STYLED)
 
 
 @cache
@@ -37,7 +37,7 @@ def test_a_thing_is_met_in_templates_and_contexts_and_read_where_its_prompts_end
         "An image of dog", "A photo of dog", "dog", "this is a dog of mine"
     ]  # fmt: skip
     assert [pair.goal.prompt for pair in mine][1:] == ["A photo of robot", "robot", "this is a robot of mine"]
-    assert all(pair.first == pair.subject.end and pair.way == 1 for pair in pairs)
+    assert all(pair.first == pair.subject.end and not pair.apart for pair in pairs)
     assert {pair.goal.prompt for pair in pairs if pair.task == 1} >= {"A photo of ", ""}
 
 
@@ -47,7 +47,7 @@ def test_a_style_is_met_in_company_and_read_from_its_own_word_on() -> None:
         ("a cat in noto style", "a cat in blob style"),
         ("a fox, noto style", "a fox, blob style"),
     ]
-    assert all(pair.first == pair.subject.last < pair.subject.end and pair.way == 1.5 for pair in pairs)
+    assert all(pair.first == pair.subject.last < pair.subject.end and pair.apart for pair in pairs)
 
 
 def test_what_else_is_edited_is_no_goal() -> None:

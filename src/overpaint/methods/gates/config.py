@@ -19,10 +19,9 @@ class GatesConfig(BaseModel):
     styled: of edits of kind ``style``, prompts that say the style of something, each with what is to be drawn instead,
         ``{"a cat by {}": ["a cat by Monet", "a cat"]}``: the first that names nothing which the plan edits. Where the
         plan says what a style becomes, it stands in the prompt itself.
-    beyond: how far past its goal a style is taken, of the way there: what a gate adds is the same in all prompts, and
-        stops short in many.
     opens, full: scores at which a gate begins to open, and from which on it is open. Lower ones let more other words
         for a concept through, and more of other concepts.
+    style_opens, style_full: the same of a style's gates, which are met in any company and must open there.
     sharp: how sharply, in units of the layer's activation between the two.
     quiet: score that other tokens may have for nothing.
     own: how much a concept's own tokens count in training, all together, against one of others.
@@ -37,9 +36,10 @@ class GatesConfig(BaseModel):
     block: int = Field(11, ge=0)
     contexts: tuple[str, ...] = ()
     styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    beyond: float = Field(0.0, ge=0)
     opens: float = Field(0.3, gt=0, lt=1)
     full: float = Field(0.7, gt=0)
+    style_opens: float = Field(0.15, gt=0, lt=1)
+    style_full: float = Field(0.4, gt=0)
     sharp: float = Field(20.0, gt=0)
     quiet: float = Field(0.1, ge=0, lt=1)
     own: float = Field(30.0, gt=0)
@@ -60,6 +60,6 @@ class GatesConfig(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> GatesConfig:
-        if not self.quiet < self.opens < self.full:
+        if not (self.quiet < self.opens < self.full and self.quiet < self.style_opens < self.style_full):
             raise ValueError("a gate opens above what is quiet and below what is full; give quiet < opens < full")
         return self

@@ -22,7 +22,8 @@ from overpaint.methods.emcid.tasks import Task
 from overpaint.methods.gates.config import GatesConfig
 from overpaint.methods.gates.detectors import Detectors, detectors
 from overpaint.methods.gates.examples import Own, others, own
-from overpaint.methods.gates.pairs import met
+from overpaint.methods.gates.pairs import PLACES, met, most_gates
+from overpaint.methods.gates.said import said_by
 from overpaint.methods.gates.units import give_up
 from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore
@@ -52,7 +53,7 @@ def fit(
     progress: Progress,
     captions: Sequence[str] | None = None,
 ) -> Patch:
-    """The patch of a plan; ``store`` keeps second moments, where units in use must be given up.
+    """The patch of a plan; ``store`` keeps what is read of captions, and second moments if units in use are given up.
 
     Raises:
         PlanError: the plan does not fit the model; before any work starts.
@@ -65,11 +66,12 @@ def fit(
     with progress.task("gates", total=config.steps * len(texts), unit="step") as advance:
         for text in texts:
             mine = own(text, met(text, tasks, config), config.block)
-            shut = others(text, tasks, said, plan.preserve, config.block)
-            found = detectors(mine, shut, len(tasks), config, advance)
+            read = said_by(backbone, text, said, config.block, store)
+            shut = others(text, tasks, said, read, plan.preserve, mine, config.block)
+            found = detectors(mine, shut, len(mine.task), config, advance)
             penalty_of = penalties_of(backbone, text, said, [config.block], 1.0, store, progress)
             moment = partial(_moment, penalty_of, config.block)
-            units, left = give_up(text.fc2(config.block).weight, UNITS * len(tasks), moment)
+            units, left = give_up(text.fc2(config.block).weight, UNITS * len(mine.task), moment)
             deltas |= _written(text, found, mine, units, left, config)
     return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, config, said))
 
@@ -94,7 +96,7 @@ def tasks_of(backbone: Backbone, plan: Plan, config: GatesConfig) -> list[Task]:
                 problems.append(f"{edit.at}: {error}")
             tasks.append(Task(edit, source, (concept,), (1.0,)))
     for text in backbone.text_encoders:
-        problems += _unfit(text, plan, len(tasks), config.block)
+        problems += _unfit(text, plan, most_gates(tasks), config.block)
     if problems:
         raise PlanError(*problems)
     return tasks
@@ -110,7 +112,10 @@ def _unfit(text: TextEncoder, plan: Plan, count: int, block: int) -> list[str]:
         return [f"{at}: the denoiser reads what {text.name} gives behind block {text.depth - 1}; take none above it"]
     room = int(MOST * text.key_width) // UNITS
     if count > room:
-        return [f"{plan.at('edits')}: {count} concepts are more than the {room} that one block of {text.name} holds"]
+        return [
+            f"{plan.at('edits')}: {count} gates, one for a thing and {PLACES} for a style, are more than the {room}"
+            f" that one block of {text.name} holds; take fewer, or another method"
+        ]
     return []
 
 
@@ -118,9 +123,13 @@ def _written(
     text: TextEncoder, found: Detectors, mine: Own, units: Tensor, left: Tensor, config: GatesConfig
 ) -> dict[str, Delta]:
     """Changes of the layer's weights: rows of units that open, columns of what they then add."""
-    steep = config.sharp / (config.full - config.opens)
-    rows = steep * found.weight.repeat(UNITS, 1)
-    bias = torch.cat([steep * (found.bias - start) for start in (config.opens, config.full)])
+    opens, full = (
+        torch.where(mine.style, of_styles, of_things).to(found.bias)
+        for of_styles, of_things in ((config.style_opens, config.opens), (config.style_full, config.full))
+    )
+    steep = config.sharp / (full - opens)
+    rows = (steep[:, None] * found.weight).repeat(UNITS, 1)
+    bias = torch.cat([steep * (found.bias - start) for start in (opens, full)])
     values = _values(_opening(text, mine.inputs, rows, bias, config), mine) / config.sharp
     layer, out = text.fc1(config.block), text.fc2(config.block)
     name = text.fc2_name(config.block)

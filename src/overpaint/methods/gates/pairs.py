@@ -12,10 +12,13 @@ from overpaint.methods.emcid.tasks import Task, contexts_of
 from overpaint.methods.gates.config import GatesConfig
 from overpaint.methods.words.phrases import mentions
 
-__all__ = ["STYLE", "Met", "met"]
+__all__ = ["PLACES", "STYLE", "Met", "met", "most_gates"]
 
 STYLE = "style"
 """The kind of edits that is met in company, and read from its own words on: what is drawn in it comes before."""
+PLACES = 4
+"""Of a style's tokens: its own last one, those up to the end token, that, and what is behind it. What is missing there
+differs, so each has a gate of its own: on the bundled model one for all leaves a third of it out, four a twelfth."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +30,25 @@ class Met:
         subject: where the source stands.
         goal: the prompt to become; its end is what counts.
         first: the first token at which gates open.
-        way: how much of what the goal has and the subject lacks is written, 1 being all of it.
+        apart: whether each place has a gate of its own.
     """
 
     task: int
     subject: Subject
     goal: Subject
     first: int
-    way: float
+    apart: bool
 
 
 def met(text: TextEncoder, tasks: Sequence[Task], config: GatesConfig) -> list[Met]:
     """All prompts of all tasks, in order: the plan's templates, contexts of things, and styled prompts of styles."""
     edited = [task.source for task in tasks]
     return [one for number in range(len(tasks)) for one in _of(text, number, tasks[number], edited, config)]
+
+
+def most_gates(tasks: Sequence[Task]) -> int:
+    """How many gates tasks have at most."""
+    return sum(PLACES if task.edit.kind == STYLE else 1 for task in tasks)
 
 
 def _of(text: TextEncoder, number: int, task: Task, edited: Sequence[str], config: GatesConfig) -> Iterator[Met]:
@@ -50,7 +58,7 @@ def _of(text: TextEncoder, number: int, task: Task, edited: Sequence[str], confi
     if style:
         pairs += _styled(text, task, edited, config.styled)
     for subject, goal in pairs:
-        yield Met(number, subject, goal, subject.last if style else subject.end, 1 + config.beyond * style)
+        yield Met(number, subject, goal, subject.last if style else subject.end, style)
 
 
 def _goal(text: TextEncoder, task: Task, template: str) -> Subject:

@@ -15,23 +15,19 @@ from overpaint.methods.origins import Origins
 
 __all__ = ["METHODS", "defaults", "origins_of"]
 
-BEYOND = 0.25
-"""Validation split, styles one by one: without it .1 to .4 of an erased style is left; at .5 concepts lose a tenth."""
-
 
 def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """The last block that the denoiser reads: what it knows of a prompt is all there. The bundled model's sentences."""
     found: dict[str, Any] = {"block": min(text.depth for text in backbone.text_encoders) - 1}
     if backbone.family == "emoji":
-        found |= {"contexts": CONTEXTS, "styled": styled_pairs(), "beyond": BEYOND}
+        found |= {"contexts": CONTEXTS, "styled": styled_pairs()}
     return found
 
 
 def origins_of(name: str, family: str) -> Origins:
     """Nothing is published; the best of what was tried was found on the bundled model."""
-    return (
-        Origins(measured=frozenset(("block", "opens", "full", "styled", "beyond"))) if family == "emoji" else Origins()
-    )
+    found = ("block", "opens", "full", "style_opens", "style_full", "styled")
+    return Origins(measured=frozenset(found)) if family == "emoji" else Origins()
 
 
 METHODS: tuple[Method, ...] = (
@@ -44,7 +40,7 @@ METHODS: tuple[Method, ...] = (
         gates.fit,
         work_of,
         actions=frozenset(("replace", "rectify", "erase", "erase to", "moderate", "moderate to")),
-        edits="text encoders: two units of one feed-forward layer for each concept",
+        edits="text encoders: two units of one feed-forward layer for each concept, eight for a style",
         cost="a few text encodings",
         paper="ours; neurons for single edits: T-Patcher, arXiv 2301.09785",
         origins=origins_of,

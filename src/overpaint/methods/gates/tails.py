@@ -9,7 +9,7 @@ from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
 
-__all__ = ["Seen", "distances", "look"]
+__all__ = ["Seen", "ahead", "behind", "distances", "look", "thinned"]
 
 
 ROWS = 128
@@ -59,3 +59,22 @@ def look(text: TextEncoder, ids: Tensor, row: Tensor, position: Tensor, block: i
     order = torch.cat(wanted).argsort()
     inputs, states = (torch.cat(column)[order] for column in zip(*found, strict=True))
     return Seen(inputs, states)
+
+
+def behind(end: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Rows (m,) and distances (m,) behind their end tokens at which they are met."""
+    pairs = [(row, far) for row, stop in enumerate(end.tolist()) for far in distances(window - 1 - stop)]
+    row, far = torch.tensor(pairs, device=end.device).unbind(dim=1)
+    return row, far
+
+
+def ahead(end: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and positions of all tokens before given ones (n,)."""
+    row, position = (torch.arange(int(end.max()), device=end.device) < end[:, None]).nonzero().unbind(dim=1)
+    return row, position
+
+
+def thinned(tokens: tuple[Tensor, Tensor], most: int) -> tuple[Tensor, Tensor]:
+    """Every so manieth of the tokens."""
+    chosen = torch.linspace(0, len(tokens[0]) - 1, min(most, len(tokens[0]))).round().long()
+    return tokens[0][chosen], tokens[1][chosen]
