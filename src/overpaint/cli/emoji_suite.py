@@ -31,7 +31,7 @@ def emoji(
         list[int] | None,
         typer.Option("--edits", "-n", min=1, help="Numbers of replacements; repeat for more. [1 to 1,000]"),
     ] = None,
-    drawn: Annotated[int | None, typer.Option("--draw", min=1, help="Draw so many of a plan's edits. [60]")] = None,
+    drawn: Annotated[int | None, typer.Option("--draw", min=1, help="Draw so many of a plan's edits. [48]")] = None,
     free_form: Annotated[int | None, typer.Option("--free-form", min=1, max=12, help="Sentences per edit. [5]")] = None,
     holdouts: Annotated[
         int | None, typer.Option("--holdouts", min=2, help="Concepts that no edit mentions. [300]")

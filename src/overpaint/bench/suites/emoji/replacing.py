@@ -19,6 +19,9 @@ __all__ = ["composition", "replacement", "sequential"]
 
 FIRST, LAST = "first round", "last round"
 ONE, OTHER = "first patch", "second patch"
+SEEDS = "replacement"
+"""Of all plans: a larger one knows what was learned for a smaller one, and the seconds of its fit are those of what is
+new."""
 
 
 def replacement(world: World) -> Iterator[Spec]:
@@ -32,7 +35,7 @@ def replacement(world: World) -> Iterator[Spec]:
             yield Spec(name, "replacement", count, (), lambda _: (), world.method, skip=str(error))
             continue
         batches = [(edit,) for edit in edits] if count == 1 else [edits]
-        parts = tuple(_part(world, batch, f"replacement {count}", single=count == 1) for batch in batches)
+        parts = tuple(_part(world, batch, single=count == 1) for batch in batches)
         settings = {"edits drawn": sum(len(world.drawn(batch)) for batch in batches)}
         yield Spec(name, "replacement", count, parts, partial(replaced, edits=count), world.method, settings=settings)
 
@@ -45,13 +48,13 @@ def sequential(world: World) -> Iterator[Spec]:
     rounds, each = world.size.rounds, world.size.per_round
     edits = world.choose(rounds * each).plan().edits
     batches = [edits[start : start + each] for start in range(0, len(edits), each)]
-    plans = tuple(world.plan(batch, f"round {number}") for number, batch in enumerate(batches, 1))
+    plans = tuple(world.plan(batch, SEEDS) for batch in batches)
     for number in dict.fromkeys((1, (rounds + 1) // 2, rounds)):
         probes = _named(world, batches[0], FIRST) + (_named(world, batches[number - 1], LAST) if number > 1 else [])
         groups = (FIRST, LAST) if number > 1 else (FIRST,)
         yield _grouped(world, f"sequential/round {number}", "sequential", plans[:number], probes, groups, number * each)
     probes = _named(world, batches[0], FIRST) + _named(world, batches[-1], LAST)
-    plan = world.plan(edits, "all rounds")
+    plan = world.plan(edits, SEEDS)
     yield _grouped(world, "sequential/at once", "all at once", (plan,), probes, (FIRST, LAST), len(edits))
 
 
@@ -59,7 +62,7 @@ def composition(world: World) -> Iterator[Spec]:
     """Two patches made apart: each alone, both on the model, and one plan of all edits."""
     edits = world.choose(2 * world.size.composed).plan().edits
     halves = {ONE: edits[: world.size.composed], OTHER: edits[world.size.composed :]}
-    plans = {group: world.plan(batch, group) for group, batch in halves.items()}
+    plans = {group: world.plan(batch, SEEDS) for group, batch in halves.items()}
     both = [probe for group, batch in halves.items() for probe in _named(world, batch, group)]
     for group, batch in halves.items():
         yield _grouped(
@@ -70,11 +73,11 @@ def composition(world: World) -> Iterator[Spec]:
         world, "composition/both patches", "composition", tuple(plans.values()), both, (ONE, OTHER), len(edits),
         together=True,
     )  # fmt: skip
-    plan = world.plan(edits, "both")
+    plan = world.plan(edits, SEEDS)
     yield _grouped(world, "composition/one plan", "composition", (plan,), both, (ONE, OTHER), len(edits))
 
 
-def _part(world: World, edits: Sequence[Edit], name: str, *, single: bool) -> Part:
+def _part(world: World, edits: Sequence[Edit], *, single: bool) -> Part:
     drawn = world.drawn(edits)
     probes = [
         *asked.sources(world, drawn),
@@ -85,7 +88,7 @@ def _part(world: World, edits: Sequence[Edit], name: str, *, single: bool) -> Pa
         *asked.holdouts(world, world.size.single_holdouts if single else None),
     ]
     before = (*asked.ceilings(world, drawn), *asked.ceilings(world, drawn, FREE_FORM))
-    return Part((world.plan(edits, name),), tuple(probes), before)
+    return Part((world.plan(edits, SEEDS),), tuple(probes), before)
 
 
 def _named(world: World, edits: Sequence[Edit], group: str) -> list[Probe]:

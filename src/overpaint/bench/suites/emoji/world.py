@@ -51,13 +51,13 @@ class Size:
     replacements: tuple[int, ...] = (1, 10, 50, 100, 300, 1000)
     singles: int = 8
     together: int = 10
-    drawn: int = 60
+    drawn: int = 48
     free_form: int = 5
     aliases: int = 2
     category: int = 4
     neighbours: int = 1
     holdouts: int = 300
-    holdout_templates: int = 2
+    holdout_templates: int = 1
     single_holdouts: int = 40
     rectified: int = 60
     styles: int = 2
