@@ -36,6 +36,7 @@ COSTS = {
     "moments": [{"preset": "emcid", "seconds": 7.0}],
     "rows": [
         row("emcid", 10, 3.0, 1.0) | {"one more": 0.25},
+        row("emcid", 100, 20.0, 10.0),
         row("emcid-paper", 10, 39.0, 1.0),
         {"preset": "emcid-paper", "concepts": 100, "skipped": "about 400 s"},
     ],
@@ -84,7 +85,8 @@ def test_the_page_has_figures_and_gaps(tmp_path: Path) -> None:
     text = write_page(tmp_path, tmp_path / "docs").read_text()
     assert "| `emcid` | 10 | 3.00 | 1.00 | 0.400 | 0 | 5 | 0.25 | - |" in text
     assert "| `emcid-paper` | 100 | not measured: about 400 s | - |" in text
-    assert "| 10 | `emcid` | 10.0 |" in text
+    assert "| 10 | `emcid` | 10 | 13.0 | 10.0 |" in text
+    assert "| 100 | `emcid` | 10 | 19.5 | 13.3 |" in text
     assert "2.0e-02 apart, relative to their size (bar 0.01: missed)" in text
     assert text.count("Not measured yet.") == 3
     assert (tmp_path / "docs/images/speed.svg").read_text().startswith("<?xml")
