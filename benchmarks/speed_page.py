@@ -177,6 +177,7 @@ def draw(rows: Sequence[Found], path: Path) -> None:
                 points = [(row["concepts"], row[name]) for row in rows if row["preset"] == preset]
                 axes.plot(*zip(*points, strict=True), marker="o", label=preset)
             axes.set(xscale="log", yscale="symlog", xlabel="concepts", title=title)
+            axes.set_ylim(bottom=-0.3, top=3 * max(row[name] for row in rows) + 1)  # room, and nothing is below nil
             axes.grid(visible=True, alpha=0.3)
         figure.axes[0].legend()
         with replacing(path) as temporary:
