@@ -75,6 +75,6 @@ def ahead(end: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def thinned(tokens: tuple[Tensor, Tensor], most: int) -> tuple[Tensor, Tensor]:
-    """Every so manieth of the tokens."""
+    """Every so manieth of tokens, rows (n,) and positions (n,), so that at most so many are left."""
     chosen = torch.linspace(0, len(tokens[0]) - 1, min(most, len(tokens[0]))).round().long()
     return tokens[0][chosen], tokens[1][chosen]
