@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 __all__ = ["SHORT", "fast_precision", "has_fast_halves", "in_precision", "in_training"]
 
-SHORT = 1024
+SHORT = 256
 """Positions up to which attention's scores are kept for the backward pass."""
 
 
