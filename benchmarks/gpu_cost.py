@@ -99,9 +99,9 @@ def estimated(parts: Parts, share: float) -> dict[str, Any]:
 def stage_one(parts: Parts, config: EmcidConfig, number: int) -> float:
     """Operations to learn so many replacements of objects."""
     templates = KINDS["object"].prompts
-    pictures, evaluations = stage_one_work([Concept("source", "destination", templates, seed=0)], config)
-    each = pictures * (parts.encode + parts.decode) if config.round_trip else 0.0
-    each += evaluations * parts.unet + 2 * len(templates) * parts.text
+    work = stage_one_work([Concept("source", "destination", templates, seed=0)], config)
+    each = work.pictures * (parts.encode + parts.decode) if config.round_trip else 0.0
+    each += work.evaluations * parts.unet + 2 * len(templates) * parts.text
     if config.values != "copy":  # the last block alone, forward and backward
         each += 3 * config.steps * len(templates) * parts.text / 12
     return number * each

@@ -33,10 +33,12 @@ QUICK: dict[str, dict[str, Any]] = {
 @contextmanager
 def counted(backbone: Backbone) -> Iterator[dict[str, int]]:
     """Rows that go through the denoiser, those with gradients three times."""
-    found = {"evaluations": 0}
+    found = {"evaluations": 0, "trained": 0}
 
     def count(module: Any, args: tuple[Any, ...], output: Any) -> None:
-        found["evaluations"] += len(args[0]) * (3 if output[0].requires_grad else 1)
+        learned = output[0].requires_grad
+        found["evaluations"] += len(args[0]) * (3 if learned else 1)
+        found["trained"] += len(args[0]) * 3 * learned
 
     handle = backbone.denoiser.register_forward_hook(count)
     try:
@@ -62,6 +64,7 @@ def test_weights_evaluations_and_bytes_are_those_of_the_run(method: str) -> None
     assert isinstance(patch, Patch)
     assert work.parameters == sum(resolve(backbone, name).numel() for name in patch.deltas)
     assert work.evaluations == found["evaluations"]
+    assert work.trained == found["trained"]
     assert work.disk >= patch.size
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,17 @@ if TYPE_CHECKING:
     from overpaint.methods.work import Work
     from overpaint.plan import Plan
 
-__all__ = ["costs", "dry_run", "seconds_of_one", "work_with_look"]
+__all__ = ["costs", "dry_run", "work_with_look"]
 
 
 def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
     """A table of what a plan takes. Raises as `work_with_look`."""
     title = f"{len(plan.edits)} edits of {plan.model} by {plan.method}"
-    return costs(title, work_with_look(plan, backbone, look), backbone)
+    from overpaint.methods import precision_of
+    from overpaint.methods.pace import seconds_of
+
+    work = work_with_look(plan, backbone, look)
+    return costs(title, work, backbone, seconds_of(backbone, work, precision_of(backbone, plan)))
 
 
 def work_with_look(plan: Plan, backbone: Backbone, look: bool) -> Work:
@@ -51,12 +54,13 @@ def costs(
 
     Arguments:
         backbone: the model that is loaded for it; None: none is.
-        seconds: that it takes; None: those of its evaluations of the denoiser, of which one is timed.
+        seconds: that it takes; None: those of its evaluations of the denoiser, timed here.
         more: what else there is to say, by name.
     """
     if seconds is None:
-        each = seconds_of_one(backbone) if backbone is not None and work.evaluations else 0.0
-        seconds = work.evaluations * each
+        from overpaint.methods.pace import seconds_of
+
+        seconds = 0.0 if backbone is None else seconds_of(backbone, work)
     held = 0 if backbone is None else _bytes(backbone)
     made = table(f"{title}: at most", "", "")
     for name, value in (
@@ -77,19 +81,3 @@ def _bytes(backbone: Backbone) -> int:
     from overpaint.backbone.parameters import named_parameters
 
     return sum(p.numel() * p.element_size() for p in named_parameters(backbone.pipe).values())
-
-
-def seconds_of_one(backbone: Backbone) -> float:
-    """Of one evaluation on one latent, the second of two."""
-    import torch
-
-    condition = backbone.unconditional().to(backbone.device, backbone.dtype)
-    latent = torch.zeros(1, *backbone.latent_shape, device=backbone.device, dtype=backbone.dtype)
-    middle = torch.tensor([backbone.timesteps // 2], device=backbone.device)
-    taken = 0.0
-    with torch.no_grad():
-        for _ in range(2):
-            start = time.monotonic()
-            backbone.predict(latent, middle, condition).sum().item()  # waits for the device
-            taken = time.monotonic() - start
-    return taken

@@ -9,7 +9,17 @@ from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
 from overpaint.methods.debiasing import Counter, Remembered
 from overpaint.methods.method import Method
-from overpaint.methods.registry import AUTO, FEW, METHODS, configure, method_of, resolve, settled, work_of
+from overpaint.methods.registry import (
+    AUTO,
+    FEW,
+    METHODS,
+    configure,
+    method_of,
+    precision_of,
+    resolve,
+    settled,
+    work_of,
+)
 from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.methods.words import widened
 from overpaint.patch import Patch
@@ -27,6 +37,7 @@ __all__ = [
     "configure",
     "fit",
     "method_of",
+    "precision_of",
     "resolve",
     "settled",
     "work_of",

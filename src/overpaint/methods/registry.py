@@ -25,7 +25,7 @@ from overpaint.methods.work import Work
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import quoted
 
-__all__ = ["AUTO", "FEW", "METHODS", "configure", "method_of", "resolve", "settled", "work_of"]
+__all__ = ["AUTO", "FEW", "METHODS", "configure", "method_of", "precision_of", "resolve", "settled", "work_of"]
 
 _ALL = (
     *emcid.METHODS, *gates.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS,
@@ -112,6 +112,11 @@ def work_of(backbone: Backbone, plan: Plan) -> Work:
     plan = settled(plan, backbone)
     work = method_of(plan).work(backbone, plan, configure(plan, backbone))
     return looking(backbone, plan).then(work) if plan.other_words else work
+
+
+def precision_of(backbone: Backbone, plan: Plan) -> str:
+    """Of the denoiser's arithmetic while the plan is fitted. Raises PlanError as `configure`."""
+    return str(getattr(configure(plan, backbone), "precision", "float32"))
 
 
 def _refused(plan: Plan, method: Method) -> list[str]:

@@ -23,6 +23,7 @@ class Work:
         parameters: elements of the weights that change.
         pictures: to be drawn.
         evaluations: of the denoiser on one latent, a backward pass counted as two.
+        trained: those of them that belong to passes with gradients, forward and backward.
         memory: bytes beside the loaded model, without activations.
         disk: bytes of the patch and of what is kept for later runs.
     """
@@ -30,6 +31,7 @@ class Work:
     parameters: int = 0
     pictures: int = 0
     evaluations: int = 0
+    trained: int = 0
     memory: int = 0
     disk: int = 0
 
@@ -39,6 +41,7 @@ class Work:
             parameters=max(self.parameters, other.parameters),
             pictures=self.pictures + other.pictures,
             evaluations=self.evaluations + other.evaluations,
+            trained=self.trained + other.trained,
             memory=max(self.memory, other.memory),
             disk=self.disk + other.disk,
         )

@@ -107,12 +107,11 @@ class Workbench:
         Raises:
             PlanError: the plan does not fit.
         """
-        from overpaint.cli.dry_run import seconds_of_one
-        from overpaint.methods import work_of
+        from overpaint.methods import precision_of, work_of
+        from overpaint.methods.pace import seconds_of
 
         work = work_of(self._backbone, plan)
-        seconds = work.evaluations * seconds_of_one(self._backbone) if work.evaluations else 0.0
-        return DryRun(work.evaluations, seconds)
+        return DryRun(work.evaluations, seconds_of(self._backbone, work, precision_of(self._backbone, plan)))
 
     def carry_out(self, job: Job, folder: Path, board: Board) -> None:
         """Do a job, or go on with it: fit, draw before and after, write the report.

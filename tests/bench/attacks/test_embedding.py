@@ -6,6 +6,7 @@ import torch
 from overpaint.backbone.stable_diffusion_xl import StableDiffusionXL
 from overpaint.bench.attacks.embedding import EmbeddingInversion, PseudoWord
 from overpaint.bench.attacks.noise import noise_loss, noisy
+from overpaint.methods.work import Work
 from overpaint.progress import Silent
 from tests.bench.attacks.planted import Planted, target
 from tests.models import tiny_sdxl
@@ -58,7 +59,7 @@ def test_every_picture_has_a_condition_and_a_seed_of_its_own(planted: Planted) -
         assert one.condition is not None
         assert other.condition is not None
         assert torch.equal(one.condition.states, other.condition.states)
-    assert attack.work == 3 * 2 * 2
+    assert attack.work == Work(evaluations=3 * 2 * 2, trained=3 * 2 * 2)
 
 
 def test_all_text_encoders_learn_one() -> None:

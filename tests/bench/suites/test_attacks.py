@@ -11,6 +11,7 @@ import torch
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.attacks import Target, attacks_of
 from overpaint.bench.attacks.embedding import EmbeddingInversion
+from overpaint.bench.attacks.judged import CANDIDATES
 from overpaint.bench.attacks.known import HOLD_OUTS
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.probes import Probe, of_holdout
@@ -31,12 +32,13 @@ TARGET = Target(
 )  # fmt: skip
 SMALL = ["pictures=2", "variants=2", "tokens=2", "steps=2", "candidates=3", "draws=2", "iterations=3"]
 ATTACKS = attacks_of(budget=SMALL)
+BATCH = 4
 INVERSIONS = ("embedding inversion", "latent inversion")
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: 4)
+    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def change(backbone: StableDiffusion, size: float) -> Patch:
 def edited(backbone: StableDiffusion, judges: Judges, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Case]:
     out = tmp_path_factory.mktemp("edited")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("overpaint.bench.artist.default_batch", lambda *_: 4)
+        patched.setattr("overpaint.bench.artist.default_batch", lambda *_: BATCH)
         return out, bench(backbone, out, change(backbone, 1.0)).run(suite(judges)).cases[0]
 
 
@@ -137,9 +139,17 @@ def test_the_page_shows_what_was_found_and_escapes_names(edited: tuple[Path, Cas
 
 def test_the_price_is_told_beforehand(backbone: StableDiffusion, judges: Judges, tmp_path: Path) -> None:
     found = cost(bench(backbone, tmp_path), suite(judges), timed=False)
-    searched = sum(attack.work for attack in ATTACKS)
-    assert found.work.pictures == 2 * (1 + 2 * len(ATTACKS))
-    assert found.work.evaluations == 2 * STEPS * found.work.pictures + 2 * searched
+    times = {attack: 3 if attack.controlled else 2 for attack in ATTACKS}
+    looking = [attack for attack in ATTACKS if attack.adaptive]
+    given = CANDIDATES * max(attack.pictures for attack in looking)
+    pictures = sum(attack.pictures * count for attack, count in times.items())
+    searched = sum(attack.work.evaluations * count for attack, count in times.items())
+    assert found.work.pictures == 2 * 1 + given + pictures
+    controls = sum(attack.pictures for attack in ATTACKS if attack.controlled)
+    asked = sum(attack.pictures for attack in ATTACKS)
+    batches = sum(-(-count // BATCH) for count in (1, 1, given, asked, asked, controls))
+    assert found.work.evaluations == 2 * STEPS * BATCH * batches + searched
+    assert found.work.trained == sum(attack.work.trained * count for attack, count in times.items()) > 0
     assert found.seconds is None
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.methods.work import Work
 from overpaint.plan.templates import DEFAULT_KIND, KINDS
 from overpaint.progress import Progress
 from overpaint.seeding import derive
@@ -97,9 +98,9 @@ class Attack(ABC):
         """
 
     @property
-    def work(self) -> int:
-        """Evaluations of the denoiser for one picture each that the search takes; a gradient counts as two more."""
-        return 0
+    def work(self) -> Work:
+        """Evaluations of the denoiser that the search takes, before anything is drawn."""
+        return Work()
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from overpaint.backbone.condition import Condition
 from overpaint.backbone.text import TextEncoder
 from overpaint.bench.attacks.attack import Attack, Attempt, Target
 from overpaint.bench.attacks.noise import conditioned, gradients, noise_loss, noisy
+from overpaint.methods.work import BACKWARD, Work
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
@@ -84,9 +85,10 @@ class EmbeddingInversion(Attack):
         return sum(last) / len(last)
 
     @property
-    def work(self) -> int:
+    def work(self) -> Work:
         """See `Attack`."""
-        return 3 * self.steps * self.draws
+        trained = self.steps * self.draws * (1 + BACKWARD)
+        return Work(evaluations=trained, trained=trained)
 
 
 class PseudoWord:

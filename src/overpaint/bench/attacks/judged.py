@@ -13,10 +13,11 @@ from overpaint.bench.graders.grader import Grader
 from overpaint.bench.probes import Probe
 from overpaint.bench.results import Shift
 from overpaint.bench.sheet import Pair, Sheet, grade
+from overpaint.methods.work import Work
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
-__all__ = ["GIVEN", "Siege", "control"]
+__all__ = ["GIVEN", "Siege", "control", "siege_work"]
 
 GIVEN = "pictures given"
 """The group of what attacks are shown, drawn by the unedited model."""
@@ -120,6 +121,21 @@ def _pair(assault: Assault, group: str, before: Tried, after: Tried | None) -> P
         more=numbers,
         found={when: prompt for when, prompt in found.items() if prompt},
     )
+
+
+def siege_work(assaults: Sequence[Assault]) -> tuple[list[int], Work]:
+    """Pictures that are drawn together, and what is searched with: before, after and on the control."""
+    counts: dict[str, int] = {}
+    search = Work()
+    for assault in assaults:
+        attack = assault.attack
+        if attack.adaptive:
+            counts[assault.target.unit] = max(counts.get(assault.target.unit, 0), attack.pictures)
+        for _ in range(2 + attack.controlled):
+            search = search.then(attack.work)
+    asked = sum(assault.attack.pictures for assault in assaults)
+    controls = sum(assault.attack.pictures for assault in assaults if assault.attack.controlled)
+    return [CANDIDATES * sum(counts.values()), asked, asked, controls], search
 
 
 def _given(

@@ -16,6 +16,7 @@ import torch
 from overpaint.backbone.backbone import Backbone
 from overpaint.bench.attacks.attack import Attack, Attempt, Target
 from overpaint.bench.attacks.ddim import invert, levels, sample
+from overpaint.methods.work import Work
 from overpaint.progress import Progress
 
 __all__ = ["LatentInversion"]
@@ -43,7 +44,8 @@ class LatentInversion(Attack):
         x0 = backbone.encode_images(pictures)[0].float()
         condition = backbone.encode([""]).repeat(len(x0))
         way = levels(backbone, self.steps)
-        with progress.task("inverting pictures", total=len(x0) * self.work // self.pictures, unit="pass") as advance:
+        passes = len(x0) * self.steps * (self.iterations + 1)
+        with progress.task("inverting pictures", total=passes, unit="pass") as advance:
             noise = invert(backbone, x0, condition, way, self.iterations, advance)
             back = torch.nan_to_num(sample(backbone, noise, condition, way, advance))
         length = noise.flatten(1).square().mean(dim=1).sqrt()
@@ -59,6 +61,6 @@ class LatentInversion(Attack):
         ]
 
     @property
-    def work(self) -> int:
+    def work(self) -> Work:
         """See `Attack`."""
-        return self.pictures * self.steps * (self.iterations + 1)
+        return Work(evaluations=self.pictures * self.steps * (self.iterations + 1))

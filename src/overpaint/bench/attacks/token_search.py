@@ -21,6 +21,7 @@ from overpaint.bench.attacks.attack import Attack, Attempt, Target
 from overpaint.bench.attacks.embedding import table_of
 from overpaint.bench.attacks.noise import Noisy, conditioned, gradients, noise_loss, noisy
 from overpaint.bench.attacks.typed import Typed
+from overpaint.methods.work import BACKWARD, Work
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
@@ -96,9 +97,10 @@ class TokenSearch(Attack):
         return [float(noise_loss(backbone, draws, conditions[row : row + 1])) for row in range(len(prompts))]
 
     @property
-    def work(self) -> int:
+    def work(self) -> Work:
         """See `Attack`."""
-        return self.draws * (1 + self.steps * (3 + self.candidates))
+        trained = self.draws * self.steps * (1 + BACKWARD)
+        return Work(evaluations=self.draws * (1 + self.steps * self.candidates) + trained, trained=trained)
 
 
 def _gradient(backbone: Backbone, prefix: Typed, draws: Noisy) -> Tensor:

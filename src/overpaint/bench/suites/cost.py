@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.bench.artist import Artist
+from overpaint.bench.attacks.judged import siege_work
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Suite
 from overpaint.errors import PlanError
-from overpaint.methods import work_of
+from overpaint.methods import precision_of, work_of
+from overpaint.methods.pace import trained_seconds
 from overpaint.methods.work import Work
 from overpaint.plan import Plan
 
@@ -28,8 +32,9 @@ class Cost:
     Attributes:
         cases, finished: all, and those that the result file holds.
         plans, edits: to be fitted.
-        work: fits, as if none had been begun; pictures, the unedited model's once, those after an edit as if none were
-            there yet; what attacks search with. Weights and memory are those of the largest fit.
+        work: fits, as if none had been begun; pictures, the unedited model's once, those after an edit and those that
+            attacks ask for as if none were there yet, in whole batches; what attacks search with. Weights and memory
+            are those of the largest fit.
         seconds: of all evaluations here, and of what else drawing takes, from one measured batch; what methods do in
             text alone is not in it. None if nothing was timed.
     """
@@ -47,39 +52,56 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
     artist = bench.artist()
     finished = {case.name for case in bench.finished(suite, artist)}
     left = [spec for spec in suite.specs if spec.name not in finished]
-    before = {name for spec in left for part in spec.parts for name in artist.missing((*part.probes, *part.before))}
-    after = sum(len({(p.prompt, p.seed) for p in part.probes}) for spec in left for part in spec.parts)
-    plans = {plan.fingerprint(): plan for spec in left for part in spec.parts for plan in part.plans}
-    assaults = [assault for spec in left for part in spec.parts for assault in part.attacks]
-    # before each edit and after it; what the unedited model was asked before is not subtracted
-    pictures = len(before) + after + 2 * sum(assault.attack.pictures for assault in assaults)
-    # a search before and one after
-    searched = Work(evaluations=2 * sum(assault.attack.work for assault in assaults))
-    drawn = bench.drawing.work(artist.backbone, pictures)
-    work = _fits(artist.backbone, plans.values()).then(drawn).then(searched)
+    parts = [part for spec in left for part in spec.parts]
+    plans = {plan.fingerprint(): plan for part in parts for plan in part.plans}
+    before = {name for part in parts for name in artist.missing((*part.probes, *part.before))}
+    after = [len({(probe.prompt, probe.seed) for probe in part.probes}) for part in parts]
+    sieges = [siege_work(part.attacks) for part in parts if part.attacks]
+    batches = [len(before), *after, *(count for drawn, _ in sieges for count in drawn)]
+    fits = _fits(artist.backbone, plans.values())
+    searches = _all(search for _, search in sieges)
+    drawn = bench.drawing.work(artist.backbone, sum(batches))
+    # batches are filled up
+    rows = sum(-(-count // artist.batch) for count in batches) * artist.batch
+    drawn = replace(drawn, evaluations=rows * bench.drawing.evaluations(artist.backbone))
     return Cost(
         cases=len(suite.specs),
         finished=len(finished),
         plans=len(plans),
         edits=sum(len(plan.edits) for plan in plans.values()),
-        work=work,
-        seconds=_seconds(artist, work) if timed else None,
+        work=fits.then(drawn).then(searches),
+        seconds=_seconds(artist, fits, drawn, searches, _precision(artist.backbone, plans.values())) if timed else None,
     )
 
 
 def _fits(backbone: Backbone, plans: Iterable[Plan]) -> Work:
     """All plans one after the other, but for those that the run will skip as well."""
-    total = Work()
+    works = []
     for plan in plans:
-        try:
-            total = total.then(work_of(backbone, plan))
-        except PlanError:
-            continue
-    return total
+        with suppress(PlanError):
+            works.append(work_of(backbone, plan))
+    return _all(works)
 
 
-def _seconds(artist: Artist, work: Work) -> float:
-    """A line through two short drawings of one batch: what an evaluation takes, and what else a picture takes."""
+def _all(works: Iterable[Work]) -> Work:
+    return reduce(Work.then, works, Work())
+
+
+def _precision(backbone: Backbone, plans: Iterable[Plan]) -> str:
+    """In which the plans are fitted; the slower one if they differ."""
+    found = set()
+    for plan in plans:
+        with suppress(PlanError):
+            found.add(precision_of(backbone, plan))
+    return found.pop() if len(found) == 1 else "float32"
+
+
+def _seconds(artist: Artist, fits: Work, drawn: Work, searches: Work, precision: str) -> float:
+    """A line through two short drawings of one batch: what an evaluation takes, and what else a picture takes.
+
+    Passes with gradients are timed by themselves. Searches are made in float32.
+    """
+    work = fits.then(drawn).then(searches)
     if not work.evaluations:
         return 0.0
     taken = []
@@ -89,6 +111,7 @@ def _seconds(artist: Artist, work: Work) -> float:
         drawing.images(artist.backbone, [""] * artist.batch, list(range(artist.batch)), batch=artist.batch)
         taken.append(time.monotonic() - start)
     step = max(0.0, (taken[1] - taken[0]) / (STEPS[1] - STEPS[0]))
-    rest = max(0.0, taken[0] - step * STEPS[0])
-    evaluation = step * artist.drawing.steps / artist.drawing.evaluations(artist.backbone)
-    return (rest * work.pictures + evaluation * work.evaluations) / artist.batch
+    rest = max(0.0, taken[0] - step * STEPS[0]) / artist.batch
+    evaluation = step * artist.drawing.steps / artist.drawing.evaluations(artist.backbone) / artist.batch
+    trained = trained_seconds(artist.backbone, fits, precision) + trained_seconds(artist.backbone, searches, "float32")
+    return rest * work.pictures + evaluation * (work.evaluations - work.trained) + trained

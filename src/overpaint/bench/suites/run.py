@@ -130,6 +130,10 @@ class Bench:
         if spec.skip:
             return Case(**common, status="skipped", reason=spec.skip, settings={"asked": asked})
         sheet, hashes = Sheet(()), []
+        start = time.monotonic()
+        # of all parts together, as batches are filled up; the parts find them drawn
+        artist.draw([p for part in spec.parts for p in (*part.probes, *part.before)], self.progress, "drawing before")
+        seconds["drawing"] += time.monotonic() - start
         try:
             for part in spec.parts:
                 found, applied = self._part(part, suite, artist, fits, seconds)
@@ -156,9 +160,7 @@ class Bench:
         self, part: Part, suite: Suite, artist: Artist, fits: Fits, seconds: dict[str, float]
     ) -> tuple[Sheet, list[str]]:
         grader, asked = suite.judges.grader, (*part.probes, *part.before)
-        start = time.monotonic()
-        first = artist.draw(asked, self.progress, "drawing before")
-        seconds["drawing"] += time.monotonic() - start
+        first = artist.keys(asked)
         siege = Siege.prepared(part.attacks, artist, grader, self.out / ATTACKS, self.progress)
         tried = self._attacked(siege, artist, seconds)
         with self._changed(part, artist, fits, seconds) as changed:

@@ -23,13 +23,14 @@ def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
         parameters = elements(slot.value for slot in select(backbone.denoiser, variant, backbone.denoiser_name))
     keeping = config.preserve > 0 and bool(plan.preserve)
     pictures = len(ablations) * config.images + (len(plan.preserve) * config.preserve_images if keeping else 0)
-    each = 1 + BACKWARD + (config.objective == "model") + (config.prior > 0) * (1 + BACKWARD)
-    each += keeping * (2 + BACKWARD)
-    updates = config.steps * len(ablations)
+    rows = config.steps * len(ablations) * config.batch
+    trained = rows * (1 + (config.prior > 0) + keeping) * (1 + BACKWARD)
+    asked = rows * ((config.objective == "model") + keeping)
     return Work(
         parameters=parameters,
         pictures=pictures,
-        evaluations=pictures * config.image_steps * 2 + updates * config.batch * each,
+        evaluations=pictures * config.image_steps * 2 + asked + trained,
+        trained=trained,
         memory=TRAINED * SINGLE * parameters,
         disk=SINGLE * parameters * (1 + (STATE if config.checkpoint_every else 0)),
     )

@@ -32,9 +32,9 @@ def work_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> Work:
     sites = sites_of(backbone, plan, config)
     texts = [text for text in backbone.text_encoders if text.name in sites]
     parameters, memory, disk = matrices([(text, sites[text.name]) for text in texts], len(tasks))
-    pictures, evaluations = stage_one_work(concepts, config)
+    stage_one = stage_one_work(concepts, config)
     disk += len(concepts) * 2 * SINGLE * sum(text.width for text in texts)
-    return Work(parameters=parameters, pictures=pictures, evaluations=evaluations, memory=memory, disk=disk)
+    return stage_one.then(Work(parameters=parameters, memory=memory, disk=disk))
 
 
 def matrices(sites: Sequence[tuple[TextEncoder, Sequence[int]]], edits: int) -> tuple[int, int, int]:
@@ -51,11 +51,11 @@ def matrices(sites: Sequence[tuple[TextEncoder, Sequence[int]]], edits: int) -> 
     return parameters, memory, disk
 
 
-def stage_one_work(concepts: Sequence[Concept], config: EmcidConfig) -> tuple[int, int]:
+def stage_one_work(concepts: Sequence[Concept], config: EmcidConfig) -> Work:
     """Pictures drawn and evaluations of the denoiser; with patience, those if no concept stops early."""
     if config.values != "noise":
-        return 0, 0
-    pictures = evaluations = 0
+        return Work()
+    pictures = evaluations = trained = 0
     patient = config.patience is not None
     steps = config.steps + patient
     draws = min(config.draws or steps, steps)
@@ -66,5 +66,6 @@ def stage_one_work(concepts: Sequence[Concept], config: EmcidConfig) -> tuple[in
             pictures += rows * config.images_per_prompt
             evaluations += rows * config.images_per_prompt * config.image_steps * 2
         teacher = {"images": 0, "destination": 1, "esd": 2}[concept.objective]
-        evaluations += rows * (draws * teacher + steps * (1 + BACKWARD) + patient * HELD * (teacher + looks))
-    return pictures, evaluations
+        evaluations += rows * (draws * teacher + patient * HELD * (teacher + looks))
+        trained += rows * steps * (1 + BACKWARD)
+    return Work(pictures=pictures, evaluations=evaluations + trained, trained=trained)

@@ -26,10 +26,10 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     erasures = erasures_of(backbone.text, plan, config)
     slots = select(backbone.denoiser, config.parameters, backbone.denoiser_name)
     parameters = elements(slot.value for slot in slots)
-    trained = parameters
+    learned = parameters
     if config.rank is not None:
         shapes = [slot.value.shape for slot in slots if slot.leaf == "weight"]
-        trained = sum(config.rank * (shape[0] + shape[1:].numel()) for shape in shapes)
+        learned = sum(config.rank * (shape[0] + shape[1:].numel()) for shape in shapes)
     steps = length(backbone, config.image_steps)
     updates = config.updates(len(erasures))
     keeping = config.preserve > 0 and bool(plan.preserve or config.captions or config.protect)
@@ -55,12 +55,13 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     looks = 0 if config.until == "steps" else 3 + updates // config.validate_every
     looks += 1 + HALVINGS if config.until == "strength" else 0
     pictures = drawn * rounds + (kept if keeping else 0)
-    rows = updates * config.batch * (2 if keeping else 1)
+    trained = updates * config.batch * (2 if keeping else 1) * (1 + BACKWARD)
     pool = 2 * SINGLE * steps * (drawn + kept) * torch.Size(backbone.latent_shape).numel()
     return Work(
         parameters=parameters,
         pictures=pictures,
-        evaluations=pictures * steps * 2 + teacher + rows * (1 + BACKWARD) + looks * checked,
-        memory=TRAINED * SINGLE * trained + pool,
-        disk=SINGLE * trained + (STATE * SINGLE * trained if config.checkpoint_every else 0) + pool,
+        evaluations=pictures * steps * 2 + teacher + trained + looks * checked,
+        trained=trained,
+        memory=TRAINED * SINGLE * learned + pool,
+        disk=SINGLE * learned + (STATE * SINGLE * learned if config.checkpoint_every else 0) + pool,
     )
