@@ -110,16 +110,6 @@ def test_captions_that_name_what_is_erased_are_not_kept(monkeypatch: pytest.Monk
         run(backbone, plan, captions=2)
 
 
-def test_unnamed_rows_need_prompts_to_take() -> None:
-    plan = plan_of(preserve=["hens"])
-    with_others, without = (run(tiny_backbone(), plan, unnamed=share) for share in (0.5, 0.0))
-    assert with_others.hash != without.hash
-    for settings in ({}, {"preserve": 0.0}):
-        chosen = plan if settings else plan_of()
-        with pytest.raises(PlanError, match="no prompts that must stay to take"):
-            run(tiny_backbone(), chosen, unnamed=0.5, **settings)
-
-
 # ---- resume -----------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
-from overpaint.methods.esd.erasures import Texts, prompts_of
+from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.pool import Pool, erasing, keeping
 from overpaint.methods.esd.selection import select
@@ -107,30 +107,6 @@ def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
         close(rows.wanted, left - 1.5 * (predicted(backbone, rows.x, rows.t, prompt) - left))
         assert torch.equal(texts.conditions[stay.prompt].states, backbone.text.encode([without]).expand(3, -1, -1))
         close(stay.wanted, left)
-
-
-def test_unnamed_rows_turn_other_prompts_away_from_the_concept() -> None:
-    plan, config = plan_of(), config_of(unnamed=0.5, eta=1.5)
-    backbone, erasures, _ = world(plan, config)
-    texts = Texts(backbone, [*prompts_of(erasures), "cat", "hens"])
-    plain, _ = erasing(backbone, texts, erasures, config, 2, "x")
-    pool, _ = erasing(backbone, texts, erasures, config, 2, "x", others=["cat", "hens"])
-    other = (pool.prompt != plain.prompt).nonzero()[:, 0].tolist()
-    assert len(other) == len(pool) // 2
-    assert {int(row) for row in pool.prompt[other]} == {int(row) for row in texts.rows(["cat", "hens"])}
-    for number in range(len(pool)):
-        row = pool.rows(torch.tensor([number]))
-        away = 1.5 * (predicted(backbone, row.x, row.t, "dog") - predicted(backbone, row.x, row.t, ""))
-        asked = next((n for n in ("cat", "hens") if int(texts.rows([n])[0]) == int(row.prompt[0])), "")
-        close(row.wanted, predicted(backbone, row.x, row.t, asked) - away)
-
-
-def test_an_attribute_is_never_turned_away_from_where_other_prompts_ask() -> None:
-    plan, config = plan_of({"erase": "dog", "from": "cat"}), config_of(unnamed=0.5)
-    backbone, erasures, _ = world(plan, config)
-    texts = Texts(backbone, [*prompts_of(erasures), "hens"])
-    pool, _ = erasing(backbone, texts, erasures, config, 2, "x", others=["hens"])
-    assert int(texts.rows(["hens"])[0]) not in pool.prompt.tolist()
 
 
 def test_kept_prompts_are_to_stay() -> None:

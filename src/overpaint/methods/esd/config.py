@@ -30,8 +30,6 @@ class EsdConfig(BaseModel):
         contexts: of edits of kind ``style``, further prompts, which say the style of something, each with the same
             prompt without it: ``{"a cat by {}": "a cat"}``. The latter stands in for the empty prompt there, so that
             nothing but the style is turned away from.
-        unnamed: share of a cached pool's rows that are given one of the prompts that must stay, in place of the
-            concept's: its latents are turned away from whatever the prompt says.
 
     What it is learned on:
         sampling: ``cached`` trajectories, every step of which is used and serves many updates, or as ``published``,
@@ -70,7 +68,6 @@ class EsdConfig(BaseModel):
     eta: float = Field(1.0, ge=0)
     prompts: Literal["name", "templates"] = "name"
     contexts: dict[str, str] = Field(default_factory=dict)
-    unnamed: float = Field(0.0, ge=0, lt=1)
 
     sampling: Literal["cached", "published"] = "cached"
     on_policy_every: int | None = Field(None, ge=1)
@@ -109,8 +106,6 @@ class EsdConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_loop(self) -> EsdConfig:
-        if self.unnamed and self.sampling == "published":
-            raise ValueError("published sampling knows the concept's prompts alone: take cached, or unnamed 0")
         if self.sampling == "published" and self.on_policy_every not in (None, 1):
             raise ValueError(
                 "published sampling draws anew for every update: on_policy_every is 1 (the paper) or empty"

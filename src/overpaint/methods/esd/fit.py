@@ -59,8 +59,7 @@ def fit(
     texts = Texts(backbone, [*prompts_of(erasures), *kept])
     with frozen(backbone.denoiser), _student(backbone, slots, config, plan.seed) as student:
         # all that the original model draws and predicts comes first
-        others = tuple(kept) if config.unnamed else ()
-        run = _Run(backbone, texts, erasures, others, config, ledger, progress, student)
+        run = _Run(backbone, texts, erasures, config, ledger, progress, student)
         keep = run.keep(kept, plan.seed)
         validate: Validator | None = None
         if config.until != "steps":
@@ -90,13 +89,12 @@ class _Run:
         backbone: Backbone,
         texts: Texts,
         erasures: Sequence[Erasure],
-        others: Sequence[str],
         config: EsdConfig,
         ledger: Ledger,
         progress: Progress,
         student: Student,
     ) -> None:
-        self._backbone, self._texts, self._erasures, self._others = backbone, texts, erasures, others
+        self._backbone, self._texts, self._erasures = backbone, texts, erasures
         self._config, self._ledger, self._progress, self._student = config, ledger, progress, student
         self._batch = config.batch
 
@@ -158,7 +156,6 @@ class _Run:
                 config,
                 config.trajectories,
                 label,
-                others=self._others,
                 sampler=None if sampler is None else sampler.acting,
                 advance=advance,
             )

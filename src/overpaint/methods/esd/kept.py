@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.errors import OverpaintError, PlanError
+from overpaint.errors import OverpaintError
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import NAME, Erasure, templates_of
 from overpaint.plan import Plan
@@ -25,13 +25,8 @@ def kept_prompts(
     """Prompts to preserve and how many trajectories of each; none if their weight is 0.
 
     Raises:
-        OverpaintError: the settings ask for captions, and there are none, or for prompts that do not name a concept.
+        OverpaintError: the settings ask for captions, and there are none.
     """
-    if config.unnamed and not (config.preserve and (plan.preserve or config.captions)):
-        raise PlanError(
-            f"{plan.at('settings.unnamed')}: there are no prompts that must stay to take; list some under preserve, set"
-            " captions, or set unnamed to 0"
-        )
     if config.preserve == 0:
         return {}
     templates = templates_of(plan, config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.objective import turned_away
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.trajectories import Recording, length, predictions, record
-from overpaint.methods.training.turns import turn
 from overpaint.seeding import derive
 
 __all__ = ["Pool", "erasing", "join", "keeping", "targets"]
@@ -79,7 +78,6 @@ def erasing(
     label: str,
     *,
     checked: bool = False,
-    others: Sequence[str] = (),
     sampler: Acting | None = None,
     advance: Advance = lambda count: None,
 ) -> tuple[Pool, Pool | None]:
@@ -89,7 +87,6 @@ def erasing(
         count: trajectories for each prompt (noisy pictures in their place: as many rows).
         label: part of every trajectory's seed.
         checked: use the templates of validation.
-        others: prompts that do not name the concept, for the rows that settings want ``unnamed``.
         sampler: in this context, that is, with these weights, trajectories are drawn; predictions that make the
             targets are always the model's own. None: it draws them, too, and nothing is evaluated twice.
         advance: hears of finished trajectories.
@@ -115,11 +112,7 @@ def erasing(
         ways = [p for p in range(len(given)) for _ in range(count * each)]
         wanted, without = targets(backbone, texts, erasure, x, t, ways, config.eta, checked, known)
         concept = torch.full((len(x),), number)
-        pool = Pool(x, t, prompt, wanted, concept)
-        if others and erasure.base is None:
-            chosen = turn(len(x), round(config.unnamed * len(x)), 0, derive(erasure.seed, label, "unnamed"))
-            pool = _unnamed(backbone, texts, pool, chosen, without, others, derive(erasure.seed, label, "others"))
-        pools.append(pool)
+        pools.append(Pool(x, t, prompt, wanted, concept))
         if config.protect and not checked:
             left = texts.rows(erasure.without())[ways]
             kept.append(Pool(x, t, left, without.float(), concept))
@@ -148,23 +141,6 @@ def targets(
             made[phrase] = predictions(backbone, x, t, texts.conditions[texts.rows([prompts[i] for i in which])])
     base = made[erasure.base] if erasure.base else None
     return turned_away(made[""], made[erasure.source], eta, base), made[""]
-
-
-def _unnamed(
-    backbone: Backbone, texts: Texts, pool: Pool, chosen: Tensor, without: Tensor, others: Sequence[str], seed: int
-) -> Pool:
-    """The pool, its ``chosen`` rows (m,) asked for other prompts and turned away from the concept all the same.
-
-    ``without`` (n, c, h, w): what the pool's targets start at.
-    """
-    rows = texts.rows([others[derive(seed, place) % len(others)] for place in chosen.tolist()])
-    made = predictions(backbone, pool.x[chosen], pool.t[chosen], texts.conditions[rows]).float()
-    away = pool.wanted[chosen] - without[chosen].float()
-    return replace(
-        pool,
-        prompt=pool.prompt.index_copy(0, chosen, rows),
-        wanted=pool.wanted.index_copy(0, chosen, made + away),
-    )
 
 
 def keeping(

@@ -57,8 +57,6 @@ class Ledger:
         }
         asked = [_asked(erasure) for erasure in erasures]
         chosen = {name: settings[name] for name in DRAWING}
-        if config.unnamed:
-            chosen |= {"unnamed": config.unnamed, "others": list(kept)}
         self._pools = {
             "erase": digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen}),
             "keep": digest(

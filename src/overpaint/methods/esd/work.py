@@ -49,8 +49,6 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
             drawn += 0 if erasure.images else paths
             # a student that samples tells nothing of the teacher
             teacher += paths * steps * (len(asked) + (rounds - 1) * len(asked | {"", erasure.given}))
-            if erasure.base is None:
-                teacher += rounds * round(config.unnamed * paths * steps)
         checked += config.validate_trajectories * len(erasure.checked) * steps
     looks = 0 if config.until == "steps" else 3 + updates // config.validate_every
     looks += 1 + HALVINGS if config.until == "strength" else 0
