@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.errors import OverpaintError
+from overpaint.methods.captions import captions_for
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import NAME, Erasure, templates_of
 from overpaint.plan import Plan
@@ -32,7 +32,8 @@ def kept_prompts(
     templates = templates_of(plan, config)
     prompts = {t.replace(NAME, name): config.preserve_trajectories for name in plan.preserve for t in templates}
     if config.captions:
-        found = unrelated(_captions(backbone, config, captions), erasures)
+        texts = captions_for(backbone, 4 * config.captions, captions, "settings.captions (0 does without)")
+        found = unrelated(texts, erasures)
         found.sort(key=lambda caption: derive(plan.seed, "esd caption", caption))
         for caption in found[: config.captions]:
             prompts.setdefault(caption, 1)
@@ -45,17 +46,3 @@ def unrelated(captions: Sequence[str], erasures: Sequence[Erasure]) -> list[str]
     words = "|".join(re.escape(name) for name in names)
     pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
     return [caption for caption in dict.fromkeys(captions) if not pattern.search(caption)]
-
-
-def _captions(backbone: Backbone, config: EsdConfig, captions: Sequence[str] | None) -> Sequence[str]:
-    if captions is not None:
-        return captions
-    if backbone.family != "emoji":
-        raise OverpaintError(
-            f"settings.captions: a model of family {backbone.family!r} brings no captions; give a file, one per line"
-            " (--captions FILE, or captions=... in Python), or set captions to 0"
-        )
-    from overpaint.emoji.captions import corpus
-    from overpaint.emoji.vocabulary import Vocabulary
-
-    return corpus(Vocabulary.load(), 4 * config.captions, seed=0)
