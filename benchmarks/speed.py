@@ -3,15 +3,15 @@
     python -m benchmarks.stage_two --out runs/bench/speed/stage_two.json
     python -m benchmarks.nothing_lost --out runs/bench/speed/nothing_lost.json
     python -m benchmarks.gpu_cost --out runs/bench/speed/gpu_cost.json
-    python -m benchmarks.speed --budget 1800
+    python -m benchmarks.speed --budget 1800 --rounds emcid=100 --rounds emcid-copy=1000
     python -m benchmarks.speed --page
 
 Each preset and number of concepts is measured in a process of its own, with nothing known beforehand but the second
 moments, which are the model's and are gathered once: seconds of Stage I and Stage II by the clock, evaluations of the
 denoiser on one latent (a backward pass counts as two), and the most memory beyond the loaded model's. Then one concept
 more, and one less, with the memories that are there. Numbers of concepts that would take longer than ``--budget``
-seconds by what the one before has cost are left out and said to be. ``--rounds N`` asks for N concepts in ten rounds
-and at once and compares the changes.
+seconds by what the one before has cost are left out and said to be. ``--rounds METHOD=N`` asks for N concepts in ten
+rounds and at once and compares the changes; with ``--no-costs``, nothing else.
 
 What is measured lies in ``--folder``, and stays there from one call to the next; the page is made of all that is there.
 """
@@ -36,6 +36,7 @@ from overpaint.bench.pairs import choose
 from overpaint.cli.cache import SharingStore
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.files import write_json_atomic
+from overpaint.json_reading import from_json
 from overpaint.methods import TransientStore, configure, fit
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
@@ -56,7 +57,8 @@ def main() -> None:
     parser.add_argument("--preset", action="append", help="repeat for more")
     parser.add_argument("--concepts", type=int, action="append", help="repeat for more")
     parser.add_argument("--budget", type=float, default=1800.0, help="seconds that one measurement may take")
-    parser.add_argument("--rounds", type=int, default=0, metavar="N")
+    parser.add_argument("--rounds", type=method_and_number, action="append", default=[], metavar="METHOD=N")
+    parser.add_argument("--no-costs", action="store_true", help="keep those that were measured")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench/speed"))
@@ -67,15 +69,26 @@ def main() -> None:
         moments, same = options.folder / "moments", {"seed": options.seed, "threads": options.threads}
         ask = partial(asked, options.model, moments=moments, **same)
         presets, numbers = options.preset or PRESETS, sorted(options.concepts or NUMBERS)
+        costs = options.folder / "costs.json"
         found = {"model": options.model, "machine": machine(options.threads), "moments": [], "rows": []}
+        if options.no_costs:
+            found, presets = from_json(costs.read_text(encoding="utf-8")), ()
         for preset in presets:
             found["moments"].append(alone(partial(gather, options.model, preset, moments, **same)))
             found["rows"] += scaled(preset, numbers, options.budget, lambda n, p=preset: alone(partial(ask, p, n)))
-            write_json_atomic(options.folder / "costs.json", found)
-        if options.rounds:
-            found["rounds"] = alone(partial(in_rounds, options.model, options.rounds, moments=moments, **same))
-            write_json_atomic(options.folder / "costs.json", found)
+            write_json_atomic(costs, found)
+        for method, number in options.rounds:
+            others = [row for row in found.get("rounds", []) if (row["method"], row["concepts"]) != (method, number)]
+            row = alone(partial(in_rounds, options.model, method, number, moments=moments, **same))
+            found["rounds"] = [*others, row]
+            write_json_atomic(costs, found)
     print(write_page(options.folder, options.docs))
+
+
+def method_and_number(said: str) -> tuple[str, int]:
+    """``METHOD=N``."""
+    method, _, number = said.partition("=")
+    return method, int(number)
 
 
 def scaled(preset: str, numbers: Sequence[int], budget: float, ask: Any) -> list[dict[str, Any]]:
@@ -114,16 +127,16 @@ def asked(model: str, preset: str, number: int, *, moments: Path, seed: int, thr
     return row
 
 
-def in_rounds(model: str, number: int, *, moments: Path, seed: int, threads: int) -> dict[str, Any]:
-    """The default preset on so many concepts in ten rounds and at once: how far the changes are apart."""
+def in_rounds(model: str, method: str, number: int, *, moments: Path, seed: int, threads: int) -> dict[str, Any]:
+    """So many concepts in ten rounds and at once: how far the changes are apart."""
     torch.set_num_threads(threads)
     backbone, grown = opened(model), remembering(moments)
     for count in range(number // ROUNDS, number + 1, number // ROUNDS):
-        last = fit(backbone, plan_of(model, PRESETS[0], count, seed), store=grown)
-    once = fit(backbone, plan_of(model, PRESETS[0], count, seed), store=remembering(moments))
+        last = fit(backbone, plan_of(model, method, count, seed), store=grown)
+    once = fit(backbone, plan_of(model, method, number, seed), store=remembering(moments))
     assert isinstance(last, Patch)
     assert isinstance(once, Patch)
-    return {"concepts": count, "apart": apart(last, once), "same hash": last.hash == once.hash}
+    return {"method": method, "concepts": number, "apart": apart(last, once), "same hash": last.hash == once.hash}
 
 
 def apart(one: Patch, other: Patch) -> float:

@@ -57,10 +57,11 @@ def costs(found: Found) -> Iterator[str]:
     if ratios:
         yield "Times less per concept than `emcid-paper`, where that was not measured than on fewer concepts:"
         yield table(("concepts", "preset", "`emcid-paper` on", "Stage I", "both stages"), ratios)
-    if (rounds := found.get("rounds")) is not None:
+    for rounds in found.get("rounds", []):
         yield (
-            f"{rounds['concepts']} concepts in ten rounds and at once: the changes are {rounds['apart']:.1e} apart,"
-            f" relative to their size (bar 0.01: {'met' if rounds['apart'] <= 0.01 else 'missed'})."
+            f"{rounds['concepts']} concepts by `{rounds['method']}` in ten rounds and at once: the changes are"
+            f" {rounds['apart']:.1e} apart, relative to their size (bar 0.01:"
+            f" {'met' if rounds['apart'] <= 0.01 else 'missed'}), {'' if rounds['same hash'] else 'not '}the same hash."
         )
 
 
@@ -149,7 +150,11 @@ def gpu_cost(found: Found) -> Iterator[str]:
 
 
 PARTS: dict[str, tuple[str, str, Callable[[Found], Iterator[str]]]] = {
-    "costs": ("Cost against the number of concepts", "python -m benchmarks.speed --rounds 100", costs),
+    "costs": (
+        "Cost against the number of concepts",
+        "python -m benchmarks.speed --rounds emcid=100 --rounds emcid-copy=1000",
+        costs,
+    ),
     "stage_two": ("Stage II against the published loop", "python -m benchmarks.stage_two", stage_two),
     "nothing_lost": ("Nothing lost", "python -m benchmarks.nothing_lost", nothing_lost),
     "gpu_cost": ("On a data-centre GPU: an estimate", "python -m benchmarks.gpu_cost", gpu_cost),

@@ -40,7 +40,7 @@ COSTS = {
         row("emcid-paper", 10, 39.0, 1.0),
         {"preset": "emcid-paper", "concepts": 100, "skipped": "about 400 s"},
     ],
-    "rounds": {"concepts": 100, "apart": 0.02, "same hash": False},
+    "rounds": [{"method": "emcid", "concepts": 100, "apart": 0.02, "same hash": False}],
 }
 
 
@@ -69,9 +69,10 @@ def test_costs_are_counted_and_memories_serve_again(small: None, tmp_path: Path)
     assert min(found[name] for name in ("stage one", "stage two", "one more", "one less")) > 0
     assert sorted(path.name for path in tmp_path.iterdir()) == moments
     assert asked("", "emcid-copy", 1, **same)["evaluations"] == 0
-    rounds = in_rounds("", 20, **same)
-    assert rounds["concepts"] == 20
-    assert rounds["apart"] < 0.01
+    for method in ("emcid", "emcid-copy"):
+        rounds = in_rounds("", method, 20, **same)
+        assert (rounds["method"], rounds["concepts"]) == (method, 20)
+        assert rounds["apart"] < 0.01
 
 
 def test_what_takes_too_long_is_left_out_and_said() -> None:
