@@ -147,7 +147,7 @@ def test_the_price_is_told_beforehand(backbone: StableDiffusion, judges: Judges,
     assert found.work.pictures == 2 * 1 + given + pictures
     controls = sum(attack.pictures for attack in ATTACKS if attack.controlled)
     asked = sum(attack.pictures for attack in ATTACKS)
-    batches = sum(-(-count // BATCH) for count in (1, 1, given, asked, asked, controls))
+    batches = sum(-(-count // BATCH) for count in (1, given, asked, asked + 1, controls))
     assert found.work.evaluations == 2 * STEPS * BATCH * batches + searched
     assert found.work.trained == sum(attack.work.trained * count for attack, count in times.items()) > 0
     assert found.seconds is None

@@ -75,15 +75,19 @@ _NOTE = TypeAdapter(list[Tried])
 
 
 def carry_out(
-    assaults: Sequence[Assault], artist: Artist, folder: Path, progress: Progress | None = None
+    assaults: Sequence[Assault],
+    artist: Artist,
+    folder: Path,
+    progress: Progress | None = None,
+    others: Sequence[Probe] = (),
 ) -> list[list[Tried]]:
     """Attack the artist's model in its state. ``folder`` keeps what was found.
 
-    All prompts are drawn at the end, together: pictures are drawn in whole batches.
+    All prompts are drawn at the end, together and with ``others``: pictures are drawn in whole batches.
     """
     sought = [_sought(assault, artist, folder, progress or Silent()) for assault in assaults]
     probes = [Probe("", "", one.prompt, one.seed, ()) for tried in sought for one in tried if one.prompt]
-    keys = iter(artist.draw(probes, progress, "drawing attacks") if probes else [])
+    keys = iter(artist.draw([*probes, *others], progress, "drawing attacks") if probes or others else [])
     return [[replace(one, key=next(keys)) if one.prompt else one for one in tried] for tried in sought]
 
 

@@ -71,9 +71,9 @@ class Siege:
         ready = [replace(a, target=replace(a.target, pictures=shown.get(a.target.unit, ()))) for a in assaults]
         return cls(tuple(ready), bare, grader, folder, given, progress)
 
-    def carried_out(self, artist: Artist) -> list[list[Tried]]:
-        """All attacks on the artist's model, one after the other."""
-        return carry_out(self.assaults, artist, self.folder, self.progress)
+    def carried_out(self, artist: Artist, others: Sequence[Probe] = ()) -> list[list[Tried]]:
+        """All attacks on the artist's model, one after the other; ``others`` are drawn with what they ask for."""
+        return carry_out(self.assaults, artist, self.folder, self.progress, others)
 
     def controlled(self) -> list[list[Tried]]:
         """Those that have a control, on that; empty for the others."""
@@ -123,8 +123,9 @@ def _pair(assault: Assault, group: str, before: Tried, after: Tried | None) -> P
     )
 
 
-def siege_work(assaults: Sequence[Assault]) -> tuple[list[int], Work]:
-    """Pictures that are drawn together, and what is searched with: before, after and on the control."""
+def siege_work(assaults: Sequence[Assault]) -> tuple[int, int, int, Work]:
+    """Pictures that attacks are given, that they ask for before (and again after), and on the control; and what all of
+    these search with."""
     counts: dict[str, int] = {}
     search = Work()
     for assault in assaults:
@@ -135,7 +136,7 @@ def siege_work(assaults: Sequence[Assault]) -> tuple[list[int], Work]:
             search = search.then(attack.work)
     asked = sum(assault.attack.pictures for assault in assaults)
     controls = sum(assault.attack.pictures for assault in assaults if assault.attack.controlled)
-    return [CANDIDATES * sum(counts.values()), asked, asked, controls], search
+    return CANDIDATES * sum(counts.values()), asked, controls, search
 
 
 def _given(

@@ -55,11 +55,13 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
     parts = [part for spec in left for part in spec.parts]
     plans = {plan.fingerprint(): plan for part in parts for plan in part.plans}
     before = {name for part in parts for name in artist.missing((*part.probes, *part.before))}
-    after = [len({(probe.prompt, probe.seed) for probe in part.probes}) for part in parts]
-    sieges = [siege_work(part.attacks) for part in parts if part.attacks]
-    batches = [len(before), *after, *(count for drawn, _ in sieges for count in drawn)]
+    batches, searches = [len(before)], Work()
+    for part in parts:
+        given, asked, controls, searched = siege_work(part.attacks)
+        after = len({(probe.prompt, probe.seed) for probe in part.probes})
+        batches += [given, asked, asked + after, controls]
+        searches = searches.then(searched)
     fits = _fits(artist.backbone, plans.values())
-    searches = _all(search for _, search in sieges)
     drawn = bench.drawing.work(artist.backbone, sum(batches))
     # batches are filled up
     rows = sum(-(-count // artist.batch) for count in batches) * artist.batch

@@ -16,6 +16,7 @@ from overpaint.bench.attacks.judged import Siege
 from overpaint.bench.drawing import Drawing
 from overpaint.bench.fits import Counters, Fits
 from overpaint.bench.pictures import Pictures
+from overpaint.bench.probes import Probe
 from overpaint.bench.results import Case, Result
 from overpaint.bench.sheet import Pair, Sheet, grade
 from overpaint.bench.suites.suite import Findings, Part, Spec, Suite
@@ -164,10 +165,11 @@ class Bench:
         siege = Siege.prepared(part.attacks, artist, grader, self.out / ATTACKS, self.progress)
         tried = self._attacked(siege, artist, seconds)
         with self._changed(part, artist, fits, seconds) as changed:
+            # with the attacks' prompts, as batches are filled up
+            tried_again = self._attacked(siege, changed, seconds, part.probes)
             start = time.monotonic()
             second = changed.draw(part.probes, self.progress, "drawing after")
             seconds["drawing"] += time.monotonic() - start
-            tried_again = self._attacked(siege, changed, seconds)
             hashes = [change.hash for change in changed.changes]
         start = time.monotonic()
         before = grade(artist.pictures, grader, asked, first, self.progress)
@@ -178,12 +180,15 @@ class Bench:
         pairs += [Pair(p, first[shift + i], None, before[shift + i]) for i, p in enumerate(part.before)]
         return Sheet(tuple(pairs)) + siege.sheet(tried, tried_again), hashes
 
-    def _attacked(self, siege: Siege, artist: Artist, seconds: dict[str, float]) -> list[list[Tried]]:
+    def _attacked(
+        self, siege: Siege, artist: Artist, seconds: dict[str, float], others: Sequence[Probe] = ()
+    ) -> list[list[Tried]]:
         """The part's attacks on a model, on the clock of their own."""
+        if not siege.assaults:
+            return []
         start = time.monotonic()
-        tried = siege.carried_out(artist)
-        if siege.assaults:
-            seconds["attacks"] = seconds.get("attacks", 0.0) + time.monotonic() - start
+        tried = siege.carried_out(artist, others)
+        seconds["attacks"] = seconds.get("attacks", 0.0) + time.monotonic() - start
         return tried
 
     @contextmanager
