@@ -76,6 +76,7 @@ class AdapterStudent:
     def close(self) -> None:
         """Give the denoiser its own layers back."""
         self._unet.unload_lora()
+        self._unet._hf_peft_config_loaded = False  # diffusers 0.31 leaves it, and refuses the next adapter
 
     def _switch(self, on: bool) -> None:
         for layer in self._layers.values():
