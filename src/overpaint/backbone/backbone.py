@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from overpaint.backbone import sampling
 from overpaint.backbone.autoencoder import Autoencoder
 from overpaint.backbone.condition import Condition
 from overpaint.backbone.parameters import named_parameters
-from overpaint.backbone.precision import in_precision
+from overpaint.backbone.precision import in_precision, in_training
 from overpaint.backbone.reading import Reading
 from overpaint.backbone.text import Encoded, TextEncoder
 from overpaint.halving import in_batches
@@ -158,11 +159,10 @@ class Backbone(ABC):
         """A fresh copy of the pipeline's scheduler with its timesteps set."""
         return sampling.fresh_scheduler(self.pipe.scheduler, steps, device)
 
-    @property
-    def latent_positions(self) -> int:
-        """Of a latent, h times w: as many as self-attention goes over at most."""
+    def in_training(self, precision: str) -> AbstractContextManager[None]:
+        """Where the denoiser computes with gradients, in a lower precision or not: `precision.in_training`."""
         _, height, width = self.latent_shape
-        return height * width
+        return in_training(self.device, precision, height * width)
 
     # ---- pictures -------------------------------------------------------------------------------------------------
 

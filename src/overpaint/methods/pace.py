@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.backbone.precision import in_precision, in_training
+from overpaint.backbone.precision import in_precision
 from overpaint.backbone.sampling import default_batch
 from overpaint.methods.training.frozen import frozen
 from overpaint.methods.work import BACKWARD, Work
@@ -36,11 +36,11 @@ def trained_seconds(backbone: Backbone, work: Work, precision: str) -> float:
 
 def _seconds(backbone: Backbone, precision: str, rows: int, gradients: bool) -> float:
     """Of one row among so many in one pass, the second of two; with ``gradients`` of the text, there and back."""
-    device, positions = backbone.device, backbone.latent_positions
+    device = backbone.device
     condition = backbone.unconditional().to(device, backbone.dtype).repeat(rows)
     latent = torch.zeros(rows, *backbone.latent_shape, device=device, dtype=backbone.dtype)
     middle = torch.full((rows,), backbone.timesteps // 2, device=device)
-    within = in_training(device, precision, positions) if gradients else in_precision(device, precision)
+    within = backbone.in_training(precision) if gradients else in_precision(device, precision)
     taken = 0.0
     with frozen(backbone.denoiser), torch.set_grad_enabled(gradients), within:
         for _ in range(2):

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
-from overpaint.backbone.precision import in_training
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.esd.objective import errors
 from overpaint.methods.esd.student import Student
@@ -108,12 +107,12 @@ class Training:
 
     def _predict(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
         backbone = self._backbone
-        with in_training(backbone.device, self._config.precision, backbone.latent_positions):
+        with backbone.in_training(self._config.precision):
             return backbone.predict(rows.x, rows.t, self._read(prompts).like(rows.x))
 
     def _denoising(self, rows: _Rows, prompts: Sequence[str]) -> Tensor:
         backbone = self._backbone
-        with in_training(backbone.device, self._config.precision, backbone.latent_positions):
+        with backbone.in_training(self._config.precision):
             made = backbone.predict_noise(rows.x, rows.t, self._read(prompts).like(rows.x))
         return errors(made, rows.noise).mean()
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
-from overpaint.backbone.precision import in_training
 from overpaint.backbone.text import Encoded
 from overpaint.methods.emcid.bank import Bank, Drawn
 from overpaint.methods.emcid.config import EmcidConfig
@@ -131,7 +130,7 @@ class NoiseGoal:
         """Mean squared error (k,) of the student's noise predictions."""
         backbone, *_, config = self._of_all
         x_t, t, wanted = drawn
-        with in_training(backbone.device, config.precision, backbone.latent_positions):
+        with backbone.in_training(config.precision):
             made = backbone.predict_noise(x_t, t, condition.like(x_t))
         owner = self.joint.owner
         # an offloaded denoiser computes elsewhere than the text encoders are

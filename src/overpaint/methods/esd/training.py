@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.backbone.precision import in_training
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.objective import errors
@@ -88,6 +87,6 @@ class Training:
         backbone = self._backbone
         x = rows.x.to(backbone.device, backbone.dtype)
         given = self._texts.conditions[rows.prompt].like(x)
-        with in_training(backbone.device, self._config.precision, backbone.latent_positions):
+        with backbone.in_training(self._config.precision):
             made = backbone.predict(x, rows.t.to(x.device), given)
         return errors(made, rows.wanted.to(x.device))
