@@ -34,6 +34,13 @@ def test_bars_show_names_counts_and_notes_as_they_are() -> None:
     assert "concept" in text
 
 
+def test_nothing_to_do_has_no_bar() -> None:
+    console = Console(file=io.StringIO(), width=160)
+    with RichProgress(console).task("drawing", total=0) as advance:
+        advance(0)
+    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
 def test_the_display_ends_when_work_fails_and_starts_again() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=160)
     progress = RichProgress(console)

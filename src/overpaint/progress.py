@@ -52,7 +52,10 @@ class RichProgress:
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "it") -> Iterator[Advance]:
-        """Open a task with a bar of its own."""
+        """Open a task with a bar of its own; of nothing to do there is none."""
+        if total == 0:
+            yield _ignore
+            return
         from rich.markup import escape  # concept names may look like markup
 
         with self._lock:
