@@ -131,6 +131,16 @@ def test_settings_and_provenance_are_flat_text(tmp_path: Path) -> None:
     assert dict(source.facts)["patch"] == "a" * 64
 
 
+def test_of_long_settings_the_beginning_is_shown(tmp_path: Path) -> None:
+    words = [f"word {number}" for number in range(100)]
+    given = {"contexts": words, "styled": dict.fromkeys(words, ("a", "b")), "blocks": list(range(12))}
+    changed = case(tmp_path).model_copy(update={"settings": given})
+    (source,) = card(suite(tmp_path, changed)).sources
+    long = "word 0, word 1, word 2 and 97 more, all of them in result.json"
+    shown = {name: value for name, value in source.settings if name in given}
+    assert shown == {"contexts": long, "styled": long, "blocks": ", ".join(map(str, range(12)))}
+
+
 def test_a_result_file_is_as_good_as_its_folder(tmp_path: Path) -> None:
     folder = suite(tmp_path / "suite")
     assert card(folder / "result.json").blocks == card(folder).blocks

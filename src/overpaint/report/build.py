@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from overpaint.report.verdict import judge
 __all__ = ["build"]
 
 Named = tuple[str, Case, Evidence]
+MOST, SHOWN = 16, 3
+"""Parts that a setting may have to be shown whole, and what is shown of a longer one."""
 
 
 def build(evidence: Sequence[Evidence]) -> Card:
@@ -199,10 +202,13 @@ def _source(one: Evidence) -> Source:
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested names joined by dots, values as short text."""
+    """Nested names joined by dots, values as short text; of long ones the beginning, as result.json has them whole."""
     found: list[tuple[str, Any]] = []
     for name, value in data.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, list | tuple | dict) and len(value) > MOST:
+            first = ", ".join(map(str, islice(value, SHOWN)))
+            found.append((prefix + name, f"{first} and {len(value) - SHOWN} more, all of them in result.json"))
+        elif isinstance(value, dict) and value:
             found += _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list | tuple):
             found.append((prefix + name, ", ".join(map(str, value)) or "none"))
