@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from overpaint.errors import RunError
+from overpaint.patch import LowRank, Patch
 from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 from overpaint.report.run_result import result_of_run
@@ -44,6 +46,18 @@ def metrics(change: float) -> dict[str, Any]:
         "settings": {"seed": 0, "drawing": {"steps": 20}},
         "details": {"edits": [], "hold-outs": {"tiger": {"before": 0.9, "after": 0.1}}},
     }
+
+
+def test_words_that_were_found_are_said(tmp_path: Path) -> None:
+    plan = Plan.parse({"edits": [{"replace": "pizza", "with": "guitar"}], "other_words": True})
+    done = {"plan": {"edits": [{"replace": "pizza", "with": "guitar", "also": ["flatbread"]}]}}
+    patch = Patch({"w": LowRank(torch.ones(2, 1), torch.ones(1, 2))}, {"w": "f" * 64}, done)
+    with RunFolder.create(tmp_path, plan, Provenance("emoji", "f" * 64, "emcid", {}, 0, {})) as work:
+        work.save_patch(patch)
+        work.finish(patch=patch.hash)
+    result = result_of_run(tmp_path)
+    assert result.title == "Replace pizza, flatbread with guitar"
+    assert Plan.parse(result.cases[0].plan or {}).edits[0].also == ("flatbread",)
 
 
 def test_a_run_becomes_one_case(tmp_path: Path) -> None:

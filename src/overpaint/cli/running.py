@@ -31,6 +31,7 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
 
     from overpaint.cli.models import open_backbone
     from overpaint.methods import AUTO, method_of, settled
+    from overpaint.methods.words.widen import carried_out
     from overpaint.progress import RichProgress
     from overpaint.runs import RunFolder
 
@@ -54,7 +55,7 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
         patch = carry_out(
             work, backbone, plan, progress, captions=captions, bank=bank, ray=options.ray, evaluate=evaluate
         )
-        _tell(work, plan, patch)
+        _tell(work, carried_out(plan, patch.provenance), patch)
 
 
 def provenance_of(
@@ -100,7 +101,10 @@ def carry_out(
     Raises:
         OverpaintError: the plan does not fit, or a guard was to be scaled.
     """
+    from overpaint.methods.words.widen import carried_out
+
     patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength)
+    plan = carried_out(plan, patch.provenance)
     if evaluate:
         from overpaint.cli.looking import look
 

@@ -54,6 +54,11 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = (), judge: Judge | None
         RunError: plan or figures are damaged.
     """
     plan, record, metrics = run.plan, run.record, run.metrics or {"figures": (), "settings": {}, "details": {}}
+    if plan.other_words and run.patch_path.is_file():
+        from overpaint.guards import load_change
+        from overpaint.methods.words.widen import carried_out
+
+        plan = carried_out(plan, load_change(run.patch_path).provenance)
     shown = {(item.group, item.unit) for item in items}
     try:
         rows = tuple(_rows(metrics, "" if judge is None else judge.name))

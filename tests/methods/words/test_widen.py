@@ -10,6 +10,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
 from overpaint.methods import fit
 from overpaint.methods.words import widened
+from overpaint.methods.words.widen import carried_out
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Silent
@@ -53,10 +54,12 @@ def test_a_patch_says_which_words_were_found_and_edits_them() -> None:
     plan = plan_of({"replace": "rocket", "with": "castle"}, method="emcid-copy")
     found = fit(model(), plan, captions=SAID)
     assert isinstance(found, Patch)
-    carried_out = Plan.parse(found.provenance["plan"])
-    assert "shuttle" in carried_out.edits[0].also
-    named = fit(model(), carried_out, captions=SAID)
+    done = Plan.parse(found.provenance["plan"])
+    assert "shuttle" in done.edits[0].also
+    assert carried_out(plan, found.provenance).edits == done.edits
+    named = fit(model(), done, captions=SAID)
     assert named.hash == found.hash
+    assert carried_out(done, {"plan": plan.to_data()}) == done
 
 
 def test_captions_that_say_nothing_else_leave_the_plan() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.captions import captions_for
@@ -14,7 +15,7 @@ from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
 
-__all__ = ["looking", "widened"]
+__all__ = ["carried_out", "looking", "widened"]
 
 CAPTIONS = 30_000
 """Of the bundled ones."""
@@ -62,6 +63,15 @@ def widened(backbone: Backbone, plan: Plan, captions: Sequence[str] | None, prog
             "other_words": False,
         }
     )
+
+
+def carried_out(plan: Plan, provenance: Mapping[str, Any]) -> Plan:
+    """The plan of which a patch of that provenance was made: with the words that were found, if it asked for any."""
+    if not plan.other_words or "plan" not in provenance:
+        return plan
+    found = zip(plan.edits, provenance["plan"]["edits"], strict=True)
+    edits = tuple(edit.model_copy(update={"also": tuple(said.get("also", ()))}) for edit, said in found)
+    return plan.model_copy(update={"edits": edits})
 
 
 def looking(backbone: Backbone, plan: Plan) -> Work:
