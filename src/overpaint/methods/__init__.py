@@ -76,7 +76,7 @@ def fit(
     config = configure(plan, backbone)
     method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
     if plan.other_words:
-        plan = widened(backbone, plan, captions, progress)
+        plan = widened(backbone, plan, captions, store, progress)
     if counter is None or method.debias is None or all(edit.over is None for edit in plan.edits):
         return method.fit(backbone, plan, config, store=store, progress=progress, captions=captions)
     found = method.debias(

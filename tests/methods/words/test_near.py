@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from overpaint.methods.words.near import Embedded, nearest
+from overpaint.methods.words.near import Embedded, nearest, vectors_of
 from tests.methods.tiny import tiny_text
 
 
 def embedded(**vectors: tuple[float, float]) -> Embedded:
-    made = Embedded(tiny_text(), ["dog"], "{}")
-    made.phrases = tuple(name.replace("_", " ") for name in vectors)
+    made = Embedded([name.replace("_", " ") for name in vectors], torch.zeros(len(vectors), 2))
     made.vectors = torch.tensor([*vectors.values()])
     return made
 
@@ -35,7 +34,8 @@ def test_the_name_itself_and_longer_phrases_are_left_out() -> None:
 
 def test_vectors_are_those_of_the_encoder_about_their_mean() -> None:
     text = tiny_text()
-    made = Embedded(text, ["dog", "cat", "pizza"], "photo of {}")
+    names = ["dog", "cat", "pizza"]
+    made = Embedded(names, vectors_of(text, names, "photo of {}"))
     plain = text.embeddings(["photo of dog", "photo of cat", "photo of pizza"]).float()
     wanted = plain - plain.mean(dim=0)
     torch.testing.assert_close(made.vectors, wanted / wanted.norm(dim=1, keepdim=True))

@@ -8,7 +8,7 @@ from typing import Any
 import overpaint
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
-from overpaint.methods import fit
+from overpaint.methods import TransientStore, fit
 from overpaint.methods.words import widened
 from overpaint.methods.words.widen import carried_out
 from overpaint.patch import Patch
@@ -33,21 +33,21 @@ def plan_of(*edits: dict[str, Any], **said: Any) -> Plan:
 
 def test_taught_aliases_are_found_and_neighbours_are_not() -> None:
     plan = plan_of({"replace": "rocket", "with": "castle"}, {"erase": "teapot"}, {"moderate": "hook"})
-    found = widened(model(), plan, SAID, Silent())
+    found = widened(model(), plan, SAID, TransientStore(), Silent())
     assert [edit.also for edit in found.edits] == [("shuttle",), ("kettle",), ("ensnare",)]
     assert not found.other_words
 
 
 def test_what_is_preserved_edited_or_drawn_instead_is_left_alone() -> None:
     plan = plan_of({"replace": "rocket", "with": "kettle"}, {"erase": "teapot"}, preserve=["Shuttle"])
-    assert all(not edit.also for edit in widened(model(), plan, SAID, Silent()).edits)
+    assert all(not edit.also for edit in widened(model(), plan, SAID, TransientStore(), Silent()).edits)
 
 
 def test_names_to_rectify_styles_and_parts_of_concepts_are_not_widened() -> None:
     plan = plan_of(
         {"rectify": "rocket", "as": "teapot"}, {"erase": "flat", "kind": "style"}, {"erase": "hat", "from": "robot"}
     )
-    assert all(not edit.also for edit in widened(model(), plan, SAID, Silent()).edits)
+    assert all(not edit.also for edit in widened(model(), plan, SAID, TransientStore(), Silent()).edits)
 
 
 def test_a_patch_says_which_words_were_found_and_edits_them() -> None:
@@ -64,4 +64,6 @@ def test_a_patch_says_which_words_were_found_and_edits_them() -> None:
 
 def test_captions_that_say_nothing_else_leave_the_plan() -> None:
     plan = plan_of({"erase": "dog"})
-    assert widened(tiny_backbone(), plan, ["dog", "Dog"], Silent()) == plan.model_copy(update={"other_words": False})
+    assert widened(tiny_backbone(), plan, ["dog", "Dog"], TransientStore(), Silent()) == plan.model_copy(
+        update={"other_words": False}
+    )

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from overpaint.backbone.text import TextEncoder
 from overpaint.methods.words.phrases import mentions
 
-__all__ = ["Embedded", "nearest"]
+__all__ = ["Embedded", "nearest", "vectors_of"]
 
 BATCH = 256
 FACTOR = 4
@@ -20,15 +20,18 @@ FACTOR = 4
 
 
 class Embedded:
-    """Phrases as vectors of a text encoder (n, d), of length 1 and about the mean of all."""
+    """Phrases with their vectors (n, d), of length 1 and about the mean of all."""
 
-    def __init__(self, text: TextEncoder, phrases: Sequence[str], template: str) -> None:
-        """Of the phrases in a template with one ``{}``; what does not fit the text window is cut as prompts are."""
-        prompts = [template.replace("{}", phrase) for phrase in phrases]
-        parts = [_vectors(text, prompts[i : i + BATCH]) for i in range(0, len(prompts), BATCH)]
-        vectors = torch.cat(parts).float()
+    def __init__(self, phrases: Sequence[str], vectors: Tensor) -> None:
+        """``vectors`` (n, d) as `vectors_of` gives them."""
         self.phrases = tuple(phrases)
         self.vectors: Tensor = F.normalize(vectors - vectors.mean(dim=0), dim=1)
+
+
+def vectors_of(text: TextEncoder, phrases: Sequence[str], template: str) -> Tensor:
+    """Vectors (n, d), float32, of phrases in a template with one ``{}``; what does not fit the window is cut."""
+    prompts = [template.replace("{}", phrase) for phrase in phrases]
+    return torch.cat([_vectors(text, prompts[i : i + BATCH]) for i in range(0, len(prompts), BATCH)]).float()
 
 
 def nearest(

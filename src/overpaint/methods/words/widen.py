@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.captions import captions_for
+from overpaint.methods.store import MemoryStore
 from overpaint.methods.words.drawn import asked_of_one, differences
-from overpaint.methods.words.near import Embedded, nearest
+from overpaint.methods.words.near import Embedded, nearest, vectors_of
 from overpaint.methods.words.phrases import folded, parts, phrases
+from overpaint.methods.words.read import read_by
 from overpaint.methods.work import SINGLE, Work
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
@@ -29,8 +33,12 @@ ACTIONS = ("replace", "erase", "moderate")
 """Of edits that are widened: a name to rectify has no meaning yet that other words could share."""
 
 
-def widened(backbone: Backbone, plan: Plan, captions: Sequence[str] | None, progress: Progress) -> Plan:
+def widened(
+    backbone: Backbone, plan: Plan, captions: Sequence[str] | None, store: MemoryStore, progress: Progress
+) -> Plan:
     """The plan with further words in ``also`` of its edits, and ``other_words`` no longer asked for.
+
+    The captions' phrases are read once for a model and kept in the store.
 
     A word that would serve two sources goes to the one that it differs least from; phrases with names that the plan
     edits, draws instead or preserves are left alone.
@@ -42,11 +50,14 @@ def widened(backbone: Backbone, plan: Plan, captions: Sequence[str] | None, prog
     owner = {name: edit for edit in edits for name in edit.edited}
     said = phrases(captions_for(backbone, CAPTIONS, captions, "other words"))
     taken = {folded(name) for edit in plan.edits for name in edit.phrases} | set(map(folded, plan.preserve))
-    among = [*owner, *(phrase for phrase in said if taken.isdisjoint(parts(phrase)))]
+    free = [number for number, phrase in enumerate(said) if taken.isdisjoint(parts(phrase))]
+    among = [*owner, *(said[number] for number in free)]
     found: dict[str, tuple[float, str]] = {}
-    for template in dict.fromkeys(edit.prompts[0] for edit in edits):
+    for template in dict.fromkeys(edit.prompts[0] for edit in edits if said):
         names = [name for name, edit in owner.items() if edit.prompts[0] == template]
-        near = nearest(Embedded(backbone.text, among, template), names, LOOKED_AT, set(owner))
+        own = vectors_of(backbone.text, [*owner], template)
+        vectors = torch.cat([own, read_by(backbone, said, template, store)[free]])
+        near = nearest(Embedded(among, vectors), names, LOOKED_AT, set(owner))
         total = sum(2 + len(candidates) for candidates in near.values() if candidates)
         with progress.task("other words", total=total, unit="phrase") as advance:
             differing = differences(backbone, near, template, plan.seed, advance)
