@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import pytest
+
 import overpaint
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
@@ -62,8 +64,8 @@ def test_a_patch_says_which_words_were_found_and_edits_them() -> None:
     assert carried_out(done, {"plan": plan.to_data()}) == done
 
 
-def test_captions_that_say_nothing_else_leave_the_plan() -> None:
+@pytest.mark.parametrize("captions", [["dog", "Dog"], ["", "..."]])
+def test_captions_that_say_nothing_else_leave_the_plan(captions: list[str]) -> None:
     plan = plan_of({"erase": "dog"})
-    assert widened(tiny_backbone(), plan, ["dog", "Dog"], TransientStore(), Silent()) == plan.model_copy(
-        update={"other_words": False}
-    )
+    found = widened(tiny_backbone(), plan, captions, TransientStore(), Silent())
+    assert found == plan.model_copy(update={"other_words": False})
