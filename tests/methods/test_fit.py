@@ -243,3 +243,22 @@ def test_states_need_a_destination() -> None:
     plan = Plan.parse({"method": "emcid", "settings": {**FEW, "values": "states"}, "edits": erased})
     with pytest.raises(PlanError, match="values 'states' of 'dog' need a phrase to learn from"):
         run(tiny_backbone(), plan)
+
+
+def test_by_itself_each_concept_learns_from_what_it_has() -> None:
+    """Replaced, from states; erased without an anchor, from noise: the same memories as asked for by name."""
+    backbone, store = tiny_backbone(), TransientStore()
+    few = {**FEW, "warm_start": True, "image_steps": 2}
+    replaced = {"replace": "pizza", "with": "cat", "prompts": list(TEMPLATES)}
+    erased = {"erase": "dog", "prompts": list(TEMPLATES)}
+
+    def fitted(values: str, *edits: dict[str, Any]) -> Patch:
+        asked = {"method": "emcid", "settings": {**few, "values": values}, "edits": list(edits)}
+        return run(backbone, Plan.parse(asked), store)
+
+    fitted("states", replaced)
+    fitted("noise", erased)
+    known = {key for key, meta in store.meta.items() if "objective" in meta}
+    fitted("auto", replaced, erased)
+    assert {key for key, meta in store.meta.items() if "objective" in meta} == known
+    assert {meta["objective"] for meta in store.meta.values() if "objective" in meta} == {"destination", "esd"}

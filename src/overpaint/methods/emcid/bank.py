@@ -9,10 +9,9 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.precision import in_precision
-from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.emcid.joint import Joint
 from overpaint.methods.emcid.latents import Draw, Noise
-from overpaint.methods.emcid.memory import Objective
 from overpaint.methods.emcid.targets import target_of
 
 __all__ = ["Bank", "Drawn"]

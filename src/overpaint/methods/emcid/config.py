@@ -24,9 +24,8 @@ CONTEXTS = FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // 8][:8]
 
 Share = dict[str, float]
 Blocks = tuple[int, ...]
-
-
 Positions = Literal["last", "subject", "onward"]
+Objective = Literal["destination", "esd", "images"]
 
 
 class EmcidConfig(BaseModel):
@@ -50,7 +49,8 @@ class EmcidConfig(BaseModel):
     Values (Stage I):
         values: ``copy`` (the destination's own state, nothing is optimised), ``pooled`` (text alignment alone),
             ``states`` (all states that are read from the subject on, as near as they come, without the denoiser),
-            ``noise`` (noise predictions and text alignment).
+            ``noise`` (noise predictions and text alignment), or ``auto``: ``states`` of concepts that are to become
+            like a phrase, ``noise`` where there is none.
         warm_start: begin an optimisation with the copied value (yes), with what ``states`` learns in ``warm_steps``, or
             with zero (no).
         metric: in which states are near: the ``denoiser``'s, ``sum W^T W`` over its layers that read them, or
@@ -98,7 +98,7 @@ class EmcidConfig(BaseModel):
     positions: Positions = "last"
     steady: float = Field(0.0, ge=0)
 
-    values: Literal["copy", "pooled", "states", "noise"] = "noise"
+    values: Literal["copy", "pooled", "states", "noise", "auto"] = "noise"
     warm_start: bool | Literal["states"] = True
     warm_steps: int = Field(40, ge=1)
     metric: Literal["denoiser", "identity"] = "denoiser"
@@ -162,8 +162,8 @@ class EmcidConfig(BaseModel):
     def _something_to_learn_from(self) -> EmcidConfig:
         if self.values == "pooled" and self.text_weight == 0:
             raise ValueError("values 'pooled' learn from the text loss alone; give text_weight more than 0")
-        if self.values == "states" and self.warm_start == "states":
-            raise ValueError("values 'states' cannot begin with themselves; take warm_start: yes")
+        if self.values in ("states", "auto") and self.warm_start == "states":
+            raise ValueError(f"values {self.values!r} cannot begin with themselves; take warm_start: yes")
         if self.matches_states and self.conditioning == "short":
             raise ValueError("states are compared in the whole window that is read in use; take conditioning: window")
         if self.matches_states and self.states_in == "contexts" and not self.contexts:
@@ -173,7 +173,13 @@ class EmcidConfig(BaseModel):
     @property
     def matches_states(self) -> bool:
         """Whether states are compared at all, for the value itself or to begin with."""
-        return self.values == "states" or (self.values != "copy" and self.warm_start == "states")
+        return self.values in ("states", "auto") or (self.values != "copy" and self.warm_start == "states")
+
+    def settled(self, objective: Objective) -> EmcidConfig:
+        """The settings by which a concept of that objective is learned, ``auto`` no longer among them."""
+        if self.values != "auto":
+            return self
+        return self.model_copy(update={"values": "states" if objective == "destination" else "noise"})
 
     @property
     def together(self) -> int:

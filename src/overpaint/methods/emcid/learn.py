@@ -50,7 +50,7 @@ def learn(
     todo = [members for members in work.batches if work.missing(members)]
     random.Random().shuffle(todo)
     if todo:
-        total = sum(len(work.missing(members)) for members in todo) * work.steps
+        total = sum(steps_of(concepts[i], config) for members in todo for i in work.missing(members))
         with progress.task(f"Stage I, {config.values}", total=total, unit="step") as advance:
 
             def stage(group: list[int]) -> list[Memory]:
@@ -66,7 +66,6 @@ class Learning:
 
     Attributes:
         batches: indices of concepts.
-        steps: of progress that one concept takes.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Learning:
         schedule = scheduler_fingerprint(backbone)
         size = config.together * (1 if config.patience is None else QUEUE)
         self.batches = list(batches(backbone.text, concepts, config.conditioning, size))
-        self.steps = steps_of(config)
         self._concepts = concepts
         self._store = store
         self._keys = [memory_key(c, config, after, model, tokenizer, schedule) for c in concepts]

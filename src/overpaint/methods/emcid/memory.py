@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.store import digest
 
 __all__ = ["VERSION", "Concept", "Memory", "composition", "memory_key"]
@@ -28,8 +27,6 @@ STOPPING_SETTINGS: tuple[str, ...] = ("patience", "flat")
 NOISE_SETTINGS = tuple(
     "mu precision draws timesteps image_source images_per_prompt image_steps image_guidance round_trip".split()  # noqa: SIM905
 )
-
-Objective = Literal["destination", "esd", "images"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,7 @@ def memory_key(
     ``model``, ``tokenizer`` and ``schedule`` are fingerprints, ``after`` are the blocks after which values act, by text
     encoder.
     """
+    config = config.settled(concept.objective)
     settings = TEXT_SETTINGS
     if config.values != "copy":
         settings += OPTIMISER_SETTINGS

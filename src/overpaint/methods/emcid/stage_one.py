@@ -38,10 +38,11 @@ def stage_one(
     """Learn the values of a batch; ``after`` says after which block each edited text encoder's value is to act.
 
     The batch shares objective, number of prompts, and whether there is a destination; for short conditioning the
-    padded lengths as well. ``advance(1)`` is called for every step, n at a time: `steps_of` times n in all.
+    padded lengths as well. ``advance(1)`` is called for every step, n at a time: `steps_of` of each in all.
 
     Raises ValueError where values are copied and there is no destination.
     """
+    config = config.settled(concepts[0].objective)
     with ExitStack() as stack:
         for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):
             stack.enter_context(frozen(module))
@@ -64,8 +65,9 @@ def stage_one(
         return _learned(_noise(backbone, joint, concepts, config, progress or Silent()), start, config, advance)
 
 
-def steps_of(config: EmcidConfig) -> int:
-    """Steps of progress that one concept takes at most."""
+def steps_of(concept: Concept, config: EmcidConfig) -> int:
+    """Steps of progress that a concept takes at most."""
+    config = config.settled(concept.objective)
     if config.values == "copy":
         return 1
     return config.steps + (config.warm_steps if config.matches_states and config.values != "states" else 0)

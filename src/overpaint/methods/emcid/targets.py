@@ -15,8 +15,8 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.methods.emcid.config import Objective
 from overpaint.methods.emcid.joint import Joint
-from overpaint.methods.emcid.memory import Objective
 
 __all__ = ["Target", "destination", "mixture", "negative_guidance", "predict", "target_of", "true_noise"]
 

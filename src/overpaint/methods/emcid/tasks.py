@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.checks import preserve_problems, unknown_factors
-from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.emcid.context import lengths
-from overpaint.methods.emcid.memory import Concept, Objective
+from overpaint.methods.emcid.memory import Concept
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.seeding import derive
@@ -111,7 +111,7 @@ def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
         total = sum(factors.values())
         return Task(edit, source, concepts, tuple(factors[name] / total for name in edit.over))
     destination, objective = _aim(edit, config)
-    if config.values != "noise" and (destination is None or objective != "destination"):
+    if config.values not in ("noise", "auto") and (destination is None or objective != "destination"):
         forgets = edit.action in ("erase", "moderate")
         remedy = "give it an anchor (to: ...)" if forgets else "give it a destination phrase"
         raise PlanError(
@@ -130,7 +130,7 @@ def _in_contexts(texts: Sequence[TextEncoder], task: Task, config: EmcidConfig) 
 
 def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:
     """Destination phrase and objective of an edit with one value."""
-    if edit.images and config.values == "noise":
+    if edit.images and config.values in ("noise", "auto"):
         return edit.destination, "images"
     if edit.action not in ("erase", "moderate"):
         return edit.destination, "destination"

@@ -53,14 +53,14 @@ def matrices(sites: Sequence[tuple[TextEncoder, Sequence[int]]], edits: int) -> 
 
 def stage_one_work(concepts: Sequence[Concept], config: EmcidConfig) -> Work:
     """Pictures drawn and evaluations of the denoiser; with patience, those if no concept stops early."""
-    if config.values != "noise":
-        return Work()
     pictures = evaluations = trained = 0
     patient = config.patience is not None
     steps = config.steps + patient
     draws = min(config.draws or steps, steps)
     looks = config.steps // CHECK + 1 + (config.steps % CHECK > 0)
     for concept in concepts:
+        if config.settled(concept.objective).values != "noise":
+            continue
         rows = len(concept.prompts)
         if not concept.images:
             pictures += rows * config.images_per_prompt
