@@ -220,8 +220,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        # the bundled model; blocks, lambda, contexts and steady are the best in text space (benchmarks/text_space.py)
+        # the bundled model; blocks, lambda, contexts and steady are the best in text space (benchmarks/text_space.py),
+        # states as good as noise in pictures at a sixth of the time (benchmarks/stage_one.py; docs/methods/emcid.md)
         "emoji": {
+            "values": "auto",
+            "tail": 2,
             "blocks": (0, 1, 2, 3),
             "lambda": 7_000.0,
             "steady": 10.0,
