@@ -34,8 +34,10 @@ def attacked(method: str, after: float, inverted: float) -> Case:
 
 def test_rows_are_the_unedited_model_the_control_and_the_methods(table: Any) -> None:
     skipped = Case(name="b/attacks/1", task="attacks", method="b", status="skipped", reason="needs an anchor")
-    result = Result(suite="attacks", title="attacks", cases=(attacked("a", 0.125, 0.75), skipped))
-    assert list(table.rows(result)) == [
+    results = [
+        Result(suite="attacks", title="attacks", cases=cases) for cases in ((attacked("a", 0.125, 0.75),), (skipped,))
+    ]
+    assert list(table.rows(results)) == [
         ["", "no attack", "latent inversion", "hold-outs"],
         ["unedited", "8 of 8", "8 of 8", "-"],
         ["control", "-", "7 of 8", "-"],
@@ -46,4 +48,4 @@ def test_rows_are_the_unedited_model_the_control_and_the_methods(table: Any) -> 
 
 def test_without_a_measured_case_there_is_no_table(table: Any) -> None:
     with pytest.raises(OverpaintError, match="no case was measured"):
-        list(table.rows(Result(suite="attacks", title="attacks")))
+        list(table.rows([Result(suite="attacks", title="attacks")]))

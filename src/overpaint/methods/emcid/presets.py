@@ -44,7 +44,7 @@ def _emcid(name: str, summary: str, cost: str, needs: tuple[Need, ...] = ()) -> 
 METHODS: tuple[Method, ...] = (
     _emcid(
         "emcid",
-        "text encoder, values by self-distillation, closed form over several blocks; our defaults",
+        "text encoder, values from text states or by self-distillation, closed form over several blocks; our defaults",
         "40 to 200 steps for one vector",
     ),
     _emcid(
