@@ -11,6 +11,7 @@ from PIL import Image
 from overpaint.bench.graders.grader import Grader
 from overpaint.bench.results import Result
 from overpaint.bench.suites.suite import Judges
+from overpaint.plan import Plan
 from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.usefixtures("small_emoji")
@@ -88,3 +89,13 @@ def test_other_judges_want_names(
 )
 def test_mistakes_are_one_line(run: Run, words: tuple[Any, ...], more: tuple[str, ...], message: str) -> None:
     assert message in run(*words, *more, code=2).stderr.replace("\n", " ")
+
+
+def test_a_method_that_needs_an_anchor_is_given_one(run: Run, tmp_path: Path, words: tuple[Any, ...]) -> None:
+    options = ("--attack", "misspelling", "--method", "emcid-copy", "--set", "blocks=[0]", "--concepts", 1)
+    run(*words, *LITTLE[:2], *options)
+    (case,) = Result.read(tmp_path / "out" / "result.json").cases
+    assert case.status == "measured"
+    (edit,) = Plan.parse(case.plan or {}).edits
+    assert edit.action == "erase"
+    assert edit.destination not in (None, edit.source)

@@ -93,7 +93,7 @@ def _bundled(
     if plan is not None:
         return [given_attacked(worlds[0], plan, attacks, known, count)]
     check_methods(worlds, backbone)
-    return [attacked(world, attacks, known, concepts, count) for world in worlds]
+    return [attacked(world, backbone, attacks, known, concepts, count) for world in worlds]
 
 
 def _named(attacks: Sequence[Attack], known: Known, concepts: Sequence[str], options: SuiteOptions) -> list[Spec]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.bench.attacks.attack import Attack
 from overpaint.bench.attacks.known import Known, Names, targets_of
 from overpaint.bench.probes import Probe
@@ -13,8 +14,8 @@ from overpaint.bench.suites.emoji.world import World
 from overpaint.bench.suites.suite import Spec
 from overpaint.emoji.translations import translations
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.errors import OverpaintError
-from overpaint.methods import METHODS
+from overpaint.errors import OverpaintError, PlanError
+from overpaint.methods import METHODS, work_of
 from overpaint.plan import Edit, Plan
 
 __all__ = ["attacked", "given_attacked", "known_of"]
@@ -33,11 +34,17 @@ def known_of(vocabulary: Vocabulary, names: Iterable[str], said: Known) -> Known
 
 
 def attacked(
-    world: World, attacks: Sequence[Attack], known: Known, concepts: Sequence[str] = (), count: int = 8
+    world: World,
+    backbone: Backbone,
+    attacks: Sequence[Attack],
+    known: Known,
+    concepts: Sequence[str] = (),
+    count: int = 8,
 ) -> Spec:
     """One case of the world's method: the ``concepts``, or ``count`` by seed among those that have other names.
 
-    A method that cannot erase replaces them by something else. ``known`` comes before what the vocabulary says.
+    A method that cannot erase without an anchor is given another concept as one, and one that cannot erase at all
+    replaces by it. ``known`` comes before what the vocabulary says.
 
     Raises:
         OverpaintError: the model knows no such concept.
@@ -49,7 +56,7 @@ def attacked(
     several = [name for name in world.free if vocabulary.concepts[vocabulary.by_name[name]].taught]
     states = []
     for name in concepts or several[:count]:
-        edit = _edit(world, name)
+        edit = _edit(world, backbone, name)
         probes = _kept(world, [edit], [edit], world.size.single_holdouts)
         targets = targets_of([edit], known_of(vocabulary, [name], known))
         states.append(Attacked((world.plan([edit], "attacks"),), targets, probes))
@@ -73,9 +80,20 @@ def _kept(world: World, edits: Sequence[Edit], plan: Sequence[Edit], count: int)
     return (*asked.neighbours(world, edits, plan), *held)
 
 
-def _edit(world: World, name: str) -> Edit:
-    if "erase" in METHODS[world.method].actions:
-        return Edit(action="erase", source=name)
+def _edit(world: World, backbone: Backbone, name: str) -> Edit:
+    actions = METHODS[world.method].actions
+    plain = Edit(action="erase", source=name)
+    if "erase" in actions and _able(world, backbone, plain):
+        return plain
     groups = {concept.name: concept.subgroup for concept in world.vocabulary.concepts}
     destination = next(other for other in reversed(world.free) if groups[other] != groups[name])
-    return Edit(action="replace", source=name, destination=destination)
+    return Edit(action="erase" if "erase to" in actions else "replace", source=name, destination=destination)
+
+
+def _able(world: World, backbone: Backbone, edit: Edit) -> bool:
+    """Whether the method takes an edit as it stands."""
+    try:
+        work_of(backbone, world.plan([edit], "attacks"))
+    except PlanError:
+        return False
+    return True
