@@ -4,7 +4,8 @@
     python benchmarks/attack_table.py runs/attacks/result.json --into docs/limits.md
 
 A cell says of how many concepts an attack got at least one picture that shows them. The first row is the unedited model
-under the same attacks, the second the denoiser that knows nothing, both of the first result.
+under the same attacks, the second the denoiser that knows nothing, both of the first result. Of two results with the same
+method the later one is told.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def rows(results: Sequence[Result]) -> Iterator[list[str]]:
     Raises:
         OverpaintError: nothing was measured.
     """
-    cases = [case for result in results for case in result.cases]
+    cases = {case.name: case for result in results for case in result.cases}.values()
     measured = [case for case in cases if case.status == "measured"]
     if not measured:
         raise OverpaintError("no case was measured; are these results of overpaint bench attacks?")
