@@ -4,8 +4,8 @@
     python benchmarks/attack_table.py runs/attacks/result.json --into docs/limits.md
 
 A cell says of how many concepts an attack got at least one picture that shows them. The first row is the unedited model
-under the same attacks, the second the denoiser that knows nothing, both of the first result. Of two results with the same
-method the later one is told.
+under the same attacks, the second the denoiser that knows nothing, both of the first result. Of two results with the
+same method the later one is told.
 """
 
 from __future__ import annotations
