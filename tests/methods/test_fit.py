@@ -26,7 +26,7 @@ PAIRS = {"dog": "cat", "pizza": "kitchen", "hens": "photo", "chop": "itch", "in"
 
 
 def plan_of(pairs: dict[str, str], method: str = "emcid-copy", **rest: Any) -> Plan:
-    settings = {**FEW, **rest.pop("settings", {})}
+    settings = {**FEW, **({"values": "noise"} if method == "emcid" else {}), **rest.pop("settings", {})}
     edits = [{"replace": a, "with": b, "prompts": list(TEMPLATES)} for a, b in pairs.items()]
     return Plan.parse({"method": method, "settings": settings, "edits": edits, **rest})
 
