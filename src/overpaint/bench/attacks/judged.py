@@ -59,10 +59,7 @@ class Siege:
     ) -> Siege:
         """Draw the pictures that attacks are given."""
         looking = [assault for assault in assaults if assault.attack.adaptive]
-        counts: dict[str, int] = {}
-        for assault in looking:
-            unit = assault.target.unit
-            counts[unit] = max(counts.get(unit, 0), assault.attack.pictures)
+        counts = _shown(assaults)
         given = Sheet(tuple(_given(looking, counts, bare, grader, progress)))
         keys: dict[str, list[str]] = {}
         for pair in given.pairs:
@@ -126,17 +123,23 @@ def _pair(assault: Assault, group: str, before: Tried, after: Tried | None) -> P
 def siege_work(assaults: Sequence[Assault]) -> tuple[int, int, int, Work]:
     """Pictures that attacks are given, that they ask for before (and again after), and on the control; and what all of
     these search with."""
-    counts: dict[str, int] = {}
     search = Work()
     for assault in assaults:
-        attack = assault.attack
-        if attack.adaptive:
-            counts[assault.target.unit] = max(counts.get(assault.target.unit, 0), attack.pictures)
-        for _ in range(2 + attack.controlled):
-            search = search.then(attack.work)
+        for _ in range(2 + assault.attack.controlled):
+            search = search.then(assault.attack.work)
     asked = sum(assault.attack.pictures for assault in assaults)
     controls = sum(assault.attack.pictures for assault in assaults if assault.attack.controlled)
-    return CANDIDATES * sum(counts.values()), asked, controls, search
+    return CANDIDATES * sum(_shown(assaults).values()), asked, controls, search
+
+
+def _shown(assaults: Sequence[Assault]) -> dict[str, int]:
+    """By unit, the pictures that attacks which look at the model are given."""
+    counts: dict[str, int] = {}
+    for assault in assaults:
+        if assault.attack.adaptive:
+            unit = assault.target.unit
+            counts[unit] = max(counts.get(unit, 0), assault.attack.pictures)
+    return counts
 
 
 def _given(
