@@ -16,6 +16,7 @@ from overpaint.methods import TransientStore, configure
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.learn import Learning, learn
 from overpaint.methods.emcid.memory import (
+    LOSS_SETTINGS,
     NOISE_SETTINGS,
     OPTIMISER_SETTINGS,
     STATES_SETTINGS,
@@ -164,8 +165,9 @@ CHANGED: dict[str, Any] = {
         "student": "placed",
         "timesteps": "stratified",
         "metric": "identity",
-        "tail": 2,
-        "warm_steps": 7,
+        "tail": 3,
+        "states_steps": 7,
+        "states_rate": 0.3,
         "patience": 10,
         "flat": 0.1,
     },
@@ -192,7 +194,8 @@ ONLY_WITH = {**{name: {"warm_start": "states"} for name in STATES_SETTINGS}, "fl
 
 
 def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: StableDiffusion) -> None:
-    settings = {*TEXT_SETTINGS, *OPTIMISER_SETTINGS, *STOPPING_SETTINGS, *STATES_SETTINGS, *NOISE_SETTINGS}
+    loss = {*LOSS_SETTINGS, *NOISE_SETTINGS}
+    settings = {*TEXT_SETTINGS, *OPTIMISER_SETTINGS, *STOPPING_SETTINGS, *STATES_SETTINGS, *loss}
     assert settings == CHANGED.keys()
     assert {*EmcidConfig.model_fields} == settings | STAGE_TWO | IN_CONCEPTS
     plan = plan_of(some("dog"), "emcid")
@@ -221,6 +224,11 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
     states = config.model_copy(update={"values": "states"})
     one, other = (memory_key(c, states, AFTER, "m", "t", "s") for c in (task.concepts[0], inside))
     assert one != other
+    of_states = {name: key(states.model_copy(update={name: value})) for name, value in CHANGED.items()}
+    unused = loss | {"flat"}
+    assert {of_states[name] for name in unused} == {key(states)}
+    used = [of_states[name] for name in settings - unused]
+    assert len({key(states), *used}) == len(used) + 1
     assert memory_key(inside, config, AFTER, "m", "t", "s") == key()
     same = {
         "residual": "mlp",

@@ -32,7 +32,8 @@ def backbone() -> StableDiffusion:
 
 
 def config(**settings: object) -> EmcidConfig:
-    return EmcidConfig.model_validate({"steps": 40, "rate": 0.05, "patience": 5, "flat": 0.01, "batch": 2, **settings})
+    chosen = {"steps": 40, "rate": 0.05, "states_rate": 0.05, "patience": 5, "flat": 0.01, "batch": 2}
+    return EmcidConfig.model_validate({**chosen, **settings})
 
 
 def learned(backbone: StableDiffusion, concepts: list[Concept], **settings: object) -> dict[str, Memory]:
@@ -73,7 +74,7 @@ def test_neither_company_nor_order_matters(
 
 def test_free_places_are_taken_at_once(backbone: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
     steps, told = Steps(monkeypatch), []
-    chosen = config(**STATES, rate=2.0, clamp=100.0, flat=0.02)
+    chosen = config(**STATES, states_rate=2.0, clamp=100.0, flat=0.02)
     stage_one(backbone, CONCEPTS, chosen, AFTER, advance=told.append)
     made = steps.made()
     assert len({*made.values()}) > 1
@@ -96,7 +97,7 @@ def test_the_lowest_validation_loss_is_kept(backbone: StableDiffusion, monkeypat
         return original(plateau, concepts, steps, loss)
 
     monkeypatch.setattr(Plateau, "look", look)
-    wild = stage_one(backbone, CONCEPTS, config(**STATES, rate=2.0, clamp=100.0, patience=20, batch=5), AFTER)
+    wild = stage_one(backbone, CONCEPTS, config(**STATES, states_rate=2.0, clamp=100.0, patience=20, batch=5), AFTER)
     joint = Joint(backbone, CONCEPTS, AFTER, "window", "mean", wide=True)
     states = States(backbone, joint, CONCEPTS, "denoiser", None)
     with torch.no_grad():

@@ -47,7 +47,7 @@ def backbone() -> StableDiffusion:
 
 
 def config(**settings: object) -> EmcidConfig:
-    return EmcidConfig.model_validate({"values": "states", "steps": 20, "rate": 0.05, **settings})
+    return EmcidConfig.model_validate({"values": "states", "states_steps": 20, "states_rate": 0.05, **settings})
 
 
 def opened(backbone: Backbone, metric: str = "denoiser", tail: int | None = None) -> tuple[Joint, States]:
@@ -150,7 +150,7 @@ def learned(backbone: Backbone, concepts: list[Concept] | None = None, **setting
 
 def test_values_come_nearer_than_copied_ones_and_as_near_one_by_one(backbone: StableDiffusion) -> None:
     together = learned(backbone)
-    copied = learned(backbone, steps=1)  # the loss is that before the step
+    copied = learned(backbone, states_steps=1)  # the loss is that before the step
     for concept, memory, before in zip(CONCEPTS, together, copied, strict=True):
         (alone,) = learned(backbone, [concept])
         torch.testing.assert_close(memory.delta, alone.delta, rtol=1e-5, atol=1e-5)
@@ -173,12 +173,12 @@ def test_what_is_the_destination_already_stays(backbone: StableDiffusion) -> Non
 
 
 def test_noise_may_begin_where_states_end(backbone: StableDiffusion) -> None:
-    noise = {"values": "noise", "steps": 1, "rate": 1e-9, "image_steps": 2, "image_guidance": 2.0}
-    warm = learned(backbone, **{**noise, "warm_start": "states", "warm_steps": 1})
+    noise = {"values": "noise", "steps": 1, "rate": 1e-9, "states_rate": 1e-9, "image_steps": 2, "image_guidance": 2.0}
+    warm = learned(backbone, **{**noise, "warm_start": "states", "states_steps": 1})
     copied = learned(backbone, **noise)
     for one, other in zip(warm, copied, strict=True):
         torch.testing.assert_close(one.delta, other.delta, rtol=0, atol=1e-6)
-    moved = learned(backbone, **{**noise, "warm_start": "states", "rate": 0.05})
+    moved = learned(backbone, **{**noise, "warm_start": "states", "states_rate": 0.05})
     assert (moved[0].delta - copied[0].delta).norm() > 0.1
 
 
@@ -200,7 +200,9 @@ def test_every_family_learns_from_what_its_denoiser_reads(family: str) -> None:
     make, after = FAMILIES[family]
     model = make()
     concepts = [Concept("dog", "cat", TEMPLATES[:2], 0), Concept("hens", "a pizza", TEMPLATES[:2], 1)]
-    first, last = (stage_one(model, concepts, config(steps=n, rate=0.5, warm_start=False), after) for n in (1, 15))
+    first, last = (
+        stage_one(model, concepts, config(states_steps=n, states_rate=0.5, warm_start=False), after) for n in (1, 15)
+    )
     for before, memory in zip(first, last, strict=True):
         torch.testing.assert_close(before.loss[1], torch.tensor(1.0))
         assert memory.loss[1] < 0.98

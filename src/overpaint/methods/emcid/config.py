@@ -51,8 +51,7 @@ class EmcidConfig(BaseModel):
             ``states`` (all states that are read from the subject on, as near as they come, without the denoiser),
             ``noise`` (noise predictions and text alignment), or ``auto``: ``states`` of concepts that are to become
             like a phrase, ``noise`` where there is none.
-        warm_start: begin an optimisation with the copied value (yes), with what ``states`` learns in ``warm_steps``, or
-            with zero (no).
+        warm_start: begin an optimisation with the copied value (yes), with what ``states`` learns, or with zero (no).
         metric: in which states are near: the ``denoiser``'s, ``sum W^T W`` over its layers that read them, or
             ``identity``. states_in: ``prompts``, or ``contexts`` beside them. tail: so many padding tokens behind the
             end token; None: all. Few are faster where attention is causal.
@@ -61,7 +60,8 @@ class EmcidConfig(BaseModel):
         erase: towards an ``anchor`` (the plan's ``to`` or the kind's neutral word), by negative guidance (``esd``), or
             ``auto``: anchor where there is one.
         mu: strength of negative guidance.
-        steps, rate: of Adam. weight_decay: of ``||delta|| / ||v0||^2``. clamp: largest ``||delta|| / ||v0||``.
+        steps, rate: of Adam; states_steps, states_rate: of Adam for ``states``.
+        weight_decay: of ``||delta|| / ||v0||^2``. clamp: largest ``||delta|| / ||v0||``.
         text_weight: of the text loss (0: none); text_target: ``pooled`` end token or all ``positions`` from it on.
         v0: the value's origin, ``mean`` over prompts or the ``first`` prompt's.
         conditioning: what the denoiser reads in training: ``window``, the whole unmasked one as in use, or ``short``,
@@ -100,7 +100,6 @@ class EmcidConfig(BaseModel):
 
     values: Literal["copy", "pooled", "states", "noise", "auto"] = "noise"
     warm_start: bool | Literal["states"] = True
-    warm_steps: int = Field(40, ge=1)
     metric: Literal["denoiser", "identity"] = "denoiser"
     states_in: Literal["prompts", "contexts"] = "prompts"
     tail: int | None = Field(None, ge=0)
@@ -109,6 +108,8 @@ class EmcidConfig(BaseModel):
     mu: float = Field(1.0, ge=0)
     steps: int = Field(200, ge=1)
     rate: float = Field(0.2, gt=0)
+    states_steps: int = Field(40, ge=1)
+    states_rate: float = Field(0.2, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
     clamp: float = Field(1.5, gt=0)
     text_weight: float = Field(0.01, ge=0)
@@ -182,6 +183,11 @@ class EmcidConfig(BaseModel):
         return self.model_copy(update={"values": "states" if objective == "destination" else "noise"})
 
     @property
+    def of_states(self) -> EmcidConfig:
+        """The settings by which states are searched for, with their own steps and rate."""
+        return self.model_copy(update={"steps": self.states_steps, "rate": self.states_rate})
+
+    @property
     def together(self) -> int:
         """Concepts optimised at the same time."""
         return self.batch or BATCH
@@ -221,10 +227,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         # the bundled model; blocks, lambda, contexts and steady are the best in text space (benchmarks/text_space.py),
-        # states as good as noise in pictures at a sixth of the time (benchmarks/stage_one.py; docs/methods/emcid.md)
+        # ten steps of states as good in pictures as noise at a fifteenth of the time (benchmarks/stage_one.py)
         "emoji": {
             "values": "auto",
             "tail": 2,
+            "states_steps": 10,
+            "states_rate": 0.1,
             "blocks": (0, 1, 2, 3),
             "lambda": 7_000.0,
             "steady": 10.0,
@@ -248,6 +256,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "alpha": 0.5,
             "steps": 100,
             "rate": 0.1,
+            "states_rate": 0.1,
             "weight_decay": 8e-3,
             "text_weight": 0.005,
             "clamp": 1.2,

@@ -20,12 +20,13 @@ VERSION = 2
 
 TEXT_SETTINGS: tuple[str, ...] = ("v0", "conditioning")
 OPTIMISER_SETTINGS = tuple(
-    "warm_start student steps rate weight_decay clamp text_weight text_target".split()  # noqa: SIM905
+    "warm_start student precision weight_decay clamp".split()  # noqa: SIM905
 )
-STATES_SETTINGS: tuple[str, ...] = ("metric", "tail", "warm_steps")
+LOSS_SETTINGS: tuple[str, ...] = ("steps", "rate", "text_weight", "text_target")
+STATES_SETTINGS: tuple[str, ...] = ("metric", "tail", "states_steps", "states_rate")
 STOPPING_SETTINGS: tuple[str, ...] = ("patience", "flat")
 NOISE_SETTINGS = tuple(
-    "mu precision draws timesteps image_source images_per_prompt image_steps image_guidance round_trip".split()  # noqa: SIM905
+    "mu draws timesteps image_source images_per_prompt image_steps image_guidance round_trip".split()  # noqa: SIM905
 )
 
 
@@ -102,6 +103,8 @@ def memory_key(
         settings += OPTIMISER_SETTINGS
         if config.patience is not None:
             settings += STOPPING_SETTINGS
+        if config.values != "states":
+            settings += LOSS_SETTINGS
     if config.matches_states:
         settings += STATES_SETTINGS
     if config.values == "noise":

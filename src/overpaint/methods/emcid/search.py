@@ -25,15 +25,13 @@ REGULAR = 2
 """Column of the regulariser in a memory's losses."""
 
 
-def search(
-    goal: Goal, start: Tensor, config: EmcidConfig, steps: int, advance: Advance | None = None
-) -> tuple[Tensor, Tensor]:
+def search(goal: Goal, start: Tensor, config: EmcidConfig, advance: Advance | None = None) -> tuple[Tensor, Tensor]:
     """Delta (n, width) of a batch of concepts and the losses (n, 3) at its last step, from ``start`` (n, width) on.
 
     With ``config.patience`` they are those at the last fall of the validation loss, NaN if there was none.
-    ``advance(k)`` tells of the steps of k concepts, ``steps`` times n in all.
+    ``advance(k)`` tells of the steps of k concepts, ``config.steps`` times n in all.
     """
-    run = _Run(goal, start, config, steps)
+    run = _Run(goal, start, config)
     while len(run.active):
         told = run.step()
         if advance is not None:
@@ -49,11 +47,11 @@ class _Run:
         found, losses: of those that are done.
     """
 
-    def __init__(self, goal: Goal, start: Tensor, config: EmcidConfig, steps: int) -> None:
+    def __init__(self, goal: Goal, start: Tensor, config: EmcidConfig) -> None:
         joint = goal.joint
         self._whole, self._goal = goal, goal
         self._config = config
-        self._steps = steps
+        self._steps = config.steps
         self._norms = torch.stack([part.norm(dim=1) for part in joint.split(joint.v0)], dim=1)
         self.active = torch.tensor([], dtype=torch.long)
         self._waiting = torch.arange(len(start))

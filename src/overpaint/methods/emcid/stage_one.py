@@ -49,7 +49,7 @@ def stage_one(
         if config.values == "states":
             goal = _states(backbone, concepts, config, after)
             start = goal.joint.copied if config.warm_start else None
-            return _learned(goal, start, config, advance)
+            return _learned(goal, start, config.of_states, advance)
         joint = Joint(backbone, concepts, after, config.conditioning, config.v0, placed=config.student == "placed")
         if config.values == "copy":
             if joint.copied is None:
@@ -59,7 +59,7 @@ def stage_one(
             return _memories(joint.v0, joint.copied, torch.full((len(concepts), 3), float("nan")))
         start = joint.copied if config.warm_start else None
         if config.warm_start == "states" and start is not None:
-            start, _ = search(_states(backbone, concepts, config, after), start, config, config.warm_steps, advance)
+            start, _ = search(_states(backbone, concepts, config, after), start, config.of_states, advance)
         if config.values == "pooled":
             return _learned(TextGoal(joint, config), start, config, advance)
         return _learned(_noise(backbone, joint, concepts, config, progress or Silent()), start, config, advance)
@@ -70,7 +70,8 @@ def steps_of(concept: Concept, config: EmcidConfig) -> int:
     config = config.settled(concept.objective)
     if config.values == "copy":
         return 1
-    return config.steps + (config.warm_steps if config.matches_states and config.values != "states" else 0)
+    after_states = 0 if config.values == "states" else config.steps
+    return after_states + (config.states_steps if config.matches_states else 0)
 
 
 def _states(
@@ -104,7 +105,7 @@ def _learned(
     goal: NoiseGoal | StatesGoal | TextGoal, start: Tensor | None, config: EmcidConfig, advance: Advance | None
 ) -> list[Memory]:
     v0 = goal.joint.v0
-    delta, losses = search(goal, torch.zeros_like(v0) if start is None else start, config, config.steps, advance)
+    delta, losses = search(goal, torch.zeros_like(v0) if start is None else start, config, advance)
     return _memories(v0, delta, losses)
 
 
