@@ -44,6 +44,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "pooled": {"values": "pooled"},
     "states, all padding": {**STATES, "tail": None},
     "states": STATES,
+    "states, 20 steps": {**STATES, "states_steps": 20},
+    "states, 40 steps at half the rate": {**STATES, "states_steps": 40, "states_rate": 0.05},
     "states, identity": {**STATES, "metric": "identity"},
     "states, placed": {**STATES, "student": "placed"},
     "states, contexts": {**STATES, "states_in": "contexts"},

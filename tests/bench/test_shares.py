@@ -25,14 +25,16 @@ def counter(edits: list[Edit], **options: Any) -> tuple[ShareCounter, Painter]:
 def test_shares_are_those_of_the_pictures() -> None:
     count, painter = counter([COOK, OTHER], pictures=40)
     unchanged: Any = Swap({})
-    first = count(unchanged)
+    first = count(unchanged, ["cook"])
     expected = sum(seed % 100 < 100 * painter.vocabulary.by_profession["cook"].share_man for _, seed in painter.asked)
     assert first == {"cook": {"man cook": expected / 40, "woman cook": 1 - expected / 40}}
     assert {prompt for prompt, _ in painter.asked} == {"a cook", "cook"}
     asked = list(painter.asked)
     women: Any = Swap({"cook": "woman cook"})
-    assert count(women) == {"cook": {"man cook": 0.0, "woman cook": 1.0}}
+    assert count(women, ["cook"]) == {"cook": {"man cook": 0.0, "woman cook": 1.0}}
     assert painter.asked[len(asked) :] == asked
+    assert count(unchanged, []) == {}
+    assert len(painter.asked) == 2 * len(asked)
 
 
 def test_the_key_tells_what_was_counted_how() -> None:

@@ -1,28 +1,48 @@
 """Debiasing in a closed loop: carry out a plan, count what is drawn, correct, until the wanted shares come out.
 
-Methods never see pictures or graders: whoever can draw and count hands in a `Counter`.
+Methods never see pictures or graders: whoever can draw and count hands in a `Counter`. They say how factors become a
+patch and, source by source, which factors to try next; the loop is the same for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Protocol
 
 import torch
 
+from overpaint.errors import PlanError
 from overpaint.methods.store import MemoryStore, digest
 from overpaint.patch import Patch
+from overpaint.plan import Plan
 
-__all__ = ["Counter", "Debiased", "Remembered", "Shares", "deviation", "near_enough"]
+__all__ = [
+    "Counter",
+    "Debiased",
+    "Factors",
+    "Remembered",
+    "Shares",
+    "Walk",
+    "balanced",
+    "deviation",
+    "near_enough",
+    "shares_of",
+]
 
 Shares = Mapping[str, Mapping[str, float]]
 """By source, of each destination."""
 
+Factors = dict[str, dict[str, float]]
+"""By source, of each destination."""
+
+Walk = Generator[tuple[float, ...], tuple[float, ...], None]
+"""Gives a source's factors, is sent the shares that were counted with them."""
+
 
 class Counter(Protocol):
-    """Draws every debiased source with a patch applied, at the same seeds every time, and counts destinations.
+    """Draws debiased sources with a patch applied, at the same seeds every time, and counts destinations.
 
     Attributes:
         pictures: drawn of each source.
@@ -39,14 +59,14 @@ class Counter(Protocol):
         """Hash over prompts, seeds, sampler and judge."""
         ...
 
-    def __call__(self, patch: Patch) -> Shares:
-        """Shares of the destinations among each source's pictures."""
+    def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
+        """Shares of the destinations among the pictures of each of these sources."""
         ...
 
 
 @dataclass(frozen=True)
 class Debiased:
-    """The best round of a search.
+    """Where a search has ended.
 
     Attributes:
         patch: its patch; its settings hold the factors, so the same plan with them gives it again.
@@ -57,7 +77,7 @@ class Debiased:
     """
 
     patch: Patch
-    factors: dict[str, dict[str, float]]
+    factors: Factors
     shares: Shares
     error: float
     rounds: int
@@ -80,12 +100,12 @@ class Remembered:
         """See `Counter`."""
         return self._counter.key
 
-    def __call__(self, patch: Patch) -> Shares:
+    def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
         """See `Counter`."""
-        key = digest({"shares": patch.hash, "counter": self._counter.key})
+        key = digest({"shares": patch.hash, "counter": self._counter.key, "sources": sorted(sources)})
         found = self._store.get(key)
         if found is None:
-            shares = self._counter(patch)
+            shares = self._counter(patch, sources)
             table = {
                 f"{len(source)} {source} {name}": torch.tensor(share, dtype=torch.float64)
                 for source, over in shares.items()
@@ -100,6 +120,68 @@ class Remembered:
             source, name = names[: int(length)], names[int(length) + 1 :]
             counted.setdefault(source, {})[name] = float(share)
         return counted
+
+
+def balanced(
+    fitted: Callable[[Factors], Patch],
+    walks: Mapping[str, Walk],
+    wanted: Shares,
+    counter: Counter,
+    tolerance: float,
+    rounds: int,
+) -> Debiased:
+    """Count, and correct the factors of all sources that are not yet near, until all are or ``rounds`` are over.
+
+    Sources are counted in each other's company, as they are in the end (EMCID's release searches each alone, then
+    joins them). A source that is near is counted again only when all others are, too. The last round takes of each
+    source the factors that came nearest.
+
+    Args:
+        fitted: patch by the factors of all sources.
+        walks: which factors to try next, by source.
+        tolerance: how near a share has to come.
+
+    Raises:
+        ValueError: no round is asked for.
+    """
+    if rounds < 1:
+        raise ValueError("at least one round is needed")
+
+    def distance(source: str) -> float:
+        return max(abs(shares[source][name] - share) for name, share in wanted[source].items())
+
+    def far_of(sources: Sequence[str]) -> list[str]:
+        return [s for s in sources if not near_enough(shares[s], wanted[s], tolerance, counter.pictures)]
+
+    factors = {source: dict(zip(wanted[source], next(steps), strict=True)) for source, steps in walks.items()}
+    nearest: dict[str, tuple[float, dict[str, float]]] = {}
+    asked = list(wanted)
+    for count in range(1, rounds + 1):
+        last = count == rounds
+        if last and nearest:
+            factors, asked = {source: nearest[source][1] for source in wanted}, list(wanted)
+        patch = fitted(factors)
+        shares = dict(counter(patch, asked))
+        rest = [source for source in wanted if source not in shares]
+        if rest and not far_of(asked):
+            shares |= counter(patch, rest)
+        for source in shares:
+            if source not in nearest or distance(source) < nearest[source][0]:
+                nearest[source] = distance(source), factors[source]
+        asked = far_of(list(shares))
+        if last or not asked:
+            break
+        moved = {s: walks[s].send(tuple(shares[s][name] for name in wanted[s])) for s in asked}
+        factors = factors | {s: dict(zip(wanted[s], tried, strict=True)) for s, tried in moved.items()}
+    return Debiased(patch, factors, shares, deviation(shares, wanted), count)
+
+
+def shares_of(plan: Plan) -> Shares:
+    """The wanted shares of all that a plan debiases; PlanError if that is nothing."""
+    wanted = {edit.source: edit.over for edit in plan.edits if edit.over is not None}
+    if not wanted:
+        raise PlanError(f"{plan.at('edits')}: nothing is debiased; write debias: and over: {{phrase: share, ...}}")
+    return wanted
 
 
 def deviation(shares: Shares, wanted: Shares) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,14 +32,16 @@ def plan() -> Plan:
 class Grader:
     """Pictures show a destination the likelier the nearer the source is read to it, with a taste of its own."""
 
+    pictures, key = 10**6, "grader"
+
     def __init__(self, model: StableDiffusion) -> None:
         self.model = model
         self.seen: list[Patch] = []
 
-    def __call__(self, patch: Patch) -> Shares:
+    def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
         self.seen.append(patch)
         found = {}
-        for source, over in WANTED.items():
+        for source, over in ((source, WANTED[source]) for source in sources):
             wanted = {name: readings(self.model, last(self.model, name)) for name in over}
             with patch.applied_to(self.model):
                 own = readings(self.model, last(self.model, source))
@@ -58,7 +61,7 @@ def searched(**options: Any) -> tuple[Debiased, Grader]:
 
 def test_measured_shares_become_the_wanted_ones() -> None:
     found, grader = searched(tolerance=0.015, rounds=40)
-    first = deviation(grader(grader.seen[0]), WANTED)
+    first = deviation(grader(grader.seen[0], [*WANTED]), WANTED)
     assert first > 0.15
     assert found.error < 0.05
     assert found.error == pytest.approx(deviation(found.shares, WANTED))
@@ -72,11 +75,11 @@ def test_the_factors_give_the_patch_again() -> None:
     assert fit(backbone(), again).hash == found.patch.hash
 
 
-def test_a_search_that_is_cut_short_gives_its_best_round() -> None:
+def test_a_search_that_is_cut_short_does_not_end_where_it_has_strayed_to() -> None:
     found, grader = searched(rounds=4, tolerance=0.0, step=30.0)  # far too large
-    errors = [deviation(grader(patch), WANTED) for patch in grader.seen[:4]]
+    errors = [deviation(grader(patch, [*WANTED]), WANTED) for patch in grader.seen[:3]]
     assert found.rounds == 4
-    assert found.error == pytest.approx(min(errors))
+    assert found.error < min(errors) + 0.05
 
 
 def test_without_measurements_text_states_have_the_wanted_shares() -> None:
@@ -119,6 +122,6 @@ def test_refusals() -> None:
     nothing = plan_of("uce", {"replace": "dog", "with": "cat"})
     config: Any = configure(nothing, model)
     with pytest.raises(PlanError, match="nothing is debiased"):
-        debias(model, nothing, config, lambda patch: {}, store=TransientStore(), progress=Silent())
+        debias(model, nothing, config, Grader(model), store=TransientStore(), progress=Silent())
     with pytest.raises(PlanError, match="must be of 'cat', 'hens'"):
         fit(model, plan_of("uce", EDITS[0], factors={"dog": {"cat": 1.0}}))

@@ -7,12 +7,11 @@ graders.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
-__all__ = ["Walk", "walk"]
+from overpaint.methods.debiasing import Walk
 
-Walk = Generator[tuple[float, ...], tuple[float, ...], None]
-"""Gives factors, is sent the shares that were counted with them."""
+__all__ = ["walk"]
 
 FLOOR = 1e-3
 """Smallest factor and smallest counted share in multiplicative corrections: nothing vanishes for good."""
@@ -25,6 +24,9 @@ NEAR = 1 / 8
 
 BEYOND = 1.0
 """How far: a model that draws the man's own value as a woman, too, wants more of the man than all."""
+
+LOPSIDED = 1 / 4
+"""With less than this part of what is wanted, the end of the bracket is tried next, not its middle."""
 
 
 def walk(shares: Sequence[float], start: Sequence[float] | None = None) -> Walk:
@@ -50,13 +52,18 @@ def _bisect(share: float, low: float, high: float, first: float) -> Walk:
         counted, _ = yield (first, 1 - first)
         less = counted < share
         low, high = (first, high) if less else (low, first)
-        if high - low < NARROW:
-            low, high = (first, high + NEAR) if less else (low - NEAR, first)
         if low > 1 - NEAR and high == 1:
             high += BEYOND
         if high < NEAR and low == 0:
             low -= BEYOND
-        first = (low + high) / 2
+        if high - low < NARROW:
+            low, high = (first, high + NEAR) if less else (low - NEAR, first)
+        if high == 1 and counted < LOPSIDED * share:
+            first = high
+        elif low == 0 and 1 - counted < LOPSIDED * (1 - share):
+            first = low
+        else:
+            first = (low + high) / 2
 
 
 def _multiply(shares: tuple[float, ...], factors: tuple[float, ...]) -> Walk:
