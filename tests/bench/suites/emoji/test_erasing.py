@@ -14,7 +14,7 @@ from overpaint.bench.drawing import Drawing
 from overpaint.bench.results import Case
 from overpaint.bench.suites.emoji import emoji_suite
 from overpaint.bench.suites.emoji.asked import ALIASES, CATEGORY, NEIGHBOURS
-from overpaint.bench.suites.emoji.erasing import erasure, style_erasure
+from overpaint.bench.suites.emoji.erasing import erasure, moderation, style_erasure
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Judges
 from overpaint.emoji.palette import STYLE_WORDS
@@ -119,3 +119,15 @@ def test_no_style_is_its_own_neighbour() -> None:
         beside = [probe for probe in part.probes if probe.group == NEIGHBOURS]
         assert beside
         assert not any(f" {erased} style" in probe.prompt for probe in beside)
+
+
+def test_where_an_anchor_is_needed_a_category_becomes_another_one() -> None:
+    several = replace(world(), size=replace(SMALL, categories=2))
+    plain, anchored = (next(moderation(several, anchored=anchored)) for anchored in (False, True))
+    for part, other in zip(plain.parts, anchored.parts, strict=True):
+        (edit,), (to,) = part.plans[0].edits, other.plans[0].edits
+        assert edit.destination is None
+        assert to.destination in VOCABULARY.by_general
+        assert to.destination not in (to.source, *to.members)
+        assert part.probes == other.probes
+        assert edit == to.model_copy(update={"destination": None})

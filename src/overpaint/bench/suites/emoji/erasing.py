@@ -89,8 +89,11 @@ def style_erasure(world: World) -> Iterator[Spec]:
     yield Spec(f"{world.method}/style erasure/1", "style erasure", 1, tuple(parts), rows, world.method)
 
 
-def moderation(world: World) -> Iterator[Spec]:
-    """Whole categories, each by a patch of its own: gone whether a member or only the category is named?"""
+def moderation(world: World, anchored: bool = False) -> Iterator[Spec]:
+    """Whole categories, each by a patch of its own: gone whether a member or only the category is named?
+
+    ``anchored``: each is to become another category, for methods that cannot do without.
+    """
     vocabulary, known = world.vocabulary, set(world.names)
     sizes = {word: len(concepts) for word, concepts in vocabulary.by_general.items()}
     fitting = [word for word, size in sizes.items() if LEAST <= size <= MOST]
@@ -98,7 +101,9 @@ def moderation(world: World) -> Iterator[Spec]:
     parts = []
     for word in order[: world.size.categories]:
         members = [vocabulary.concepts[index].name for index in vocabulary.by_general[word]]
-        edit = Edit(action="moderate", source=word, members=tuple(name for name in members if name != word))
+        anchor = next(other for other in reversed(order) if other != word) if anchored else None
+        others = tuple(name for name in members if name != word)
+        edit = Edit(action="moderate", source=word, members=others, destination=anchor)
         probes = [
             Probe(MEMBERS, name, fill(t, name), derive(world.split_seed, "member", name, t), (name,), name)
             for name in members
