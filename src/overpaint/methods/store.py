@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.hashing import digest
 
-__all__ = ["MemoryStore", "TransientStore", "digest", "scheduler_fingerprint", "tokenizer_fingerprint"]
+__all__ = ["MemoryStore", "TransientStore", "digest", "once", "scheduler_fingerprint", "tokenizer_fingerprint"]
 
 
 class MemoryStore(Protocol):
@@ -49,6 +50,18 @@ class TransientStore:
         if key not in self.entries:
             self.put(key, tensors, meta)
         return self.entries[key]
+
+
+def once(
+    store: MemoryStore, content: Mapping[str, Any], make: Callable[[], dict[str, Tensor]], meta: dict[str, str]
+) -> dict[str, Tensor]:
+    """Tensors that hang on ``content`` alone: from the store, or made and kept there."""
+    key = digest(content)
+    known = store.get(key)
+    if known is None:
+        known = make()
+        store.put(key, known, meta)
+    return known
 
 
 def tokenizer_fingerprint(*tokenizers: Any) -> str:

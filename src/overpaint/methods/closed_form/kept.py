@@ -16,7 +16,7 @@ from overpaint.methods.closed_form.aims import preserved_templates
 from overpaint.methods.closed_form.config import EMPTY_PROMPT, MapConfig
 from overpaint.methods.closed_form.pairs import condensed
 from overpaint.methods.closed_form.states import read_states
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerprint
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
@@ -100,21 +100,21 @@ def caption_moment(
     backbone: Backbone, reader: Reader, captions: Sequence[str], store: MemoryStore, progress: Progress
 ) -> Tensor:
     """Mean second moment (d, d) of all token states of captions, padding included, from the store or gathered now."""
-    key = digest(
-        {
-            "moment of": reader.name,
-            "model": backbone.fingerprint,
-            "tokenizer": tokenizer_fingerprint(reader.tokenizer),
-            "captions": digest(list(captions)),
-        }
-    )
-    if (known := store.get(key)) is not None:
-        return known["mean"]
-    with progress.task("second moment of text states", total=len(captions), unit="caption") as advance:
-        total = SecondMoment.empty(reader.width)
-        for first in range(0, len(captions), CHUNK):
-            part = captions[first : first + CHUNK]
-            total += SecondMoment.of(read_states(reader, part).flatten(0, 1).cpu())
-            advance(len(part))
-    store.put(key, {"mean": total.mean}, {"what": "second moment of text states", "captions": str(len(captions))})
-    return total.mean
+    content = {
+        "moment of": reader.name,
+        "model": backbone.fingerprint,
+        "tokenizer": tokenizer_fingerprint(reader.tokenizer),
+        "captions": digest(list(captions)),
+    }
+
+    def gathered() -> dict[str, Tensor]:
+        with progress.task("second moment of text states", total=len(captions), unit="caption") as advance:
+            total = SecondMoment.empty(reader.width)
+            for first in range(0, len(captions), CHUNK):
+                part = captions[first : first + CHUNK]
+                total += SecondMoment.of(read_states(reader, part).flatten(0, 1).cpu())
+                advance(len(part))
+        return {"mean": total.mean}
+
+    meta = {"what": "second moment of text states", "captions": str(len(captions))}
+    return once(store, content, gathered, meta)["mean"]

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from torch import Tensor
+
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.moments import from_triangle, triangle
 from overpaint.linear.precision import exact_device
 from overpaint.linear.ridge import JITTER, Penalty, penalty
 from overpaint.methods.emcid.moments import KeyMoments, key_moments, pack, unpack
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerprint
 from overpaint.progress import Progress
 
 __all__ = ["penalties_of"]
@@ -60,12 +62,13 @@ def penalties_of(
         return unpack(store.get(keys[block]) or {}, text.key_width)
 
     def read(block: int) -> Penalty:
-        key = digest({**content, "factor of block": block, "padding counts": padding, "jitter": JITTER})
-        known = store.get(key)
-        if known is None:
-            known = {"upper": triangle(penalty(moments(block).mean(padding).to(where), JITTER).cholesky.mT)}
-            meta = {"what": f"factor of the second moment of block {block}", "captions": str(len(captions))}
-            store.put(key, known, meta)
+        asked = {**content, "factor of block": block, "padding counts": padding, "jitter": JITTER}
+
+        def factored() -> dict[str, Tensor]:
+            return {"upper": triangle(penalty(moments(block).mean(padding).to(where), JITTER).cholesky.mT)}
+
+        meta = {"what": f"factor of the second moment of block {block}", "captions": str(len(captions))}
+        known = once(store, asked, factored, meta)
         # made or found, it is laid out alike in memory: what solves with it rounds alike
         return Penalty(from_triangle(known["upper"]).to(where).mT)
 

@@ -111,7 +111,8 @@ def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:
         total = sum(factors.values())
         return Task(edit, source, concepts, tuple(factors[name] / total for name in edit.over))
     destination, objective = _aim(edit, config)
-    if config.values not in ("noise", "auto") and (destination is None or objective != "destination"):
+    needs_phrase = config.settled(objective).values != "noise"
+    if needs_phrase and (destination is None or objective != "destination"):
         forgets = edit.action in ("erase", "moderate")
         remedy = "give it an anchor (to: ...)" if forgets else "give it a destination phrase"
         raise PlanError(
@@ -130,7 +131,7 @@ def _in_contexts(texts: Sequence[TextEncoder], task: Task, config: EmcidConfig) 
 
 def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:
     """Destination phrase and objective of an edit with one value."""
-    if edit.images and config.values in ("noise", "auto"):
+    if edit.images and config.settled("images").values == "noise":
         return edit.destination, "images"
     if edit.action not in ("erase", "moderate"):
         return edit.destination, "destination"

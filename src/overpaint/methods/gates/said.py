@@ -14,7 +14,7 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.methods.gates.tails import ahead, behind, look, thinned
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerprint
 
 __all__ = ["MOST", "Said", "said_by"]
 
@@ -49,14 +49,15 @@ def said_by(backbone: Backbone, text: TextEncoder, captions: Sequence[str], bloc
         "block": block,
         "most": MOST,
     }
-    key = digest(content)
-    known = store.get(key)
-    if known is None:
+
+    def read() -> dict[str, Tensor]:
         ids = text.tokenize(captions)
         end = text.end_positions(ids)
         row, far = behind(end, ids.shape[1])
         parts = [thinned((row, end[row] + far), 2 * MOST), thinned(ahead(end), MOST)]
         row, position = (torch.cat(column) for column in zip(*parts, strict=True))
-        known = {"inputs": look(text, ids, row, position, block).inputs.cpu(), "caption": row.cpu()}
-        store.put(key, known, {"what": f"captions at block {block}, for gates", "captions": str(len(captions))})
+        return {"inputs": look(text, ids, row, position, block).inputs.cpu(), "caption": row.cpu()}
+
+    meta = {"what": f"captions at block {block}, for gates", "captions": str(len(captions))}
+    known = once(store, content, read, meta)
     return Said(known["inputs"].to(text.device), known["caption"].to(text.device))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.methods.store import MemoryStore, digest, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerprint
 from overpaint.methods.words.near import vectors_of
 
 __all__ = ["read_by"]
@@ -28,9 +28,6 @@ def read_by(backbone: Backbone, phrases: Sequence[str], template: str, store: Me
         "phrases": digest(list(phrases)),
         "template": template,
     }
-    key = digest(content)
-    known = store.get(key)
-    if known is None:
-        known = {"vectors": vectors_of(text, phrases, template).cpu()}
-        store.put(key, known, {"what": "phrases of captions, for other words", "phrases": str(len(phrases))})
+    meta = {"what": "phrases of captions, for other words", "phrases": str(len(phrases))}
+    known = once(store, content, lambda: {"vectors": vectors_of(text, phrases, template).cpu()}, meta)
     return known["vectors"].to(text.device)
