@@ -42,3 +42,11 @@ def test_what_the_loss_does_not_depend_on_stays_as_it_was() -> None:
     run(descent, used, 2)
     assert torch.equal(unused, torch.ones(2))
     assert (used > 0.1).all()
+
+
+def test_a_share_of_the_rate_moves_as_far_as_that_rate() -> None:
+    shared, whole = (torch.zeros(3, requires_grad=True) for _ in range(2))
+    quarter, other = Descent({"a": shared}, rate=0.4), Descent({"a": whole}, rate=0.1)
+    quarter.update(quarter.gradients((shared - 1).square().sum()), share=0.25)
+    other.update(other.gradients((whole - 1).square().sum()))
+    assert torch.equal(shared, whole)

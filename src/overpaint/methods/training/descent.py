@@ -26,7 +26,7 @@ class Descent:
         """
         self.step = 0
         self._leaves = dict(leaves)
-        self._clip = clip
+        self._clip, self._rate = clip, rate
         kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
         self._optimiser = kind(list(leaves.values()), lr=rate, weight_decay=weight_decay)
 
@@ -37,13 +37,15 @@ class Descent:
         """
         return torch.autograd.grad(loss, list(self._leaves.values()), materialize_grads=True)
 
-    def update(self, gradients: Sequence[Tensor]) -> None:
-        """Change the leaves in place by gradients of their shapes, in their order."""
+    def update(self, gradients: Sequence[Tensor], share: float = 1.0) -> None:
+        """Change the leaves in place by gradients of their shapes, in their order, at a share of the rate."""
         leaves = list(self._leaves.values())
         for leaf, gradient in zip(leaves, gradients, strict=True):
             leaf.grad = gradient
         if self._clip is not None:
             torch.nn.utils.clip_grad_norm_(leaves, self._clip)
+        for group in self._optimiser.param_groups:
+            group["lr"] = share * self._rate
         self._optimiser.step()
         self._optimiser.zero_grad()
         self.step += 1
