@@ -91,7 +91,10 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
         )
     if refused := _refused(plan, method):
         raise PlanError(*refused)
-    defaults = {_field(method.config, name): value for name, value in method.defaults(method.name, backbone).items()}
+    given, kinds = method.defaults(method.name, backbone), {edit.kind for edit in plan.edits}
+    if len(kinds) == 1:
+        given = given | method.defaults_of_kind(method.name, backbone, *kinds)
+    defaults = {_field(method.config, name): value for name, value in given.items()}
     own = {_field(method.config, name): value for name, value in plan.settings.items()}
     try:
         return method.config.model_validate({**defaults, **own})

@@ -113,7 +113,7 @@ def test_captions_that_name_what_is_erased_are_not_kept(monkeypatch: pytest.Monk
 # ---- resume -----------------------------------------------------------------------------------------------------
 
 
-PLAIN: dict[str, Any] = {}
+PLAIN: dict[str, Any] = {"falling": True}
 REFRESHED: dict[str, Any] = {"on_policy_every": 3, "protect": True}
 PUBLISHED: dict[str, Any] = {"sampling": "published", "on_policy_every": 1}
 ADAPTER: dict[str, Any] = {"rank": 2, "until": "gone", "gone": -9.0, "validate_every": 4}
@@ -139,6 +139,15 @@ def test_a_stopped_run_ends_with_the_same_bits(settings: dict[str, Any], holds: 
     assert again.hash == unbroken.hash
     assert again.provenance["training"]["updates"] == unbroken.provenance["training"]["updates"]
     assert calls
+
+
+def test_a_falling_rate_begins_at_the_rate_and_ends_near_nothing() -> None:
+    backbone = tiny_backbone()
+    constant, falling = ({n: run(backbone, steps=n, falling=f) for n in (1, 2)} for f in (False, True))
+    assert falling[1].hash == constant[1].hash
+    for name, delta in constant[2].deltas.items():
+        first, second = falling[1].deltas[name].matrix(), falling[2].deltas[name].matrix()
+        torch.testing.assert_close(second - first, (delta.matrix() - first) / 2, rtol=1e-3, atol=1e-6)
 
 
 def test_a_resumed_run_goes_on_where_it_was() -> None:

@@ -109,6 +109,30 @@ def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
         close(stay.wanted, left)
 
 
+def test_in_a_context_a_style_may_become_another_one() -> None:
+    config = config_of(
+        contexts={"photo of dog {}": "photo of dog {}"}, towards=("pizza", "hens"), protect=True, eta=0.0
+    )
+    for edit, other in (
+        ({"erase": "pizza"}, "hens"),
+        ({"erase": "pizza", "to": "cat"}, "cat"),
+        ({"erase": "cat"}, "pizza"),
+    ):
+        backbone, erasures, texts = world(plan_of({**edit, "kind": "style", "prompts": ["{}"]}), config)
+        pool, kept = erasing(backbone, texts, erasures, config, 1, "x")
+        assert kept is not None
+        rows, stay = pool.rows(torch.arange(3, 6)), kept.rows(torch.arange(3, 6))
+        close(rows.wanted, predicted(backbone, rows.x, rows.t, f"photo of dog {other}"))
+        close(stay.wanted, rows.wanted)
+        assert torch.equal(
+            texts.conditions[rows.prompt].states[0], backbone.text.encode([f"photo of dog {edit['erase']}"])[0]
+        )
+    with pytest.raises(PlanError, match="nothing says which style 'pizza' is to become; write to: or set towards"):
+        world(
+            plan_of({"erase": "pizza", "kind": "style"}), config_of(contexts={"dog {}": "dog {}"}, towards=("pizza",))
+        )
+
+
 def test_kept_prompts_are_to_stay() -> None:
     plan, config = plan_of(), config_of()
     backbone, _, _ = world(plan, config)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from overpaint.emoji.scores import known, read_scores
+from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import PlanError
 from overpaint.methods import METHODS, fit, resolve
 from overpaint.methods.esd.config import EsdConfig, defaults
@@ -43,6 +45,24 @@ def test_a_plan_names_the_variant_and_may_override_it() -> None:
     assert set(patch.deltas) == {slot.name for slot in select(backbone.unet, "x-strict")}  # type: ignore[union-attr]
     assert patch.provenance["method"] == "esd-x-strict"
     assert Plan.parse(patch.provenance["plan"]) == plan("esd-x-strict", FEW, to="cat")
+
+
+def test_styles_of_the_bundled_model_have_defaults_of_their_own_unless_things_are_erased_too() -> None:
+    backbone = tiny_backbone()
+    noto = {"erase": "noto", "kind": "style"}
+    styles, mixed, mine = (
+        resolve(Plan.parse({"method": "esd-x", "edits": edits, "settings": settings}), backbone)
+        for edits, settings in (([noto], {}), ([noto, {"erase": "dog"}], {}), ([noto], {"steps": 7}))
+    )
+    things = resolve(plan("esd-x"), backbone)
+    assert mixed == things
+    assert not things["contexts"]
+    assert (styles["eta"], styles["towards"]) == (0.0, ["twemoji", "flat"])
+    assert styles["steps"] > things["steps"]
+    assert mine == {**styles, "steps": 7}
+    names = set(known(Vocabulary.load(), read_scores()))
+    assert len(styles["contexts"]) > 100
+    assert not {f"an image of a {name} in {{}} style" for name in names} & styles["contexts"].keys()
 
 
 def test_what_contradicts_itself_is_refused() -> None:

@@ -17,7 +17,7 @@ from overpaint.methods.esd.selection import VARIANTS, Variant
 from overpaint.methods.origins import Origins, origins
 from overpaint.plan.checks import template
 
-__all__ = ["DEFAULTS", "EsdConfig", "defaults", "origins_of"]
+__all__ = ["DEFAULTS", "EsdConfig", "defaults", "defaults_of_kind", "origins_of"]
 
 
 class EsdConfig(BaseModel):
@@ -28,8 +28,9 @@ class EsdConfig(BaseModel):
         eta: strength of the negative guidance as in the paper; the authors' newer code counts 1 more.
         prompts: the concept's ``name`` alone (as published), or the plan's ``templates`` for it.
         contexts: of edits of kind ``style``, further prompts, which say the style of something, each with the same
-            prompt without it: ``{"a cat by {}": "a cat"}``. The latter stands in for the empty prompt there, so that
-            nothing but the style is turned away from.
+            prompt without it, ``{"a cat by {}": "a cat"}``, or in another style, ``{"a cat by {}": "a cat by {}"}``.
+            The latter stands in for the empty prompt there, so that nothing but the style is turned away from.
+        towards: the other style: a plan's anchor, or the first of these that is not the erased one.
 
     What it is learned on:
         sampling: ``cached`` trajectories, every step of which is used and serves many updates, or as ``published``,
@@ -41,7 +42,7 @@ class EsdConfig(BaseModel):
     Optimisation:
         steps: updates for a concept. further: for each further one of the same run; None: as many again. What one
             concept has taught turns the others away as well, and damage to the rest grows with the updates.
-        batch: rows of an update. rate: of Adam.
+        batch: rows of an update. rate: of Adam. falling: to zero over the updates, in a straight line.
         rank: train LoRA factors of this rank instead of whole matrices (needs peft); biases stay.
         precision: of the denoiser in training; weights, predictions' targets and losses are float32 all the same.
 
@@ -68,6 +69,7 @@ class EsdConfig(BaseModel):
     eta: float = Field(1.0, ge=0)
     prompts: Literal["name", "templates"] = "name"
     contexts: dict[str, str] = Field(default_factory=dict)
+    towards: tuple[str, ...] = ()
 
     sampling: Literal["cached", "published"] = "cached"
     on_policy_every: int | None = Field(None, ge=1)
@@ -79,6 +81,7 @@ class EsdConfig(BaseModel):
     further: int | None = Field(None, ge=1)
     batch: int = Field(1, ge=1)
     rate: float = Field(1e-5, gt=0)
+    falling: bool = False
     rank: int | None = Field(None, ge=1)
     precision: Literal["float32", "bfloat16"] = "float32"
 
@@ -156,6 +159,20 @@ RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
 """Learning rates where they differ between variants; those of the bundled model are guesses as well."""
 
 
+STYLES: Mapping[str, Any] = MappingProxyType(
+    {"steps": 800, "eta": 0.0, "preserve": 1.0, "trajectories": 2, "towards": ("twemoji", "flat")}
+)
+"""What holds instead for plans that erase styles of the bundled model, chosen on its validation split.
+
+Asked for without a style it draws a mixture of all, the erased one among them; so a style turns into another one.
+"""
+
+STYLE_RATES: Mapping[str, float] = MappingProxyType(
+    {"x": 1e-3, "x-strict": 1e-3, "u": 3e-4, "all": 3e-4, "selfattn": 1e-3}
+)
+"""Learning rates then; those but esd-x's are guesses."""
+
+
 def defaults(name: str, family: str, precision: str = "float32") -> dict[str, Any]:
     """Settings of the method ``esd-<variant>`` on a family, to be overridden by a plan's.
 
@@ -164,21 +181,35 @@ def defaults(name: str, family: str, precision: str = "float32") -> dict[str, An
     variant = next(v for v in VARIANTS if name == f"esd-{v}")
     merged = {**DEFAULTS.get(family, {}), "parameters": variant}
     if family == "emoji":
-        merged["contexts"] = {f"{word} in {{}} style": word for word in _general_words()}
         merged["precision"] = precision
     if variant in (rates := RATES.get(family, {})):
         merged["rate"] = rates[variant]
     return merged
 
 
-def _general_words() -> list[str]:
-    """Those of the bundled model, which no suite asks for in a style."""
+def defaults_of_kind(name: str, family: str, kind: str) -> dict[str, Any]:
+    """What holds instead for a plan whose edits are all of a kind."""
+    if family != "emoji" or kind != "style":
+        return {}
+    return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "contexts": {said: said for said in _unasked()}}
+
+
+def _unasked() -> list[str]:
+    """Prompts of things in a style, of words for kinds and concepts drawn too badly: no suite asks for them."""
+    from overpaint.emoji.captions import PROMPTS_PLAIN, fill
+    from overpaint.emoji.scores import known, read_scores
     from overpaint.emoji.vocabulary import Vocabulary
 
-    return sorted(Vocabulary.load().by_general)
+    vocabulary = Vocabulary.load()
+    asked = set(known(vocabulary, read_scores()))
+    words = dict.fromkeys((*sorted(vocabulary.by_general), *(name for name in vocabulary.by_name if name not in asked)))
+    things = (fill(PROMPTS_PLAIN[n % len(PROMPTS_PLAIN)], word) for n, word in enumerate(words))
+    return [f"{thing} in {{}} style" for thing in things]
 
 
-PUBLISHED = frozenset(("parameters", "eta", "prompts", "contexts", "guidance", "image_steps", "steps", "batch", "rate"))
+PUBLISHED = frozenset(
+    ("parameters", "eta", "prompts", "contexts", "towards", "guidance", "image_steps", "steps", "batch", "rate")
+)
 """Settings of the paper's loop, and of the authors' scripts."""
 
 

@@ -101,7 +101,11 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
         if edit.action not in ("erase", "moderate"):
             problems.append(f"{edit.at}: ESD only erases, it cannot {edit.action}; take another method, such as emcid")
             continue
-        found = _of(plan, edit, config)
+        try:
+            found = _of(plan, edit, config)
+        except PlanError as error:
+            problems += error.problems
+            continue
         erasures += found
         for erasure in found:
             for phrase in erasure.phrases:
@@ -136,10 +140,18 @@ def _of(plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasure]:
     trained = (NAME,) if config.prompts == "name" else edit.prompts
     if edit.within is not None:
         return [Erasure(edit.source, edit.within, edit.within, trained, edit.prompts, seed, edit.images)]
-    contexts = tuple(config.contexts.items()) if edit.kind == STYLE else ()
-    trained, checked = ((*templates, *dict(contexts)) for templates in (trained, edit.prompts))
+    contexts = config.contexts if edit.kind == STYLE else {}
+    trained, checked = ((*templates, *contexts) for templates in (trained, edit.prompts))
+
+    def without(name: str) -> tuple[tuple[str, str], ...]:
+        others = (edit.destination, *config.towards)
+        other = next((style for style in others if style not in (None, name)), None)
+        if other is None and any(NAME in said for said in contexts.values()):
+            raise PlanError(f"{edit.at}: nothing says which style {name!r} is to become; write to: or set towards")
+        return tuple((template, said.replace(NAME, other or "")) for template, said in contexts.items())
+
     return [
-        Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, contexts)
+        Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, without(name))
         for name in edit.edited
     ]
 

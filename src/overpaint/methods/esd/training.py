@@ -48,6 +48,7 @@ class Training:
         self._backbone, self._texts, self._config = backbone, texts, config
         self._erasing, self._keeping = erasing, keeping
         self._descent = Descent(student.trained, config.rate)
+        self._total = 0
 
     @property
     def step(self) -> int:
@@ -56,6 +57,7 @@ class Training:
 
     def run(self, total: int, after: Callable[[int], bool]) -> None:
         """Make updates until there are ``total``; ``after`` hears of each, and says whether it was the last."""
+        self._total = total
         while self.step < total:
             self._update()
             if after(self.step):
@@ -79,7 +81,7 @@ class Training:
             wrong, moved = error[: len(erase)].mean(), error[len(erase) :]
             loss = wrong if keep is None else wrong + self._config.preserve * moved.mean()
             gradients = self._descent.gradients(loss)
-        self._descent.update(gradients)
+        self._descent.update(gradients, 1 - self.step / self._total if self._config.falling else 1.0)
         self.loss = Loss(float(wrong.detach()), None if keep is None else float(moved.detach().mean()))
 
     def _errors(self, rows: Pool) -> Tensor:
