@@ -94,11 +94,11 @@ def test_templates_each_get_their_own_predictions() -> None:
 
 def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
     plan = plan_of({"erase": "pizza", "kind": "style", "prompts": ["{}"]}, {"erase": "cat", "prompts": ["{}"]})
-    config = config_of(contexts={"photo of dog {}": "photo of dog"}, protect=True, eta=1.5)
+    config = config_of(styled={"photo of dog {}": ("photo of dog",)}, protect=True, eta=1.5)
     backbone, erasures, texts = world(plan, config)
     pool, kept = erasing(backbone, texts, erasures, config, 1, "x")
     assert kept is not None
-    asked = (("pizza", ""), ("photo of dog pizza", "photo of dog"), ("cat", ""))  # an object has no contexts
+    asked = (("pizza", ""), ("photo of dog pizza", "photo of dog"), ("cat", ""))  # an object has no style
     assert len(pool) == 3 * len(asked)
     for number, (prompt, without) in enumerate(asked):
         which = torch.arange(3 * number, 3 * number + 3)
@@ -110,9 +110,8 @@ def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
 
 
 def test_in_a_context_a_style_may_become_another_one() -> None:
-    config = config_of(
-        contexts={"photo of dog {}": "photo of dog {}"}, towards=("pizza", "hens"), protect=True, eta=0.0
-    )
+    others = ("photo of dog pizza", "photo of dog hens")
+    config = config_of(styled={"photo of dog {}": others}, protect=True, eta=0.0)
     for edit, other in (
         ({"erase": "pizza"}, "hens"),
         ({"erase": "pizza", "to": "cat"}, "cat"),
@@ -124,13 +123,14 @@ def test_in_a_context_a_style_may_become_another_one() -> None:
         rows, stay = pool.rows(torch.arange(3, 6)), kept.rows(torch.arange(3, 6))
         close(rows.wanted, predicted(backbone, rows.x, rows.t, f"photo of dog {other}"))
         close(stay.wanted, rows.wanted)
-        assert torch.equal(
-            texts.conditions[rows.prompt].states[0], backbone.text.encode([f"photo of dog {edit['erase']}"])[0]
-        )
-    with pytest.raises(PlanError, match="nothing says which style 'pizza' is to become; write to: or set towards"):
-        world(
-            plan_of({"erase": "pizza", "kind": "style"}), config_of(contexts={"dog {}": "dog {}"}, towards=("pizza",))
-        )
+        said = backbone.text.encode([f"photo of dog {edit['erase']}"])
+        assert torch.equal(texts.conditions[rows.prompt].states, said.expand(3, -1, -1))
+
+
+def test_styled_prompts_without_a_goal_or_beyond_the_window_are_left_out() -> None:
+    styled = {"photo of dog {}": ("photo of pizza",), "photo " * 30 + "{}": ("photo",), "dog {}": ("dog",)}
+    _, (erasure,), _ = world(plan_of({"erase": "pizza", "kind": "style"}), config_of(styled=styled))
+    assert erasure.styled == (("dog {}", "dog"),)
 
 
 def test_kept_prompts_are_to_stay() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from overpaint.emoji.styled import styled_pairs
 from overpaint.methods.esd.selection import VARIANTS, Variant
 from overpaint.methods.origins import Origins, origins
 from overpaint.plan.checks import template
@@ -27,10 +28,10 @@ class EsdConfig(BaseModel):
         parameters: `overpaint.methods.esd.selection`.
         eta: strength of the negative guidance as in the paper; the authors' newer code counts 1 more.
         prompts: the concept's ``name`` alone (as published), or the plan's ``templates`` for it.
-        contexts: of edits of kind ``style``, further prompts, which say the style of something, each with the same
-            prompt without it, ``{"a cat by {}": "a cat"}``, or in another style, ``{"a cat by {}": "a cat by {}"}``.
-            The latter stands in for the empty prompt there, so that nothing but the style is turned away from.
-        towards: the other style: a plan's anchor, or the first of these that is not the erased one.
+        styled: of edits of kind ``style``, further prompts, which say the style of something, each with the same prompt
+            without it, or in other styles, ``{"a cat by {}": ["a cat by Monet", "a cat"]}``: the first that names
+            nothing which the plan edits. Where the plan says what a style becomes, that stands in the prompt itself.
+            It stands in for the empty prompt there, so that nothing but the style is turned away from.
 
     What it is learned on:
         sampling: ``cached`` trajectories, every step of which is used and serves many updates, or as ``published``,
@@ -49,7 +50,7 @@ class EsdConfig(BaseModel):
     What must stay:
         preserve: weight of keeping predictions for the plan's preserve list and of the settings below.
         preserve_trajectories: drawn for each prompt of the preserve list.
-        protect: keep the empty prompt's predictions, too, since guidance subtracts them, and those of contexts.
+        protect: keep the empty prompt's predictions, too, since guidance subtracts them, and those of styled prompts.
         captions: keep so many captions that do not name an erased concept, one trajectory each.
 
     When to stop:
@@ -68,8 +69,7 @@ class EsdConfig(BaseModel):
     parameters: Variant = "x"
     eta: float = Field(1.0, ge=0)
     prompts: Literal["name", "templates"] = "name"
-    contexts: dict[str, str] = Field(default_factory=dict)
-    towards: tuple[str, ...] = ()
+    styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     sampling: Literal["cached", "published"] = "cached"
     on_policy_every: int | None = Field(None, ge=1)
@@ -102,10 +102,10 @@ class EsdConfig(BaseModel):
         further = self.steps if self.further is None else self.further
         return self.steps + further * (concepts - 1)
 
-    @field_validator("contexts")
+    @field_validator("styled")
     @classmethod
-    def _slotted(cls, contexts: dict[str, str]) -> dict[str, str]:
-        return {template(prompt): without for prompt, without in contexts.items()}
+    def _styled(cls, styled: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {template(prompt): instead for prompt, instead in styled.items()}
 
     @model_validator(mode="after")
     def _one_loop(self) -> EsdConfig:
@@ -159,9 +159,7 @@ RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
 """Learning rates where they differ between variants; those of the bundled model are guesses as well."""
 
 
-STYLES: Mapping[str, Any] = MappingProxyType(
-    {"steps": 800, "eta": 0.0, "preserve": 1.0, "trajectories": 2, "towards": ("twemoji", "flat")}
-)
+STYLES: Mapping[str, Any] = MappingProxyType({"steps": 800, "eta": 0.0, "preserve": 1.0, "trajectories": 2})
 """What holds instead for plans that erase styles of the bundled model, chosen on its validation split.
 
 Asked for without a style it draws a mixture of all, the erased one among them; so a style turns into another one.
@@ -191,25 +189,10 @@ def defaults_of_kind(name: str, family: str, kind: str) -> dict[str, Any]:
     """What holds instead for a plan whose edits are all of a kind."""
     if family != "emoji" or kind != "style":
         return {}
-    return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "contexts": {said: said for said in _unasked()}}
+    return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "styled": styled_pairs()}
 
 
-def _unasked() -> list[str]:
-    """Prompts of things in a style, of words for kinds and concepts drawn too badly: no suite asks for them."""
-    from overpaint.emoji.captions import PROMPTS_PLAIN, fill
-    from overpaint.emoji.scores import known, read_scores
-    from overpaint.emoji.vocabulary import Vocabulary
-
-    vocabulary = Vocabulary.load()
-    asked = set(known(vocabulary, read_scores()))
-    words = dict.fromkeys((*sorted(vocabulary.by_general), *(name for name in vocabulary.by_name if name not in asked)))
-    things = (fill(PROMPTS_PLAIN[n % len(PROMPTS_PLAIN)], word) for n, word in enumerate(words))
-    return [f"{thing} in {{}} style" for thing in things]
-
-
-PUBLISHED = frozenset(
-    ("parameters", "eta", "prompts", "contexts", "towards", "guidance", "image_steps", "steps", "batch", "rate")
-)
+PUBLISHED = frozenset(("parameters", "eta", "prompts", "styled", "guidance", "image_steps", "steps", "batch", "rate"))
 """Settings of the paper's loop, and of the authors' scripts."""
 
 

@@ -14,13 +14,11 @@ from overpaint.backbone.condition import Condition
 from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.styled import STYLE, goals
 from overpaint.plan import Edit, Plan
 from overpaint.seeding import derive
 
 __all__ = ["NAME", "Erasure", "Texts", "erasures_of", "prompts_of", "templates_of"]
-
-STYLE = "style"
-"""The kind of edits that contexts belong to."""
 
 NAME = "{}"
 """The template that is the name alone."""
@@ -38,7 +36,7 @@ class Erasure:
         checked: the same, to validate with.
         seed: of all its randomness.
         images: pictures whose noised latents stand in for trajectories.
-        contexts: of the templates that say the concept of something, each with the same prompt without it, whose
+        styled: of the templates that say the concept of something, each with the same prompt without it, whose
             prediction stands in for the empty prompt's.
     """
 
@@ -49,7 +47,7 @@ class Erasure:
     checked: tuple[str, ...]
     seed: int
     images: tuple[Path, ...] = ()
-    contexts: tuple[tuple[str, str], ...] = ()
+    styled: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -66,8 +64,8 @@ class Erasure:
         return [template.replace(NAME, phrase) for template in (self.checked if checked else self.templates)]
 
     def without(self, checked: bool = False) -> list[str]:
-        """What is left of every template without the concept: the empty prompt, or a context's own."""
-        known = dict(self.contexts)
+        """What is left of every template without the concept: the empty prompt, or a styled one's own."""
+        known = dict(self.styled)
         return [known.get(template, "") for template in (self.checked if checked else self.templates)]
 
 
@@ -101,11 +99,7 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
         if edit.action not in ("erase", "moderate"):
             problems.append(f"{edit.at}: ESD only erases, it cannot {edit.action}; take another method, such as emcid")
             continue
-        try:
-            found = _of(plan, edit, config)
-        except PlanError as error:
-            problems += error.problems
-            continue
+        found = _of(reader, plan, edit, config)
         erasures += found
         for erasure in found:
             for phrase in erasure.phrases:
@@ -135,25 +129,28 @@ def templates_of(plan: Plan, config: EsdConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
 
 
-def _of(plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasure]:
+def _of(reader: Reader, plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasure]:
     seed = derive(plan.seed, "esd", edit.key) if edit.seed is None else edit.seed
     trained = (NAME,) if config.prompts == "name" else edit.prompts
     if edit.within is not None:
         return [Erasure(edit.source, edit.within, edit.within, trained, edit.prompts, seed, edit.images)]
-    contexts = config.contexts if edit.kind == STYLE else {}
-    trained, checked = ((*templates, *contexts) for templates in (trained, edit.prompts))
-
-    def without(name: str) -> tuple[tuple[str, str], ...]:
-        others = (edit.destination, *config.towards)
-        other = next((style for style in others if style not in (None, name)), None)
-        if other is None and any(NAME in said for said in contexts.values()):
-            raise PlanError(f"{edit.at}: nothing says which style {name!r} is to become; write to: or set towards")
-        return tuple((template, said.replace(NAME, other or "")) for template, said in contexts.items())
-
+    styled = _styled(reader, plan, edit, config) if edit.kind == STYLE else {}
+    trained, checked = ((*templates, *styled) for templates in (trained, edit.prompts))
     return [
-        Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, without(name))
+        Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, tuple(styled.items()))
         for name in edit.edited
     ]
+
+
+def _styled(reader: Reader, plan: Plan, edit: Edit, config: EsdConfig) -> dict[str, str]:
+    """Those that fit the text window."""
+    found = goals(config.styled, [name for other in plan.edits for name in other.edited], edit.destination)
+    return {
+        template: goal
+        for template, goal in found.items()
+        if not any(_misfits(reader, [template], name, edit.at) for name in edit.edited)
+        and not _misfits(reader, [NAME], goal, edit.at)
+    }
 
 
 def _misfits(reader: Reader, templates: Sequence[str], phrase: str, at: str) -> list[str]:

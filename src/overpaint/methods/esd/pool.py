@@ -107,7 +107,7 @@ def erasing(
             each = len(x) // len(seeds)
             if known:
                 told = {erasure.given: known["prompted"], "": known["empty"]}
-                known = {phrase: made for phrase, made in told.items() if phrase or not erasure.contexts}
+                known = {phrase: made for phrase, made in told.items() if phrase or not erasure.styled}
         prompt = rows.repeat_interleave(each)
         ways = [p for p in range(len(given)) for _ in range(count * each)]
         wanted, without = targets(backbone, texts, erasure, x, t, ways, config.eta, checked, known)

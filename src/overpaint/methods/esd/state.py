@@ -124,7 +124,7 @@ def _asked(erasure: Erasure) -> dict[str, Any]:
         **{name: getattr(erasure, name) for name in ("source", "given", "base", "seed")},
         "templates": list(erasure.templates),
         "checked": list(erasure.checked),
-        "contexts": list(erasure.contexts),
+        "styled": list(erasure.styled),
         "images": [hashlib.sha256(path.read_bytes()).hexdigest() for path in erasure.images],
     }
 

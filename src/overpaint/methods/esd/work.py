@@ -38,7 +38,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     drawn = teacher = checked = 0
     for erasure in erasures:
         # what the sampler has not told of already
-        told = {erasure.given} if erasure.contexts else {"", erasure.given}
+        told = {erasure.given} if erasure.styled else {"", erasure.given}
         asked = {"", erasure.source, erasure.base or ""} - (set() if erasure.images else told)
         if config.sampling == "published":
             # half a trajectory, both predictions of it, and the teacher's at its end, for every row

@@ -10,12 +10,10 @@ from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError
 from overpaint.methods.emcid.tasks import Task, contexts_of
 from overpaint.methods.gates.config import GatesConfig
-from overpaint.methods.words.phrases import mentions
+from overpaint.methods.styled import STYLE, goals
 
-__all__ = ["PLACES", "STYLE", "Met", "met", "most_gates"]
+__all__ = ["PLACES", "Met", "met", "most_gates"]
 
-STYLE = "style"
-"""The kind of edits that is met in company, and read from its own words on: what is drawn in it comes before."""
 PLACES = 4
 """Of a style's tokens: its own last one, those up to the end token, that, and what is behind it. What is missing there
 differs, so each has a gate of its own: on the bundled model one for all leaves a third of it out, four a twelfth."""
@@ -71,12 +69,7 @@ def _styled(
     text: TextEncoder, task: Task, edited: Sequence[str], styled: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Subject, Subject]]:
     """Styled prompts, each with what it is to become; without those that do not fit the text window."""
-    anchor = task.edit.destination
-    for template, instead in styled.items():
-        fitting = (prompt for prompt in instead if not any(mentions(prompt, name) for name in edited))
-        goal = template.replace("{}", anchor) if anchor is not None else next(fitting, None)
-        if goal is None:
-            continue
+    for template, goal in goals(styled, edited, task.edit.destination).items():
         try:
             yield text.locate(template, task.source), text.locate("{}", goal)
         except BackboneError:
