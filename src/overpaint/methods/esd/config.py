@@ -159,8 +159,10 @@ RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
 """Learning rates where they differ between variants; those of the bundled model are guesses as well."""
 
 
-STYLES: Mapping[str, Any] = MappingProxyType({"steps": 800, "eta": 0.0, "preserve": 1.0, "trajectories": 2})
-"""What holds instead for plans that erase styles of the bundled model, chosen on its validation split.
+STYLES: Mapping[str, Any] = MappingProxyType(
+    {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 2.0, "trajectories": 2}
+)
+"""What holds instead for plans that erase styles of the bundled model, chosen on noto on its validation split.
 
 Asked for without a style it draws a mixture of all, the erased one among them; so a style turns into another one.
 """
