@@ -19,6 +19,9 @@ EDITS = (
 HOLDOUTS = ("banana", "octopus", "violin", "sun")
 
 
+ERASED = Edit(action="erase", source="pizza")
+
+
 def judged(becomes: dict[str, str], edits: tuple[Edit, ...] = EDITS, **suite: Any) -> Report:
     painter: Any = Painter(WORLD)
     patch: Any = Swap(becomes)
@@ -87,6 +90,15 @@ def test_debias_reports_every_destination() -> None:
     assert shares["woman pilot"]["after"] == pytest.approx(0.9)
     assert shares["man pilot"]["after"] < 0.01
     assert report["templates: P(destination) / C"].count == 0
+
+
+def test_what_is_debiased_is_not_to_go() -> None:
+    pilot = Edit(action="debias", source="pilot", over={"man pilot": 0.5, "woman pilot": 0.5})
+    alone, beside = judged({"pizza": ""}, (ERASED,)), judged({"pizza": ""}, (ERASED, pilot))
+    for metric in ("P(source) before", "P(source) left"):
+        one, other = alone[f"templates: {metric}"], beside[f"templates: {metric}"]
+        assert (one.value, one.count) == (other.value, other.count)
+        assert other.missing == 1
 
 
 def test_a_sample_of_the_edits_is_judged_by_the_bars_of_all() -> None:

@@ -137,8 +137,9 @@ def evaluate_edits(
     for number, group in enumerate(PROMPTS):
         figures = _Figures([edit.key for edit in edits], group, before.measured, after)
         one_destination = [len(edit.destinations) == 1 for edit in edits]
+        goes = [edit.over is None for edit in edits]  # what is debiased is to be drawn as before
         if suite.free_form or group == TEMPLATES:
-            lines += figures.lines(one_destination, limits[number], suite.seed)
+            lines += figures.lines(one_destination, goes, limits[number], suite.seed)
         for edit in edits:
             details[edit.key][group] = figures.entry(edit)
     held = _Figures(list(before.holdouts), HOLD_OUTS, before.measured, after)
@@ -175,15 +176,17 @@ class _Figures:
         labels: Sequence[float] = measured.get(prefix + self.group, {}).get(unit, ())
         return labels[label] if label < len(labels) else math.nan
 
-    def lines(self, one_destination: Sequence[bool], bar: float | None, seed: int) -> list[Line]:
-        ceiling, reached = self.column(self.before, 0, "C "), self.column(self.after, 1)
-        reached = [value if single else math.nan for value, single in zip(reached, one_destination, strict=True)]
+    def lines(self, one_destination: Sequence[bool], goes: Sequence[bool], bar: float | None, seed: int) -> list[Line]:
+        def of(which: Sequence[bool], column: list[float]) -> list[float]:
+            return [value if counts else math.nan for value, counts in zip(column, which, strict=True)]
+
+        ceiling, reached = self.column(self.before, 0, "C "), of(one_destination, self.column(self.after, 1))
         return [
             Line(f"{self.group}: P(destination) / C", ratio(reached, ceiling, seed), bar),
             Line(f"{self.group}: P(destination)", mean(reached, seed)),
             Line(f"{self.group}: ceiling C", mean(ceiling, seed)),
-            Line(f"{self.group}: P(source) before", mean(self.column(self.before, 0), seed)),
-            Line(f"{self.group}: P(source) left", mean(self.column(self.after, 0), seed)),
+            Line(f"{self.group}: P(source) before", mean(of(goes, self.column(self.before, 0)), seed)),
+            Line(f"{self.group}: P(source) left", mean(of(goes, self.column(self.after, 0)), seed)),
         ]
 
     def entry(self, edit: Edit) -> dict[str, Any]:
