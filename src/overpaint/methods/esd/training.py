@@ -48,7 +48,6 @@ class Training:
         self._backbone, self._texts, self._config = backbone, texts, config
         self._erasing, self._keeping = erasing, keeping
         self._descent = Descent(student.trained, config.rate)
-        self._total = 0
 
     @property
     def step(self) -> int:
@@ -57,9 +56,8 @@ class Training:
 
     def run(self, total: int, after: Callable[[int], bool]) -> None:
         """Make updates until there are ``total``; ``after`` hears of each, and says whether it was the last."""
-        self._total = total
         while self.step < total:
-            self._update()
+            self._update(total)
             if after(self.step):
                 return
 
@@ -73,7 +71,7 @@ class Training:
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 
-    def _update(self) -> None:
+    def _update(self, total: int) -> None:
         erase = self._erasing.batch(self.step)
         keep = None if self._keeping is None else self._keeping.batch(self.step)
         with self.student.acting():
@@ -81,7 +79,7 @@ class Training:
             wrong, moved = error[: len(erase)].mean(), error[len(erase) :]
             loss = wrong if keep is None else wrong + self._config.preserve * moved.mean()
             gradients = self._descent.gradients(loss)
-        self._descent.update(gradients, 1 - self.step / self._total if self._config.falling else 1.0)
+        self._descent.update(gradients, 1 - self.step / total if self._config.falling else 1.0)
         self.loss = Loss(float(wrong.detach()), None if keep is None else float(moved.detach().mean()))
 
     def _errors(self, rows: Pool) -> Tensor:
