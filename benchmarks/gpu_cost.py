@@ -22,7 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from overpaint.files import write_json_atomic
-from overpaint.methods.emcid.config import EmcidConfig, defaults
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.defaults import defaults
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.work import stage_one_work
 from overpaint.plan.templates import KINDS

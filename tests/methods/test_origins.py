@@ -9,7 +9,7 @@ import pytest
 from docs.hooks import stand_in
 
 from overpaint.methods import METHODS
-from overpaint.methods.emcid.config import AS_RELEASED
+from overpaint.methods.emcid.defaults import AS_RELEASED
 from overpaint.methods.method import Method
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overpaint.methods.emcid.config import AS_RELEASED, PUBLISHED
+from overpaint.methods.emcid.defaults import AS_RELEASED, PUBLISHED
 from overpaint.methods.origins import Origins, origins
 
 __all__ = ["origins_of"]

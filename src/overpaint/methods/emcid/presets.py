@@ -5,8 +5,9 @@ from __future__ import annotations
 from overpaint.backbone.families import Need
 from overpaint.backbone.precision import fast_precision
 from overpaint.methods.emcid import fit as emcid
-from overpaint.methods.emcid.config import EmcidConfig, defaults
+from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.debias import debias
+from overpaint.methods.emcid.defaults import defaults
 from overpaint.methods.emcid.origins import origins_of
 from overpaint.methods.emcid.work import work_of
 from overpaint.methods.method import Method

@@ -6,7 +6,7 @@ from typing import Any
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.emoji.styled import styled_pairs
-from overpaint.methods.emcid.config import CONTEXTS
+from overpaint.methods.emcid.defaults import CONTEXTS
 from overpaint.methods.gates import fit as gates
 from overpaint.methods.gates.config import GatesConfig
 from overpaint.methods.gates.work import work_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from overpaint.emoji.captions import corpus
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.methods.emcid.config import DEFAULTS
+from overpaint.methods.emcid.defaults import DEFAULTS
 
 __all__ = ["CAPTIONS", "mentioned", "without"]
 
