@@ -102,8 +102,10 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
         found = _of(reader, plan, edit, config)
         erasures += found
         for erasure in found:
+            # styled ones were chosen by whether they fit
+            plain = {*erasure.templates, *erasure.checked} - dict(erasure.styled).keys()
             for phrase in erasure.phrases:
-                problems += _misfits(reader, (*erasure.templates, *erasure.checked), phrase, edit.at)
+                problems += _misfits(reader, sorted(plain), phrase, edit.at)
     for index, name in enumerate(plan.preserve):
         problems += _misfits(reader, templates_of(plan, config), name, plan.at(f"preserve.{index}"))
     if problems:
