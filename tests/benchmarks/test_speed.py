@@ -15,7 +15,7 @@ from benchmarks.speed_page import page, write_page
 
 from overpaint.patch import Dense, Patch
 from overpaint.plan import Plan
-from tests.methods.test_fit import plan_of
+from tests.methods.emcid.test_fit import plan_of
 from tests.methods.tiny import CAPTIONS, tiny_backbone
 
 

@@ -16,7 +16,7 @@ from overpaint.errors import OverpaintError
 from overpaint.methods import TransientStore
 from overpaint.plan import Plan
 from overpaint.scale import images_on_ray, learn_on_ray
-from tests.methods.test_fit import PAIRS, plan_of, run
+from tests.methods.emcid.test_fit import PAIRS, plan_of, run
 from tests.methods.tiny import tiny_backbone
 
 ray = pytest.importorskip("ray", reason="needs overpaint[scale]")

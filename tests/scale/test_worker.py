@@ -17,7 +17,7 @@ from overpaint.methods.emcid.memory import Memory
 from overpaint.progress import Silent
 from overpaint.scale import learn_on_ray
 from overpaint.scale.worker import Worker
-from tests.methods.test_fit import plan_of
+from tests.methods.emcid.test_fit import plan_of
 from tests.methods.tiny import tiny_backbone
 
 

@@ -27,7 +27,7 @@ from overpaint.methods.emcid.memory import (
 )
 from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.progress import Silent
-from tests.methods.test_fit import PAIRS, plan_of, run
+from tests.methods.emcid.test_fit import PAIRS, plan_of, run
 from tests.methods.tiny import tiny_backbone
 
 ALONE = {"batch": 1}
