@@ -12,6 +12,7 @@ import torch
 
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import TransientStore
+from overpaint.methods.esd import fit as esd
 from overpaint.methods.esd.erasures import Texts, erasures_of
 from overpaint.methods.esd.kept import kept_prompts
 from overpaint.methods.esd.pool import erasing
@@ -41,6 +42,22 @@ def test_only_selected_parameters_change_and_the_model_stays_as_it_was() -> None
         with patch.applied_to(backbone.pipe):
             for name, p in backbone.unet.named_parameters():
                 assert torch.equal(before[name], p) == (f"unet.{name}" not in names or name.endswith("to_k.bias"))
+
+
+def test_what_is_kept_is_the_same_after_a_run_with_other_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools of preserved prompts are shared between runs, which number their prompts each in its own way."""
+    backbone, store = tiny_backbone(), TransientStore()
+    shared: dict[str, Any] = {"texts": ["a pizza", "hens", "a road"], "captions": 3}
+    both = {"plan": plan_of({"erase": "dog"}, {"erase": "pizza"}, preserve=["cat", "horse"]), **shared}
+    run(backbone, plan_of(preserve=["cat", "horse"]), store, **shared)
+    run(backbone, plan_of(preserve=["horse", "cat"]), store, **shared)
+    alone = run(backbone, **both)
+    drawn: list[int] = []
+    monkeypatch.setattr(esd, "keeping", lambda *a: drawn.append(1))
+    after = run(backbone, store=store, **both)
+    assert alone.hash == after.hash
+    assert not drawn
+    assert alone.provenance["training"]["preserved prompts"] == 4
 
 
 def test_predictions_come_closer_to_the_target() -> None:
@@ -98,12 +115,13 @@ def test_kept_prompts_move_less() -> None:
 
 
 def test_captions_that_name_what_is_erased_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, plan = config_of(captions=2), plan_of({"erase": "dog"}, {"erase": "cat", "from": "kitchen"})
+    config, plan = config_of(captions=5), plan_of({"erase": "dog"}, {"erase": "cat", "from": "kitchen"})
     backbone, erasures, _ = world(plan, config)
     captions = ["a Dog", "a cat", "hens", "dogs", "hens", "the kitchen"]
-    kept = kept_prompts(backbone, plan, config, erasures, captions)
-    assert kept == {"hens": 1, "dogs": 1}
-    made = run(backbone, plan, texts=captions, captions=2, steps=1).provenance["training"]
+    (kept,) = kept_prompts(backbone, plan, config, erasures, captions)
+    assert set(kept.drawn) == set(captions)
+    assert set(kept.used) == {"hens", "dogs"}
+    made = run(backbone, plan, texts=captions, captions=5, steps=1).provenance["training"]
     assert made["preserved prompts"] == 2
     monkeypatch.setattr(backbone, "family", "sd1")
     with pytest.raises(OverpaintError, match="--captions FILE"):

@@ -51,7 +51,7 @@ class EsdConfig(BaseModel):
         preserve: weight of keeping predictions for the plan's preserve list and of the settings below.
         preserve_trajectories: drawn for each prompt of the preserve list.
         protect: keep the empty prompt's predictions, too, since guidance subtracts them, and those of styled prompts.
-        captions: keep so many captions that do not name an erased concept, one trajectory each.
+        captions: draw so many captions, one trajectory each, and keep those that do not name an erased concept.
 
     When to stop:
         until: ``steps``, all of them; ``gone``, as soon as little enough is left of every concept; ``strength``, after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 
@@ -12,11 +12,11 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
-from overpaint.methods.esd.kept import kept_prompts
+from overpaint.methods.esd.kept import Kept, kept_prompts
 from overpaint.methods.esd.pool import Pool, erasing, join, keeping
 from overpaint.methods.esd.selection import Slot, select
 from overpaint.methods.esd.sources import Cached, Published, Source
-from overpaint.methods.esd.state import Ledger
+from overpaint.methods.esd.state import ERASE, Ledger
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.esd.training import Training
 from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
@@ -29,6 +29,9 @@ from overpaint.progress import Progress
 from overpaint.seeding import derive
 
 __all__ = ["fit"]
+
+EMPTY = "empty"
+"""The pool that keeps prompts without the concept, which comes with the one to erase by."""
 
 
 def fit(
@@ -56,7 +59,7 @@ def fit(
     slots = select(backbone.denoiser, config.parameters, backbone.denoiser_name)
     kept = kept_prompts(backbone, plan, config, erasures, captions)
     ledger = Ledger(store, backbone, erasures, kept, config, plan.seed)
-    texts = Texts(backbone, [*prompts_of(erasures), *kept])
+    texts = Texts(backbone, [*prompts_of(erasures), *(prompt for one in kept for prompt in one.drawn)])
     with frozen(backbone.denoiser), _student(backbone, slots, config, plan.seed) as student:
         # all that the original model draws and predicts comes first
         run = _Run(backbone, texts, erasures, config, ledger, progress, student)
@@ -76,7 +79,7 @@ def fit(
         "loss": None if training.loss is None else asdict(training.loss),
         "left": dict(zip([erasure.name for erasure in erasures], left, strict=False)),
         "strength": strength,
-        "preserved prompts": len(kept),
+        "preserved prompts": sum(len(one.used) for one in kept),
     }
     return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, config, training=made))
 
@@ -107,42 +110,49 @@ class _Run:
             )
         return Cached(self._erase, self._batch, derive(seed, "erase"), config.on_policy_every)
 
-    def keep(self, kept: dict[str, int], seed: int) -> Source | None:
+    def keep(self, kept: Sequence[Kept], seed: int) -> Source | None:
         """Rows to keep by: of preserved prompts, and of the empty one at the latents of what is erased."""
-        pools = []
-        if kept:
-            found = self._ledger.pools("keep")
-            if found is None:
-                with self._progress.task("trajectories to keep", sum(kept.values()), "image") as advance:
-                    made = keeping(
-                        self._backbone, self._texts, list(kept), list(kept.values()), self._config, seed, advance
-                    )
-                found = {"keep": made}
-                self._ledger.put_pools("keep", found)
-            pools.append(found["keep"])
+        pools = [self._kept(one, seed) for one in kept]
         if self._config.protect and self._config.preserve > 0:
-            pools.append(self._original()["keep"])
+            pools.append(self._original()[EMPTY])
         if not pools:
             return None
         pool = join(pools)
         return Cached(lambda number: pool, self._batch, derive(seed, "keep"))
 
+    def _kept(self, kept: Kept, seed: int) -> Pool:
+        """The original model's pool of preserved prompts."""
+        found = self._ledger.pools(kept.kind)
+        if found is None:
+            drawn = list(kept.drawn)
+            with self._progress.task("trajectories to keep", sum(kept.drawn.values()), "image") as advance:
+                made = keeping(
+                    self._backbone, self._texts, drawn, list(kept.drawn.values()), self._config, seed, advance
+                )
+            found = {kept.kind: made}
+            self._ledger.put_pools(kept.kind, found)
+        pool = found[kept.kind]
+        # runs with other erasures share it: they number their prompts otherwise, and use others of them
+        pool = replace(pool, prompt=self._texts.rows(list(kept.drawn))[pool.concept])
+        used = torch.tensor([prompt in set(kept.used) for prompt in kept.drawn])
+        return pool.rows(used[pool.concept].nonzero()[:, 0])
+
     def _erase(self, number: int) -> Pool:
         """The pool of a round; the first is the original model's own."""
         if number == 0:
-            return self._original()["erase"]
+            return self._original()[ERASE]
         found = self._ledger.refreshed(number)
         if found is None:
-            found = self._drawn(f"round {number}", self._student)["erase"]
+            found = self._drawn(f"round {number}", self._student)[ERASE]
             if self._config.checkpoint_every:
                 self._ledger.put_refreshed(number, found)
         return found
 
     def _original(self) -> dict[str, Pool]:
-        found = self._ledger.pools("erase")
+        found = self._ledger.pools(ERASE)
         if found is None:
             found = self._drawn("round 0", None)
-            self._ledger.put_pools("erase", found)
+            self._ledger.put_pools(ERASE, found)
         return found
 
     def _drawn(self, label: str, sampler: Student | None) -> dict[str, Pool]:
@@ -159,7 +169,7 @@ class _Run:
                 sampler=None if sampler is None else sampler.acting,
                 advance=advance,
             )
-        return {"erase": pool} if empty is None else {"erase": pool, "keep": empty}
+        return {ERASE: pool} if empty is None else {ERASE: pool, EMPTY: empty}
 
 
 def _train(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,16 +17,18 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
+from overpaint.methods.esd.kept import Kept
 from overpaint.methods.esd.pool import Pool
 from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
 
-__all__ = ["VERSION", "Ledger"]
+__all__ = ["ERASE", "VERSION", "Ledger"]
 
 _log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same settings would train otherwise."""
 
+ERASE = "erase"
 DRAWING = ("image_steps", "guidance", "eta", "protect", "trajectories")
 KEEPING = ("image_steps", "guidance", "preserve_trajectories")
 NO_PART = ("checkpoint_every",)
@@ -41,11 +43,10 @@ class Ledger:
         store: MemoryStore,
         backbone: Backbone,
         erasures: Sequence[Erasure],
-        kept: Mapping[str, int],
+        kept: Sequence[Kept],
         config: EsdConfig,
         seed: int,
     ) -> None:
-        """``kept``: prompts to preserve, and how many trajectories of each."""
         self._store = store
         self._source = ", ".join(erasure.source for erasure in erasures)
         settings = config.model_dump(mode="json")
@@ -57,44 +58,40 @@ class Ledger:
         }
         asked = [_asked(erasure) for erasure in erasures]
         chosen = {name: settings[name] for name in DRAWING}
-        self._pools = {
-            "erase": digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen}),
-            "keep": digest(
-                {
-                    **model,
-                    "what": "esd kept pool",
-                    "prompts": dict(kept),
-                    "seed": seed,
-                    "settings": {name: settings[name] for name in KEEPING},
-                }
-            ),
-        }
+        self._pools = {ERASE: digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen})}
+        for one in kept:
+            content = {"prompts": list(one.drawn.items()), "seed": seed, "settings": [settings[n] for n in KEEPING]}
+            self._pools[one.kind] = digest({**model, "what": "esd kept pool", **content})
         for name in NO_PART:
             del settings[name]
-        run = {**model, "erasures": asked, "kept": dict(kept), "settings": settings, "seed": seed}
+        run = {**model, "erasures": asked, "kept": [one.used for one in kept], "settings": settings, "seed": seed}
         self._training = digest({**run, "what": "esd training"})
         self._refreshed = digest({**run, "what": "esd refreshed pool"})
 
     # ---- pools ----------------------------------------------------------------------------------------------------
 
     def pools(self, kind: str) -> dict[str, Pool] | None:
-        """Pools of the original model: of ``kind`` "erase" with what goes with it, or "keep"."""
+        """Pools of the original model: of `ERASE` with what goes with it, or of a kind of preserved prompts."""
         return _unpacked(self._store.get(self._pools[kind]))
 
     def put_pools(self, kind: str, pools: dict[str, Pool]) -> None:
         """Keep them."""
-        self._put(self._pools[kind], _packed(pools), "trajectories")
+        if kind == "captions":
+            # of no concept: stores may give them to other runs
+            self._store.put(self._pools[kind], _packed(pools), {"what": "ESD: trajectories of captions"})
+        else:
+            self._put(self._pools[kind], _packed(pools), "trajectories")
 
     def refreshed(self, number: int) -> Pool | None:
         """The pool that the student drew for a round, if it is the last one that was put here."""
         tensors = self._store.get(self._refreshed)
         if not tensors or int(tensors["round"]) != number:
             return None
-        return (_unpacked({k: v for k, v in tensors.items() if k != "round"}) or {}).get("erase")
+        return (_unpacked({k: v for k, v in tensors.items() if k != "round"}) or {}).get(ERASE)
 
     def put_refreshed(self, number: int, pool: Pool) -> None:
         """Keep it in place of the one before."""
-        self._put(self._refreshed, {**_packed({"erase": pool}), "round": torch.tensor(number)}, "trajectories")
+        self._put(self._refreshed, {**_packed({ERASE: pool}), "round": torch.tensor(number)}, "trajectories")
 
     # ---- training -------------------------------------------------------------------------------------------------
 
