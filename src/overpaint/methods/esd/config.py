@@ -160,9 +160,9 @@ RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
 
 
 STYLES: Mapping[str, Any] = MappingProxyType(
-    {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 2.0, "trajectories": 2}
+    {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 1.0, "trajectories": 2}
 )
-"""What holds instead for plans that erase styles of the bundled model, chosen on noto on its validation split.
+"""What holds instead for plans that erase styles of the bundled model, chosen on noto and twemoji on its validation split.
 
 Asked for without a style it draws a mixture of all, the erased one among them; so a style turns into another one.
 """
