@@ -150,19 +150,31 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """Defaults by backbone family."""
 
-RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
+OWN: Mapping[str, Mapping[str, Mapping[str, float]]] = MappingProxyType(
     {
-        "emoji": {"x": 1e-4, "x-strict": 1e-4, "u": 3e-5, "all": 3e-5, "selfattn": 1e-4},
-        "sdxl": {"x": 2e-4, "x-strict": 2e-4, "u": 1e-5, "all": 1e-5, "selfattn": 1e-5},
+        # esd-u's on the validation split; slower or keeping more, it leaves what other names mean
+        "emoji": {
+            "x": {"rate": 1e-4},
+            "x-strict": {"rate": 1e-4},
+            "u": {"rate": 1e-4, "preserve": 1.0},
+            "all": {"rate": 3e-5},
+            "selfattn": {"rate": 1e-4},
+        },
+        "sdxl": {
+            "x": {"rate": 2e-4},
+            "x-strict": {"rate": 2e-4},
+            "u": {"rate": 1e-5},
+            "all": {"rate": 1e-5},
+            "selfattn": {"rate": 1e-5},
+        },
     }
 )
-"""Learning rates where they differ between variants; those of the bundled model are guesses as well."""
-
+"""Where variants differ; those of the bundled model but esd-u's are guesses as well."""
 
 STYLES: Mapping[str, Any] = MappingProxyType(
     {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 1.0, "trajectories": 2}
 )
-"""What holds instead for plans that erase styles of the bundled model, chosen on noto and twemoji on its validation split.
+"""What holds instead for plans that erase styles of the bundled model, chosen on two of them on its validation split.
 
 Asked for without a style it draws a mixture of all, the erased one among them; so a style turns into another one.
 """
@@ -182,9 +194,7 @@ def defaults(name: str, family: str, precision: str = "float32") -> dict[str, An
     merged = {**DEFAULTS.get(family, {}), "parameters": variant}
     if family == "emoji":
         merged["precision"] = precision
-    if variant in (rates := RATES.get(family, {})):
-        merged["rate"] = rates[variant]
-    return merged
+    return {**merged, **OWN.get(family, {}).get(variant, {})}
 
 
 def defaults_of_kind(name: str, family: str, kind: str) -> dict[str, Any]:
@@ -201,9 +211,8 @@ PUBLISHED = frozenset(("parameters", "eta", "prompts", "styled", "guidance", "im
 def origins_of(name: str, family: str) -> Origins:
     """Where the defaults come from; the paper's model is SD 1.4, and of SDXL the scripts know all variants but one."""
     if family == "emoji":
-        return Origins(
-            carried=frozenset(("parameters", "eta", "guidance")), measured=frozenset(("further", "captions"))
-        )
+        measured = {"further", "captions"} | ({"rate", "preserve"} if name == "esd-u" else set())
+        return Origins(carried=frozenset(("parameters", "eta", "guidance")), measured=frozenset(measured))
     if family == "sdxl" and name == "esd-selfattn":
         return Origins(published=PUBLISHED - {"parameters"}, carried=frozenset(("parameters",)))
     if family in ("sd1", "sd2", "sdxl"):
