@@ -58,6 +58,8 @@ def test_what_is_kept_is_the_same_after_a_run_with_other_erasures(monkeypatch: p
     assert alone.hash == after.hash
     assert not drawn
     assert alone.provenance["training"]["preserved prompts"] == 4
+    # of no concept, so that a store may keep it for everybody
+    assert [meta["what"] for meta in store.meta.values() if "source" not in meta] == ["ESD: trajectories of captions"]
 
 
 def test_predictions_come_closer_to_the_target() -> None:
