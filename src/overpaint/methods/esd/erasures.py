@@ -103,9 +103,10 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
         erasures += found
         for erasure in found:
             # styled ones were chosen by whether they fit
-            plain = {*erasure.templates, *erasure.checked} - dict(erasure.styled).keys()
+            styled = dict(erasure.styled)
+            plain = [t for t in dict.fromkeys((*erasure.templates, *erasure.checked)) if t not in styled]
             for phrase in erasure.phrases:
-                problems += _misfits(reader, sorted(plain), phrase, edit.at)
+                problems += _misfits(reader, plain, phrase, edit.at)
     for index, name in enumerate(plan.preserve):
         problems += _misfits(reader, templates_of(plan, config), name, plan.at(f"preserve.{index}"))
     if problems:

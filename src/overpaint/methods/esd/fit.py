@@ -122,19 +122,17 @@ class _Run:
 
     def _kept(self, kept: Kept, seed: int) -> Pool:
         """The original model's pool of preserved prompts."""
-        found = self._ledger.pools(kept.kind)
-        if found is None:
-            drawn = list(kept.drawn)
-            with self._progress.task("trajectories to keep", sum(kept.drawn.values()), "image") as advance:
-                made = keeping(
-                    self._backbone, self._texts, drawn, list(kept.drawn.values()), self._config, seed, advance
-                )
-            found = {kept.kind: made}
-            self._ledger.put_pools(kept.kind, found)
-        pool = found[kept.kind]
+        prompts, counts = list(kept.drawn), list(kept.drawn.values())
+
+        def make() -> Pool:
+            with self._progress.task("trajectories to keep", sum(counts), "image") as advance:
+                return keeping(self._backbone, self._texts, prompts, counts, self._config, seed, advance)
+
+        pool = self._ledger.kept(kept, make)
         # runs with other erasures share it: they number their prompts otherwise, and use others of them
-        pool = replace(pool, prompt=self._texts.rows(list(kept.drawn))[pool.concept])
-        used = torch.tensor([prompt in set(kept.used) for prompt in kept.drawn])
+        pool = replace(pool, prompt=self._texts.rows(prompts)[pool.concept])
+        wanted = set(kept.used)
+        used = torch.tensor([prompt in wanted for prompt in prompts])
         return pool.rows(used[pool.concept].nonzero()[:, 0])
 
     def _erase(self, number: int) -> Pool:
@@ -149,10 +147,10 @@ class _Run:
         return found
 
     def _original(self) -> dict[str, Pool]:
-        found = self._ledger.pools(ERASE)
+        found = self._ledger.original()
         if found is None:
             found = self._drawn("round 0", None)
-            self._ledger.put_pools(ERASE, found)
+            self._ledger.put_original(found)
         return found
 
     def _drawn(self, label: str, sampler: Student | None) -> dict[str, Pool]:

@@ -21,12 +21,12 @@ class Kept:
     """Prompts to preserve.
 
     Attributes:
-        kind: where they are from, ``preserve`` or ``captions``.
+        shared: whether they are captions, and so of no concept: their trajectories may be given to other runs.
         drawn: how many trajectories of each. Of captions the same ones whatever is erased, so that all runs share them.
         used: those of them that a run keeps.
     """
 
-    kind: str
+    shared: bool
     drawn: Mapping[str, int]
     used: tuple[str, ...]
 
@@ -47,13 +47,13 @@ def kept_prompts(
         return []
     templates = templates_of(plan, config)
     named = {t.replace(NAME, name): config.preserve_trajectories for name in plan.preserve for t in templates}
-    found = [Kept("preserve", named, tuple(named))]
+    found = [Kept(False, named, tuple(named))]
     if config.captions:
         texts = captions_for(backbone, 4 * config.captions, captions, "settings.captions (0 does without)")
         order = sorted(dict.fromkeys(texts), key=lambda caption: derive(plan.seed, "esd caption", caption))
         drawn = dict.fromkeys(order[: config.captions], 1)
         used = [caption for caption in unrelated(list(drawn), erasures) if caption not in named]
-        found.append(Kept("captions", drawn, tuple(used)))
+        found.append(Kept(True, drawn, tuple(used)))
     return [kept for kept in found if kept.used]
 
 

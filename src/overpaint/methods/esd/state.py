@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.kept import Kept
 from overpaint.methods.esd.pool import Pool
-from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, once, scheduler_fingerprint, tokenizer_fingerprint
 
 __all__ = ["ERASE", "VERSION", "Ledger"]
 
@@ -58,10 +58,8 @@ class Ledger:
         }
         asked = [_asked(erasure) for erasure in erasures]
         chosen = {name: settings[name] for name in DRAWING}
-        self._pools = {ERASE: digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen})}
-        for one in kept:
-            content = {"prompts": list(one.drawn.items()), "seed": seed, "settings": [settings[n] for n in KEEPING]}
-            self._pools[one.kind] = digest({**model, "what": "esd kept pool", **content})
+        self._original = digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen})
+        self._keeping = {**model, "what": "esd kept pool", "seed": seed, "settings": [settings[n] for n in KEEPING]}
         for name in NO_PART:
             del settings[name]
         run = {**model, "erasures": asked, "kept": [one.used for one in kept], "settings": settings, "seed": seed}
@@ -70,17 +68,19 @@ class Ledger:
 
     # ---- pools ----------------------------------------------------------------------------------------------------
 
-    def pools(self, kind: str) -> dict[str, Pool] | None:
-        """Pools of the original model: of `ERASE` with what goes with it, or of a kind of preserved prompts."""
-        return _unpacked(self._store.get(self._pools[kind]))
+    def original(self) -> dict[str, Pool] | None:
+        """The original model's pools: of `ERASE`, and what goes with it."""
+        return _unpacked(self._store.get(self._original))
 
-    def put_pools(self, kind: str, pools: dict[str, Pool]) -> None:
+    def put_original(self, pools: dict[str, Pool]) -> None:
         """Keep them."""
-        if kind == "captions":
-            # of no concept: stores may give them to other runs
-            self._store.put(self._pools[kind], _packed(pools), {"what": "ESD: trajectories of captions"})
-        else:
-            self._put(self._pools[kind], _packed(pools), "trajectories")
+        self._put(self._original, _packed(pools), "trajectories")
+
+    def kept(self, kept: Kept, make: Callable[[], Pool]) -> Pool:
+        """The original model's pool of preserved prompts, made if it is not there. Its rows' ``prompt`` is no use."""
+        meta = {"what": "ESD: trajectories of captions"} if kept.shared else self._meta("trajectories")
+        content = {**self._keeping, "prompts": list(kept.drawn.items())}
+        return Pool.of(once(self._store, content, lambda: make().tensors(), meta))
 
     def refreshed(self, number: int) -> Pool | None:
         """The pool that the student drew for a round, if it is the last one that was put here."""
@@ -112,8 +112,11 @@ class Ledger:
                 self._put(key, {}, "emptied")
 
     def _put(self, key: str, tensors: dict[str, Tensor], what: str) -> None:
+        self._store.put(key, tensors, self._meta(what))
+
+    def _meta(self, what: str) -> dict[str, str]:
         # "source" tells stores that the record is about a concept, and so belongs to its run alone
-        self._store.put(key, tensors, {"what": f"ESD: {what}", "source": self._source})
+        return {"what": f"ESD: {what}", "source": self._source}
 
 
 def _asked(erasure: Erasure) -> dict[str, Any]:
