@@ -116,7 +116,7 @@ class Asked:
         plan = self.plan(settings)
         config = configure(plan, backbone)
         assert isinstance(config, EmcidConfig)
-        concepts, after = concepts_of(backbone, plan, config)
+        concepts, after = concepts_of(backbone, plan, config, store=self.store, progress=Silent())
         _ = backbone.metrics  # once for a model, like the second moments
         started = time.process_time()
         learn(backbone, concepts, config, after, self.store, Silent())

@@ -7,7 +7,7 @@ mapping says which tokens cover them. ``"hen"`` is therefore found in ``"a kitch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from overpaint.errors import BackboneError
@@ -31,6 +31,10 @@ class Subject:
     def last(self) -> int:
         """Last token of the phrase."""
         return self.stop - 1
+
+    def shortened(self, tokens: int) -> Subject:
+        """The phrase without so many of its last tokens, its first one at least."""
+        return replace(self, stop=max(self.start + 1, self.stop - tokens))
 
 
 def fill(template: str, subject: str) -> tuple[str, int, int]:

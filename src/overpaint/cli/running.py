@@ -159,7 +159,7 @@ def _patch(
     if ray is not None:
         from overpaint.scale import learn_on_ray
 
-        learn_on_ray(backbone, plan, store=store, address=ray, progress=progress)
+        learn_on_ray(backbone, plan, store=store, captions=captions, address=ray, progress=progress)
     counter = share_counter(backbone, plan, progress)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
     _log.info("fitted in %.1f s", time.monotonic() - start)

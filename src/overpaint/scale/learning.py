@@ -6,6 +6,7 @@ Batches are those of a single process, so the patch has the same hash where the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from overpaint.backbone.loading import backbone_of
@@ -28,6 +29,7 @@ def learn_on_ray(
     plan: Plan,
     *,
     store: MemoryStore,
+    captions: Sequence[str] | None = None,
     address: str = "local",
     progress: Progress | None = None,
     patience: float = PATIENCE,
@@ -39,6 +41,7 @@ def learn_on_ray(
 
     Args:
         model: a diffusers pipeline or its backbone; copies of it travel to the workers.
+        captions: those that `overpaint.fit` will be given; they say where in a phrase its value stands.
         address: of a running cluster, as ``ray.init`` takes it, or ``local`` for one on this machine alone. If Ray is
             initialised already, its cluster is used.
         patience: seconds to wait for the first worker, or for another one after all were lost.
@@ -51,7 +54,8 @@ def learn_on_ray(
     config = configure(plan, backbone)
     if not isinstance(config, EmcidConfig):
         raise OverpaintError(f"{plan.at('method')}: {plan.method} learns no memories; leave --ray out")
-    concepts, after = concepts_of(backbone, plan, config)
+    progress = progress or Silent()
+    concepts, after = concepts_of(backbone, plan, config, store=store, progress=progress, captions=captions)
     work = Learning(backbone, concepts, config, after, store)
     todo = [group for members in work.batches if (group := work.missing(members))]
     if not todo:
@@ -59,7 +63,7 @@ def learn_on_ray(
     with connected(address) as ray:
         crew = Crew(ray, backbone, len(todo), patience)
         total = sum(map(len, todo))
-        with (progress or Silent()).task(f"Stage I on {crew.size} workers", total=total, unit="concept") as advance:
+        with progress.task(f"Stage I on {crew.size} workers", total=total, unit="concept") as advance:
             calls = [_call([concepts[i] for i in group], config, after) for group in todo]
             for number, learned in crew.results("learn", calls):
                 for part, tensors in learned:

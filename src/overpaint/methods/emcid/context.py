@@ -54,7 +54,8 @@ class Context:
         self._conditioning = conditioning
         self._tail = tail if text.causal and text.padded else None
         with torch.no_grad():
-            self.prompts = locate(text, [(templates(c, wide), c.source) for c in concepts])
+            early = [dict(c.early).get(text.name, 0) for c in concepts]
+            self.prompts = locate(text, [(templates(c, wide), c.source) for c in concepts], early)
             # the first prompt's alone is as released
             counts = [1 if v0 == "first" else len(c.prompts) for c in concepts]
             own = [i < k for k, c in zip(counts, concepts, strict=True) for i in range(len(templates(c, wide)))]

@@ -38,6 +38,7 @@ AS_RELEASED: Mapping[str, Any] = MappingProxyType(
         "padding": 0.0,
         "protect": 0.0,
         "preserve": 0.0,
+        "reach": 0.0,
     }
 )
 """What the release does beside them; bugs are not reproduced (unseeded noise and flips, phrases found by search)."""
@@ -58,6 +59,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "states_rate": 0.1,
             "blocks": (0, 1, 2, 3),
             "lambda": 7_000.0,
+            "reach": 0.25,
             "steady": 10.0,
             "contexts": CONTEXTS,
             "steps": 40,

@@ -14,6 +14,7 @@ from overpaint.errors import OverpaintError
 from overpaint.linear.ridge import alpha_weight
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.held import stand_early
 from overpaint.methods.emcid.learn import learn
 from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.penalties import penalties_of
@@ -45,7 +46,8 @@ def fit(
 ) -> Patch:
     """The patch of a plan. What is found in ``store`` is not computed again; everything new is put there.
 
-    Edits whose values diverge are left out, and named in the log and in the patch's provenance (``diverged``).
+    Edits whose values diverge are left out, and named in the log and in the patch's provenance (``diverged``), which
+    also names those whose values stand before their phrase's last token (``early``).
 
     Raises:
         PlanError: the plan does not fit the model; before any work starts.
@@ -56,6 +58,7 @@ def fit(
     weights = weights_of(texts, plan, config)
     sites = sites_of(backbone, plan, config)
     said = captions_for(backbone, config.captions, captions)
+    tasks = _placed(backbone, plan, config, tasks, said, store, progress)
     concepts = _concepts(tasks)
     after = {name: blocks[-1] for name, blocks in sites.items()}
     memories = dict(zip(concepts, learn(backbone, concepts, config, after, store, progress), strict=True))
@@ -84,14 +87,27 @@ def fit(
             deltas |= {text.fc2_name(block): smaller(change) for block, change in changes.items()}
     chosen = sites if len(backbone.text_encoders) > 1 else sites[texts[0].name]
     resolved = config.model_copy(update={"blocks": chosen})
-    left_out = {"diverged": diverged} if diverged else {}
-    return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, resolved, said, **left_out))
+    early = [task.source for task in tasks if task.early]
+    told = {name: sources for name, sources in (("diverged", diverged), ("early", early)) if sources}
+    return Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, resolved, said, **told))
 
 
-def concepts_of(backbone: Backbone, plan: Plan, config: EmcidConfig) -> tuple[list[Concept], dict[str, int]]:
-    """The values that a plan needs and, by text encoder, the block after which they act. PlanError as `fit`."""
+def concepts_of(
+    backbone: Backbone,
+    plan: Plan,
+    config: EmcidConfig,
+    *,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None = None,
+) -> tuple[list[Concept], dict[str, int]]:
+    """The values that `fit` needs and, by text encoder, the block after which they act. Arguments and errors as there.
+
+    Second moments are gathered only if they say where a value stands.
+    """
     sites = sites_of(backbone, plan, config)
-    concepts = _concepts(tasks_of(edited(backbone, plan, config), plan, config))
+    tasks = tasks_of(edited(backbone, plan, config), plan, config)
+    concepts = _concepts(_placed(backbone, plan, config, tasks, captions, store, progress))
     return concepts, {name: blocks[-1] for name, blocks in sites.items()}
 
 
@@ -141,6 +157,29 @@ def _sound(plan: Plan, tasks: Sequence[Task], memories: dict[Concept, Memory]) -
             " rate or fewer steps, or check the model"
         )
     return sound, diverged
+
+
+def _placed(
+    backbone: Backbone,
+    plan: Plan,
+    config: EmcidConfig,
+    tasks: list[Task],
+    captions: Sequence[str] | None,
+    store: MemoryStore,
+    progress: Progress,
+) -> list[Task]:
+    """The tasks, their values standing where they can: at the phrases' last tokens unless ``reach`` is asked for."""
+    if config.reach == 0:
+        return tasks
+    said = captions_for(backbone, config.captions, captions)
+    texts, sites = edited(backbone, plan, config), sites_of(backbone, plan, config)
+    weights = weights_of(texts, plan, config)
+    for text in texts:
+        blocks = sites[text.name]
+        penalty = penalties_of(backbone, text, said, blocks, config.padding, store, progress)(blocks[0])
+        weight = alpha_weight(weights[text.name], config.alpha)
+        tasks = stand_early(text, tasks, blocks[0], penalty, weight, config.reach)
+    return tasks
 
 
 def _concepts(tasks: Sequence[Task]) -> list[Concept]:

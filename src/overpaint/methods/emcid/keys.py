@@ -61,12 +61,17 @@ class Prompts:
         return (slice(i, min(i + size, len(self))) for i in range(0, len(self), size))
 
 
-def locate(text: TextEncoder, concepts: Sequence[tuple[Sequence[str], str]]) -> Prompts:
-    """Prompts of concepts, each given as (templates with one ``{}``, phrase); BackboneError where one does not fit."""
+def locate(
+    text: TextEncoder, concepts: Sequence[tuple[Sequence[str], str]], early: Sequence[int] | None = None
+) -> Prompts:
+    """Prompts of concepts, each given as (templates with one ``{}``, phrase); BackboneError where one does not fit.
+
+    ``early``: of each, how many of its last tokens are left out.
+    """
     found: list[Subject] = []
     owner: list[int] = []
-    for index, (templates, phrase) in enumerate(concepts):
-        found += [text.locate(template, phrase) for template in templates]
+    for index, ((templates, phrase), less) in enumerate(zip(concepts, early or [0] * len(concepts), strict=True)):
+        found += [text.locate(template, phrase).shortened(less) for template in templates]
         owner += [index] * len(templates)
     return replace(located(text, found, owner), concepts=len(concepts))
 

@@ -43,6 +43,8 @@ class Concept:
             the true noise on given ``images``.
         images: paths of these.
         contexts: sentences with one ``{}`` that states are compared in, beside the prompts.
+        early: by text encoder, how many tokens before the phrase's last one the value stands; see
+            `overpaint.methods.emcid.held`.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Concept:
     objective: Objective = "destination"
     images: tuple[Path, ...] = ()
     contexts: tuple[str, ...] = ()
+    early: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def memory_key(
     }
     if config.matches_states:
         content["contexts"] = list(concept.contexts)
+    if concept.early:
+        content["early"] = dict(concept.early)
     if config.values == "noise":  # the others have no randomness and see no pictures
         content["seed"] = concept.seed
         content["schedule"] = schedule

@@ -1,7 +1,8 @@
-"""More than one edited position: conditions at other tokens than a concept's last one, for when that is not enough.
+"""More than one edited position: conditions at other tokens than a concept's value, for when that is not enough.
 
 Some phrases are passed on before their last token: what later tokens read of "a person taking a bath" they have read at
-"person". There the destination's own states are wanted, in the same prompt; no value is learned for them.
+"person". There the destination's own states are wanted, in the same prompt; no value is learned for them. Phrases whose
+last token is held (`overpaint.methods.emcid.held`) have been passed on before it in any case.
 """
 
 from __future__ import annotations
@@ -44,15 +45,16 @@ def further(
     """Conditions at the further tokens of each task's prompts, whose templates are ``every``.
 
     Of a task's T prompts each counts 1 / T, at every further token of the phrase, and at all tokens behind it together.
-    A task without a destination has none.
+    A task without a destination has none. One whose value stands early has those of the ``subject`` at least.
     """
-    if positions == "last":
-        return []
     conditions: list[Condition] = []
     for task, templates in zip(tasks, every, strict=True):
+        early = task.early.get(text.name, 0)
+        if positions == "last" and not early:
+            continue
         phrases = [concept.destination for concept in task.concepts]
         for template in templates if None not in phrases else ():
-            source = text.locate(template, task.source)
+            source = text.locate(template, task.source).shortened(early)
             goals = [text.locate(template, phrase) for phrase in phrases if phrase is not None]
             ways = [_pairs(text, source, goal, positions) for goal in goals]
             common = [place for place in ways[0] if all(place in way for way in ways)]

@@ -66,14 +66,16 @@ def aim(
 
 
 def _averaged(text: TextEncoder, tasks: Sequence[Task], values: Tensor) -> Aim:
-    return Aim(locate(text, [(task.edit.prompts, task.source) for task in tasks]), values)
+    early = [task.early.get(text.name, 0) for task in tasks]
+    return Aim(locate(text, [(task.edit.prompts, task.source) for task in tasks], early), values)
 
 
 def _at_last(
     text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, every: Sequence[tuple[str, ...]]
 ) -> Aim:
     learned = [task.edit.prompts for task in tasks]
-    prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)])
+    early = [task.early.get(text.name, 0) for task in tasks]
+    prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)], early)
     counts = [len(own) for own in every]
     anchors = exact(_anchors(text, tasks, every, after)).split(counts)
     moved = [part - part[: len(own)].mean(dim=0) for part, own in zip(anchors, learned, strict=True)]

@@ -37,12 +37,12 @@ def stage_one(
 ) -> list[Memory]:
     """Learn the values of a batch; ``after`` says after which block each edited text encoder's value is to act.
 
-    The batch shares objective, number of prompts, and whether there is a destination; for short conditioning the
-    padded lengths as well. ``advance(1)`` is called for every step, n at a time: `steps_of` of each in all.
+    The batch is one of `overpaint.methods.emcid.tasks.batches`. ``advance(1)`` is called for every step, n at a time:
+    `steps_of` of each in all.
 
     Raises ValueError where values are copied and there is no destination.
     """
-    config = config.settled(concepts[0].objective)
+    config = _for(concepts[0], config)
     with ExitStack() as stack:
         for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):
             stack.enter_context(frozen(module))
@@ -67,11 +67,16 @@ def stage_one(
 
 def steps_of(concept: Concept, config: EmcidConfig) -> int:
     """Steps of progress that a concept takes at most."""
-    config = config.settled(concept.objective)
+    config = _for(concept, config)
     if config.values == "copy":
         return 1
     after_states = 0 if config.values == "states" else config.steps
     return after_states + (config.states_steps if config.matches_states else 0)
+
+
+def _for(concept: Concept, config: EmcidConfig) -> EmcidConfig:
+    settled = config.settled(concept.objective)
+    return settled.for_early() if concept.early else settled
 
 
 def _states(

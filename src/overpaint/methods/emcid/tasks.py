@@ -30,6 +30,11 @@ class Task:
     concepts: tuple[Concept, ...]
     factors: tuple[float, ...]
 
+    @property
+    def early(self) -> dict[str, int]:
+        """By text encoder, how many tokens before the source's last one its values stand; without those of none."""
+        return dict(self.concepts[0].early)
+
 
 def tasks_of(texts: Sequence[TextEncoder], plan: Plan, config: EmcidConfig) -> list[Task]:
     """The plan's edits as tasks, checked against the text encoders that are edited.
@@ -77,12 +82,13 @@ def contexts_of(texts: Sequence[TextEncoder], task: Task, contexts: Sequence[str
 def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, size: int) -> Iterator[list[int]]:
     """Indices of concepts that Stage I can take together, in batches of ``size`` at most.
 
-    Alike are objective, number of prompts and having a destination; for short conditioning the padded lengths too.
+    Alike are objective, number of prompts, having a destination and standing at the last token; for short conditioning
+    the padded lengths too.
     """
     groups: dict[object, list[int]] = {}
     for index, concept in enumerate(concepts):
         shape = lengths(text, concept) if conditioning == "short" else None
-        alike = (concept.objective, len(concept.prompts), concept.destination is None, shape)
+        alike = (concept.objective, len(concept.prompts), concept.destination is None, bool(concept.early), shape)
         groups.setdefault(alike, []).append(index)
     for members in groups.values():
         yield from (members[i : i + size] for i in range(0, len(members), size))

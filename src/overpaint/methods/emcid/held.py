@@ -1,0 +1,84 @@
+"""At which token of a phrase its value can stand: captions hold some tokens in place.
+
+"dragon" may end in the token that is also the "on" of every "on a red background". Their keys are alike, the second
+moment C weighs them as often as captions say them, and no change of that token that the ridge problem allows is worth
+the name, nor is it needed: what a phrase means has been read at its earlier tokens by then. How far a change can go at
+key k is known beforehand: of a lone condition ``D k = r`` the ridge problem carries out the share
+
+    q / (1 + q) ,   q = k^T (w C)^-1 k
+
+(its leverage). A value stands at the last token where that share is no small part of the phrase's largest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.forest import plant, together
+from overpaint.backbone.text import TextEncoder
+from overpaint.linear.precision import exact
+from overpaint.linear.ridge import Penalty
+from overpaint.methods.emcid.tasks import Task
+
+__all__ = ["reaches", "stand_early"]
+
+
+def stand_early(
+    text: TextEncoder, tasks: Sequence[Task], block: int, penalty: Penalty, weight: float, least: float
+) -> list[Task]:
+    """The tasks, with the tokens before which `reaches` falls under ``least`` times its largest left out at the end.
+
+    Args:
+        block: the first edited one.
+        penalty: second moment of its keys.
+        weight: lambda of the ridge problem.
+    """
+    shares = reaches(text, tasks, block, penalty, weight)
+    return [_early(task, text.name, _left_out(share, least)) for task, share in zip(tasks, shares, strict=True)]
+
+
+@torch.no_grad()
+def reaches(text: TextEncoder, tasks: Sequence[Task], block: int, penalty: Penalty, weight: float) -> list[list[float]]:
+    """By task what share (0 to 1) of a change can be had at each token of its source, the last one first.
+
+    Means over the task's prompts, counted from the phrase's end in each.
+    """
+    found = [[text.locate(template, task.source) for template in task.edit.prompts] for task in tasks]
+    wanted = [
+        (number, back, subject.prompt, subject.last - back)
+        for number, subjects in enumerate(found)
+        for back in range(min(subject.stop - subject.start for subject in subjects))
+        for subject in subjects
+    ]
+    prompts = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompt for *_, prompt, _ in wanted))}
+    row = torch.tensor([prompts[prompt] for *_, prompt, _ in wanted])
+    position = torch.tensor([place for *_, place in wanted])
+    groves = plant(text, text.tokenize(list(prompts)), row, position)
+    keys = [grove.at_wanted(text.mlp_input(grove.run(grove.states, 0, block), block, grove.run)) for grove in groves]
+    shares = _carried_out(together(groves, keys), penalty, weight)
+    sums: list[dict[int, list[float]]] = [{} for _ in tasks]
+    for (number, back, _, _), share in zip(wanted, shares.tolist(), strict=True):
+        sums[number].setdefault(back, []).append(share)
+    return [[sum(own) / len(own) for _, own in sorted(by.items())] for by in sums]
+
+
+def _carried_out(keys: Tensor, penalty: Penalty, weight: float) -> Tensor:
+    """What the ridge problem does (m,) of a change at each key (m, key_width) alone, as a share."""
+    leverage = penalty.whiten(exact(keys).mT).square().sum(dim=0) / weight
+    return leverage / (1 + leverage)
+
+
+def _left_out(shares: Sequence[float], least: float) -> int:
+    """How many last tokens to leave out."""
+    return next(back for back, share in enumerate(shares) if share >= least * max(shares))
+
+
+def _early(task: Task, encoder: str, tokens: int) -> Task:
+    if not tokens:
+        return task
+    concepts = tuple(replace(c, early=(*c.early, (encoder, tokens))) for c in task.concepts)
+    return replace(task, concepts=concepts)
