@@ -25,7 +25,7 @@ __all__ = ["ERASE", "VERSION", "Ledger"]
 
 _log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same settings would train otherwise."""
 
 ERASE = "erase"
