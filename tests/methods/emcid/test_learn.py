@@ -188,7 +188,7 @@ STAGE_TWO = {
     "factors",
     "batch",
 }
-IN_CONCEPTS = {"blocks", "values", "erase", "states_in"}
+IN_CONCEPTS = {"reach", "blocks", "values", "erase", "states_in"}
 ONLY_WITH = {**{name: {"warm_start": "states"} for name in STATES_SETTINGS}, "flat": {"patience": 5}}
 """What else has to be set for a setting to mean anything."""
 
