@@ -26,7 +26,7 @@ def test_a_worker_learns_what_one_process_learns(monkeypatch: pytest.MonkeyPatch
     plan = plan_of({"dog": "cat", "hens": "photo"}, "emcid")
     config = configure(plan, backbone)
     assert isinstance(config, EmcidConfig)
-    concepts, after = concepts_of(backbone, plan, config)
+    concepts, after = concepts_of(backbone, plan, config, store=TransientStore(), progress=Silent())
     worker = Worker(backbone.pipe, "cpu", torch.get_num_threads())
     worker.ready()
     ((part, tensors),) = worker.learn(concepts, config, after)

@@ -14,6 +14,7 @@ from overpaint.methods.emcid.held import reaches, stand_early
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import memory_key
 from overpaint.methods.emcid.spread import aim
+from overpaint.methods.emcid.stage_one import steps_of
 from overpaint.methods.emcid.tasks import Task, batches, tasks_of
 from overpaint.plan import Plan
 from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone, tiny_text
@@ -85,6 +86,8 @@ def test_values_before_the_last_token_are_learned_apart_and_named_otherwise() ->
     assert list(batches(text, both, "window", 8)) == [[0], [1]]
     names = {memory_key(c, EmcidConfig(values="copy"), {text.name: BLOCK}, "m", "t", "s") for c in both}
     assert len(names) == 2
+    last, before = (steps_of(c, EmcidConfig(values="states")) for c in both)
+    assert before == 4 * last
 
 
 def test_a_phrase_that_ends_in_a_word_of_all_captions_is_edited_all_the_same() -> None:

@@ -13,7 +13,7 @@ __all__ = ["BATCH", "EmcidConfig", "Objective", "Positions"]
 BATCH = 8
 """Concepts optimised together where settings do not say."""
 EARLY = 4
-"""Times the steps of ``states`` for a value before its phrase's last token (text space: .91 of the way for .96)."""
+"""Times the steps for a value before its phrase's last token: P(watermelon) falls from .95 to .80 in 40, to 0 in 160."""
 
 Share = dict[str, float]
 Blocks = tuple[int, ...]
@@ -186,7 +186,7 @@ class EmcidConfig(BaseModel):
 
     def for_early(self) -> EmcidConfig:
         """The settings for values that do not stand at the last token: a copied one is no good start there."""
-        return self.model_copy(update={"states_steps": EARLY * self.states_steps})
+        return self.model_copy(update={"steps": EARLY * self.steps, "states_steps": EARLY * self.states_steps})
 
     @property
     def together(self) -> int:
