@@ -13,7 +13,7 @@ __all__ = ["BATCH", "EmcidConfig", "Objective", "Positions"]
 BATCH = 8
 """Concepts optimised together where settings do not say."""
 EARLY = 4
-"""Times the steps for a value before its phrase's last token: P(watermelon) falls from .95 to .80 in 40, to 0 in 160."""
+"""Times the steps for a value before its phrase's last token: so P(watermelon) falls to 0, and to .8 without."""
 
 Share = dict[str, float]
 Blocks = tuple[int, ...]
