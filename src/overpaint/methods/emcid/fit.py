@@ -14,7 +14,7 @@ from overpaint.errors import OverpaintError
 from overpaint.linear.ridge import alpha_weight
 from overpaint.methods.captions import captions_for
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.held import stand_early
+from overpaint.methods.emcid.held import placed
 from overpaint.methods.emcid.learn import learn
 from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.penalties import penalties_of
@@ -58,7 +58,7 @@ def fit(
     weights = weights_of(texts, plan, config)
     sites = sites_of(backbone, plan, config)
     said = captions_for(backbone, config.captions, captions)
-    tasks = _placed(backbone, plan, config, tasks, said, store, progress)
+    tasks = placed(backbone, plan, config, sites, tasks, said, store, progress)
     concepts = _concepts(tasks)
     after = {name: blocks[-1] for name, blocks in sites.items()}
     memories = dict(zip(concepts, learn(backbone, concepts, config, after, store, progress), strict=True))
@@ -107,7 +107,7 @@ def concepts_of(
     """
     sites = sites_of(backbone, plan, config)
     tasks = tasks_of(edited(backbone, plan, config), plan, config)
-    concepts = _concepts(_placed(backbone, plan, config, tasks, captions, store, progress))
+    concepts = _concepts(placed(backbone, plan, config, sites, tasks, captions, store, progress))
     return concepts, {name: blocks[-1] for name, blocks in sites.items()}
 
 
@@ -157,29 +157,6 @@ def _sound(plan: Plan, tasks: Sequence[Task], memories: dict[Concept, Memory]) -
             " rate or fewer steps, or check the model"
         )
     return sound, diverged
-
-
-def _placed(
-    backbone: Backbone,
-    plan: Plan,
-    config: EmcidConfig,
-    tasks: list[Task],
-    captions: Sequence[str] | None,
-    store: MemoryStore,
-    progress: Progress,
-) -> list[Task]:
-    """The tasks, their values standing where they can: at the phrases' last tokens unless ``reach`` is asked for."""
-    if config.reach == 0:
-        return tasks
-    said = captions_for(backbone, config.captions, captions)
-    texts, sites = edited(backbone, plan, config), sites_of(backbone, plan, config)
-    weights = weights_of(texts, plan, config)
-    for text in texts:
-        blocks = sites[text.name]
-        penalty = penalties_of(backbone, text, said, blocks, config.padding, store, progress)(blocks[0])
-        weight = alpha_weight(weights[text.name], config.alpha)
-        tasks = stand_early(text, tasks, blocks[0], penalty, weight, config.reach)
-    return tasks
 
 
 def _concepts(tasks: Sequence[Task]) -> list[Concept]:

@@ -12,19 +12,58 @@ key k is known beforehand: of a lone condition ``D k = r`` the ridge problem car
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.forest import plant, together
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
-from overpaint.linear.ridge import Penalty
+from overpaint.linear.ridge import Penalty, alpha_weight
+from overpaint.methods.captions import captions_for
+from overpaint.methods.emcid.config import EmcidConfig
+from overpaint.methods.emcid.penalties import penalties_of
+from overpaint.methods.emcid.sites import edited, weights_of
 from overpaint.methods.emcid.tasks import Task
+from overpaint.methods.store import MemoryStore
+from overpaint.plan import Plan
+from overpaint.progress import Progress
 
-__all__ = ["reaches", "stand_early"]
+__all__ = ["placed", "reaches", "stand_early"]
+
+
+def placed(
+    backbone: Backbone,
+    plan: Plan,
+    config: EmcidConfig,
+    sites: Mapping[str, Sequence[int]],
+    tasks: Sequence[Task],
+    captions: Sequence[str] | None,
+    store: MemoryStore,
+    progress: Progress,
+) -> list[Task]:
+    """The tasks, their values standing where they can: at the phrases' last tokens unless ``reach`` is asked for.
+
+    ``sites``: the edited blocks, by text encoder. Second moments are gathered only if they are needed.
+
+    Raises:
+        OverpaintError: they are, and there are no captions for a model that brings none.
+    """
+    found = list(tasks)
+    if config.reach == 0:
+        return found
+    said = captions_for(backbone, config.captions, captions)
+    texts = edited(backbone, plan, config)
+    weights = weights_of(texts, plan, config)
+    for text in texts:
+        blocks = sites[text.name]
+        penalty = penalties_of(backbone, text, said, blocks, config.padding, store, progress)(blocks[0])
+        weight = alpha_weight(weights[text.name], config.alpha)
+        found = stand_early(text, found, blocks[0], penalty, weight, config.reach)
+    return found
 
 
 def stand_early(
