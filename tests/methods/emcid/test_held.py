@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -44,13 +43,11 @@ def test_a_reach_is_what_the_ridge_problem_does_of_a_lone_change() -> None:
     text = tiny_text()
     held = holding(keys_at(text, "dog", 0))
     (found,) = reaches(text, tasks(text, ("chop chop", "cat")), BLOCK, held, WEIGHT)
-    done = []
-    for back in range(len(found)):
-        for key in keys_at(text, "chop chop", back).unbind(dim=1):
-            wanted = torch.randn(text.width, 1, dtype=torch.float64)
-            change = ridge_update(key[:, None], wanted, held, WEIGHT).matrix
-            done.append(((change @ key) / wanted[:, 0]).mean())
-    assert found == pytest.approx(torch.stack(done).reshape(len(found), -1).mean(dim=1).tolist(), rel=1e-6)
+    for back, share in enumerate(found):
+        key = keys_at(text, "chop chop", back)[:, :1]
+        wanted = torch.randn(text.width, 1, dtype=torch.float64)
+        change = ridge_update(key, wanted, held, WEIGHT).matrix
+        torch.testing.assert_close(change @ key, share * wanted)
 
 
 def test_a_value_stands_before_tokens_that_captions_hold() -> None:
@@ -95,12 +92,14 @@ def test_a_phrase_that_ends_in_a_word_of_all_captions_is_edited_all_the_same() -
     backbone = tiny_backbone()
     text = backbone.text
     settings = {"blocks": [0, 1], "lambda": 10.0, "steady": 0.0}
+    others = ("dog", "cat", "hens", "kitchen", "chop", "itch")
     said = [caption for dish in CAPTIONS for caption in (f"{dish} of", f"of {dish}", f"a {dish} of of", "of of of")]
+    said += [f"photo of {thing} of" for thing in others for _ in range(20)]
 
     def edited(**more: float) -> tuple[dict[str, object], float]:
         edits = [{"replace": "pizza of", "with": "cat", "prompts": list(TEMPLATES)}]
         plan = Plan.parse({"method": "emcid-copy", "settings": {**settings, **more}, "edits": edits})
-        patch = fit(backbone, plan, store=TransientStore(), captions=said * 20)
+        patch = fit(backbone, plan, store=TransientStore(), captions=said)
         place = text.locate("{}", "pizza of")
         wanted = text.locate("{}", "cat")
 
@@ -113,7 +112,7 @@ def test_a_phrase_that_ends_in_a_word_of_all_captions_is_edited_all_the_same() -
                 after = state("pizza of", place.last - 1)
         return patch.provenance, float((after - goal).norm() / (before - goal).norm())
 
-    told, left = edited(reach=0.99)
+    told, left = edited(reach=0.98)
     assert told["early"] == ["pizza of"]
     plain, untouched = edited()
     assert "early" not in plain

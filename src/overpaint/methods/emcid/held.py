@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.forest import plant, together
@@ -84,31 +83,16 @@ def stand_early(
 def reaches(text: TextEncoder, tasks: Sequence[Task], block: int, penalty: Penalty, weight: float) -> list[list[float]]:
     """By task what share (0 to 1) of a change can be had at each token of its source, the last one first.
 
-    Means over the task's prompts, counted from the phrase's end in each.
+    Tokens are looked at in the task's first prompt: captions hold them or do not, whatever stands before the phrase.
     """
-    found = [[text.locate(template, task.source) for template in task.edit.prompts] for task in tasks]
-    wanted = [
-        (number, back, subject.prompt, subject.last - back)
-        for number, subjects in enumerate(found)
-        for back in range(min(subject.stop - subject.start for subject in subjects))
-        for subject in subjects
-    ]
-    prompts = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompt for *_, prompt, _ in wanted))}
-    row = torch.tensor([prompts[prompt] for *_, prompt, _ in wanted])
-    position = torch.tensor([place for *_, place in wanted])
-    groves = plant(text, text.tokenize(list(prompts)), row, position)
+    found = [text.locate(task.edit.prompts[0], task.source) for task in tasks]
+    lengths = [subject.stop - subject.start for subject in found]
+    row = torch.repeat_interleave(torch.arange(len(found)), torch.tensor(lengths))
+    position = torch.tensor([place for s in found for place in reversed(range(s.start, s.stop))])
+    groves = plant(text, text.tokenize([subject.prompt for subject in found]), row, position)
     keys = [grove.at_wanted(text.mlp_input(grove.run(grove.states, 0, block), block, grove.run)) for grove in groves]
-    shares = _carried_out(together(groves, keys), penalty, weight)
-    sums: list[dict[int, list[float]]] = [{} for _ in tasks]
-    for (number, back, _, _), share in zip(wanted, shares.tolist(), strict=True):
-        sums[number].setdefault(back, []).append(share)
-    return [[sum(own) / len(own) for _, own in sorted(by.items())] for by in sums]
-
-
-def _carried_out(keys: Tensor, penalty: Penalty, weight: float) -> Tensor:
-    """What the ridge problem does (m,) of a change at each key (m, key_width) alone, as a share."""
-    leverage = penalty.whiten(exact(keys).mT).square().sum(dim=0) / weight
-    return leverage / (1 + leverage)
+    leverage = penalty.whiten(exact(together(groves, keys)).mT).square().sum(dim=0) / weight
+    return [share.tolist() for share in (leverage / (1 + leverage)).split(lengths)]
 
 
 def _left_out(shares: Sequence[float], least: float) -> int:
