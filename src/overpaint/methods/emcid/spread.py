@@ -66,16 +66,14 @@ def aim(
 
 
 def _averaged(text: TextEncoder, tasks: Sequence[Task], values: Tensor) -> Aim:
-    early = [task.early.get(text.name, 0) for task in tasks]
-    return Aim(locate(text, [(task.edit.prompts, task.source) for task in tasks], early), values)
+    return Aim(_sources(text, tasks, [task.edit.prompts for task in tasks]), values)
 
 
 def _at_last(
     text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, every: Sequence[tuple[str, ...]]
 ) -> Aim:
     learned = [task.edit.prompts for task in tasks]
-    early = [task.early.get(text.name, 0) for task in tasks]
-    prompts = locate(text, [(own, task.source) for own, task in zip(every, tasks, strict=True)], early)
+    prompts = _sources(text, tasks, every)
     counts = [len(own) for own in every]
     anchors = exact(_anchors(text, tasks, every, after)).split(counts)
     moved = [part - part[: len(own)].mean(dim=0) for part, own in zip(anchors, learned, strict=True)]
@@ -98,6 +96,12 @@ def _joined(text: TextEncoder, aimed: Aim, conditions: Sequence[Condition], want
         torch.cat([before, shares]),
         torch.cat([groups, int(groups.max()) + 1 + more.owner]),
     )
+
+
+def _sources(text: TextEncoder, tasks: Sequence[Task], every: Sequence[Sequence[str]]) -> Prompts:
+    """Each task's source in its prompts, up to where its value stands."""
+    asked = [(own, task.source) for own, task in zip(every, tasks, strict=True)]
+    return locate(text, asked, [task.early.get(text.name, 0) for task in tasks])
 
 
 def _anchors(text: TextEncoder, tasks: Sequence[Task], every: Sequence[tuple[str, ...]], after: int) -> Tensor:
