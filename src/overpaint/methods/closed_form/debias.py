@@ -4,6 +4,10 @@ A debiased source c is read as ``g = c + sum_k a_k e_k``, with e_k the destinati
 say what share of pictures that gives. Whoever can draw and grade gives a function from a patch to shares; this module
 knows neither pictures nor graders. Each round solves anew from the original matrices, all sources together, with
 ``a_k <- a_k + step (wanted_k - measured_k)`` for every source whose shares are not yet near.
+
+Two things are ours. The step is the source's own: it doubles while the same shares go on missing and halves when they
+are overshot, for sources answer very differently. And no factor leaves ``[-limit, limit]``: those of a source that
+does not answer at all would grow round by round until the map is of nothing else, and the rest of the model is lost.
 """
 
 from __future__ import annotations
@@ -33,15 +37,17 @@ def debias(
     progress: Progress,
     captions: Sequence[str] | None = None,
     tolerance: float = 0.05,
-    rounds: int = 30,
+    rounds: int = 12,
     step: float = 1.0,
+    limit: float = 8.0,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
 
     Args:
         tolerance: a source whose shares are all that near is left as it is.
         rounds: times of counting at most.
-        step: how far a missing share moves a factor; the settings' factors, or the text side's, are the start.
+        step: how far a missing share moves a factor at first; the settings' factors, or the text side's, are the start.
+        limit: how far a factor goes at most, either way.
 
     Raises:
         PlanError: the plan debiases nothing, or does not fit the model.
@@ -50,7 +56,7 @@ def debias(
     wanted = shares_of(plan)
     aims = {aim.source: aim for aim in aims_of(backbone.readings[0].readers[0], plan, config) if aim.keep}
     starts = {source: tuple(dict(aims[source].parts)[name] for name in over) for source, over in wanted.items()}
-    walks = {source: _walk(tuple(over.values()), starts[source], step) for source, over in wanted.items()}
+    walks = {source: _walk(tuple(over.values()), starts[source], step, limit) for source, over in wanted.items()}
 
     def fitted(factors: Factors) -> Patch:
         settings = config.model_copy(update={"factors": factors})
@@ -59,7 +65,12 @@ def debias(
     return balanced(fitted, walks, wanted, counter, tolerance, rounds)
 
 
-def _walk(wanted: tuple[float, ...], factors: tuple[float, ...], step: float) -> Walk:
+def _walk(wanted: tuple[float, ...], factors: tuple[float, ...], step: float, limit: float) -> Walk:
+    before: list[float] | None = None
     while True:
         counted = yield factors
-        factors = tuple(a + step * (w - c) for a, w, c in zip(factors, wanted, counted, strict=True))
+        missing = [w - c for w, c in zip(wanted, counted, strict=True)]
+        if before is not None:
+            step *= 2 if sum(m * b for m, b in zip(missing, before, strict=True)) > 0 else 1 / 2
+        factors = tuple(max(-limit, min(limit, a + step * m)) for a, m in zip(factors, missing, strict=True))
+        before = missing
