@@ -85,7 +85,7 @@ class Method:
         paper: where it was published, or what it is a variant of.
         origins: name and model family to where its defaults there come from.
         debias: plan to patch in a closed loop, with shares that are counted; None: it has none.
-        defaults_of_kind: which of these settings are others for plans whose edits are all of one kind.
+        defaults_of_plan: which of these settings are others on a model for a plan.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Method:
     paper: str
     origins: Callable[[str, str], Origins] = lambda name, family: Origins()
     debias: Debias | None = None
-    defaults_of_kind: Callable[[str, Backbone, str], dict[str, Any]] = lambda name, backbone, kind: {}
+    defaults_of_plan: Callable[[str, Backbone, Plan], dict[str, Any]] = lambda name, backbone, plan: {}
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -91,9 +91,7 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
         )
     if refused := _refused(plan, method):
         raise PlanError(*refused)
-    given, kinds = method.defaults(method.name, backbone), {edit.kind for edit in plan.edits}
-    if len(kinds) == 1:
-        given = given | method.defaults_of_kind(method.name, backbone, *kinds)
+    given = method.defaults(method.name, backbone) | method.defaults_of_plan(method.name, backbone, plan)
     defaults = {_field(method.config, name): value for name, value in given.items()}
     own = {_field(method.config, name): value for name, value in plan.settings.items()}
     try:

@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from overpaint.emoji.styled import styled_pairs
 from overpaint.methods.esd.selection import VARIANTS, Variant
 from overpaint.methods.origins import Origins, origins
+from overpaint.methods.styled import STYLE
+from overpaint.plan import Plan
 from overpaint.plan.checks import template
 
-__all__ = ["DEFAULTS", "EsdConfig", "defaults", "defaults_of_kind", "origins_of"]
+__all__ = ["DEFAULTS", "EsdConfig", "defaults", "defaults_of_plan", "origins_of"]
 
 
 class EsdConfig(BaseModel):
@@ -197,9 +199,9 @@ def defaults(name: str, family: str, precision: str = "float32") -> dict[str, An
     return {**merged, **OWN.get(family, {}).get(variant, {})}
 
 
-def defaults_of_kind(name: str, family: str, kind: str) -> dict[str, Any]:
-    """What holds instead for a plan whose edits are all of a kind."""
-    if family != "emoji" or kind != "style":
+def defaults_of_plan(name: str, family: str, plan: Plan) -> dict[str, Any]:
+    """What holds instead for a plan that edits nothing but styles."""
+    if family != "emoji" or any(edit.kind != STYLE for edit in plan.edits):
         return {}
     return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "styled": styled_pairs()}
 

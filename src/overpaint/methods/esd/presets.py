@@ -5,7 +5,7 @@ from __future__ import annotations
 from overpaint.backbone.families import Need
 from overpaint.backbone.precision import fast_precision
 from overpaint.methods.esd import fit as esd
-from overpaint.methods.esd.config import EsdConfig, defaults, defaults_of_kind, origins_of
+from overpaint.methods.esd.config import EsdConfig, defaults, defaults_of_plan, origins_of
 from overpaint.methods.esd.work import work_of
 from overpaint.methods.method import Method
 
@@ -26,7 +26,7 @@ def _esd(variant: str, summary: str, edits: str, needs: tuple[Need, ...] = ()) -
         cost="hundreds of gradient steps",
         paper="ESD, arXiv 2303.07345",
         origins=origins_of,
-        defaults_of_kind=lambda name, backbone, kind: defaults_of_kind(name, backbone.family, kind),
+        defaults_of_plan=lambda name, backbone, plan: defaults_of_plan(name, backbone.family, plan),
     )
 
 
