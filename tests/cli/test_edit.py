@@ -223,3 +223,10 @@ def test_the_pictures_of_a_dry_run_are_those_that_the_run_draws(
     assert number(told, "pictures to draw") == sum(drawn)
     assert number(told, "evaluations of the denoiser") == 2 * 20 * sum(drawn)
     assert number(in_words(run(*words, "--dry-run", "--no-evaluate").output), "pictures to draw") == 0
+
+
+def test_what_captions_hold_is_told_with_a_remedy(run: Run, model: Path, tmp_path: Path) -> None:
+    options = ("--model", model, "--out", tmp_path / "held", "--no-evaluate", *QUICK, "--set", "lambda=1e12")
+    told = in_words(run("replace", "pizza", "hen", *options).stderr)
+    assert "held: 'pizza' comes 0.00 of the way" in told
+    assert "--set lambda=1e+11 lets them go further" in told

@@ -24,6 +24,9 @@ __all__ = ["carry_out", "provenance_of", "read_captions", "run", "wanted"]
 
 _log = logging.getLogger(__name__)
 
+HELD = 5
+"""So many sources that captions hold are named one by one."""
+
 
 def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     """Carry out ``plan`` and print a table of what came of it; memories are kept in the run or in a shared ``bank``."""
@@ -197,6 +200,13 @@ def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
     out().print(summary(plan, work.metrics, patch.provenance.get("debias")))
     for name in patch.provenance.get("diverged", ()):
         say(f"left out: {name!r}, whose value has diverged; give it other settings", "yellow", err())
+    held = sorted(patch.provenance.get("held", {}).items(), key=lambda pair: pair[1])
+    for name, share in held[:HELD]:
+        say(f"held: {name!r} comes {share:.2f} of the way, as captions use its token often", "yellow", err())
+    if held:
+        more = f" ({len(held) - HELD} more)" if len(held) > HELD else ""
+        lower = patch.provenance["settings"]["lambda"] / 10
+        say(f"held{more}: --set lambda={lower:g} lets them go further, and the rest as well", "yellow", err())
     say(f"patch    {work.patch_path}")
     if work.picture_path.is_file():
         say(f"picture  {work.picture_path}")

@@ -22,7 +22,7 @@ from tests.methods.closed_form.small import PROMPTS, backbone, last, plan_of, re
 
 WANTED = {"dog": {"cat": 0.5, "hens": 0.5}, "pizza": {"kitchen": 0.2, "photo": 0.3, "itch": 0.5}}
 EDITS: list[dict[str, Any]] = [{"debias": source, "over": over} for source, over in WANTED.items()]
-FREE: dict[str, Any] = {"fixed": [], "protect": 0, "lambda": 1e-6}
+FREE: dict[str, Any] = {"fixed": [], "protect": 0, "lambda": 1e-6, "moment": 0}
 
 
 def plan() -> Plan:
@@ -125,3 +125,23 @@ def test_refusals() -> None:
         debias(model, nothing, config, Grader(model), store=TransientStore(), progress=Silent())
     with pytest.raises(PlanError, match="must be of 'cat', 'hens'"):
         fit(model, plan_of("uce", EDITS[0], factors={"dog": {"cat": 1.0}}))
+
+
+def test_what_does_not_answer_is_pushed_no_farther_than_the_limit() -> None:
+    model, asked = backbone(), plan()
+    config: Any = configure(asked, model)
+
+    tried: list[float] = []
+
+    class Deaf:
+        """Sees the same whatever is drawn."""
+
+        pictures, key = 10**6, "deaf"
+
+        def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
+            factors = patch.provenance["settings"]["factors"]
+            tried.extend(abs(factor) for over in factors.values() for factor in over.values())
+            return {source: {name: float(name in ("cat", "itch")) for name in WANTED[source]} for source in sources}
+
+    debias(model, asked, config, Deaf(), store=TransientStore(), progress=Silent(), rounds=9, limit=2.5)
+    assert max(tried) == 2.5

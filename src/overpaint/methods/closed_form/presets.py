@@ -1,6 +1,6 @@
 """The closed-form methods under the names that plans use, with their published settings.
 
-The bundled model has no published ones; what differs there stands in `EMOJI`.
+The bundled model has no published ones; what differs there stands in `EMOJI_DEBIAS`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from overpaint.methods.closed_form.debias import debias
 from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
 from overpaint.methods.origins import Origins, origins
+from overpaint.plan import Plan
 
-__all__ = ["EMOJI", "METHODS", "PRESETS", "defaults", "origins_of"]
+__all__ = ["EMOJI_DEBIAS", "METHODS", "PRESETS", "defaults", "defaults_of_plan", "origins_of"]
 
 _NOTHING_KEPT: Mapping[str, Any] = MappingProxyType({"fixed": (), "protect": 0.0, "preserve": 0.0})
 
@@ -49,8 +50,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """What a method says for every family."""
 
-EMOJI: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-"""By method, what it says for the bundled model instead."""
+EMOJI_DEBIAS: Mapping[str, Any] = MappingProxyType({"moment": 1000.0})
+"""What `uce` says for the bundled model where a plan debiases, chosen on its validation split.
+
+Factors of many sources together move whatever resembles them, unless captions hold it.
+"""
 
 _RIDGE = ("tokens", "matrices", "strength", "moment")
 _KEPT = ("fixed", "protect", "preserve")
@@ -85,7 +89,13 @@ _EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")
 
 def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """Settings of a method on a model, to be overridden by a plan's."""
-    return {**PRESETS[name], **(EMOJI.get(name, {}) if backbone.family == "emoji" else {})}
+    return dict(PRESETS[name])
+
+
+def defaults_of_plan(name: str, backbone: Backbone, plan: Plan) -> dict[str, Any]:
+    """What holds instead for a plan that debiases."""
+    debiased = any(edit.over is not None for edit in plan.edits)
+    return dict(EMOJI_DEBIAS) if name == "uce" and backbone.family == "emoji" and debiased else {}
 
 
 def _method(
@@ -114,6 +124,7 @@ def _method(
         paper=paper,
         origins=origins_of,
         debias=debias,
+        defaults_of_plan=defaults_of_plan,
     )
 
 

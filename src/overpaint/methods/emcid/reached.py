@@ -1,0 +1,43 @@
+"""How far a patch carries each source to its value, measured where the value stands, with the patch applied.
+
+What captions say often, the second moment keeps: a change that the ridge problem allows at such a token may be a small
+part of what was asked (`overpaint.methods.emcid.held`), and the edit is then one in name alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from overpaint.backbone.forest import states_at
+from overpaint.backbone.text import TextEncoder
+from overpaint.linear.precision import exact
+from overpaint.methods.emcid.keys import average, locate
+from overpaint.methods.emcid.tasks import Task
+
+__all__ = ["HALF", "means", "share_of_way"]
+
+HALF = 0.5
+"""An edit that comes less than that part of the way is told of."""
+
+
+@torch.no_grad()
+def means(text: TextEncoder, tasks: Sequence[Task], after: int) -> Tensor:
+    """States (tasks, width) after block ``after`` where values stand, means over each task's own templates."""
+    early = [task.early.get(text.name, 0) for task in tasks]
+    prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks], early)
+    states = states_at(text, prompts.ids, torch.arange(len(prompts)), prompts.last, after)
+    return average(states, prompts.owner, prompts.concepts)
+
+
+def share_of_way(before: Tensor, now: Tensor, values: Tensor) -> Tensor:
+    """``<h' - h, z - h> / ||z - h||^2`` (n,) of states h before an edit, h' with it and values z (n, width).
+
+    1 where the value is reached or nothing was to be changed.
+    """
+    way = exact(values).to(before) - before
+    length = way.square().sum(dim=1)
+    gone = ((now - before) * way).sum(dim=1)
+    return torch.where(length > 0, gone / length, 1.0)
