@@ -53,7 +53,7 @@ def test_styles_of_the_bundled_model_have_defaults_of_their_own_unless_things_ar
         for edits, settings in (([noto], {}), ([noto, {"erase": "dog"}], {}), ([noto], {"steps": 7}))
     )
     things = resolve(plan("esd-x"), backbone)
-    assert mixed == things
+    assert mixed == {**things, "captions": 1024}
     assert not things["styled"]
     assert styles["eta"] == 0
     assert styles["steps"] > things["steps"]

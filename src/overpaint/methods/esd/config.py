@@ -173,6 +173,12 @@ OWN: Mapping[str, Mapping[str, Mapping[str, float]]] = MappingProxyType(
 )
 """Where variants differ; those of the bundled model but esd-u's are guesses as well."""
 
+SEVERAL: Mapping[str, Any] = MappingProxyType({"captions": 1024})
+"""What holds instead for plans that erase several concepts of the bundled model, chosen on ten of its validation split.
+
+Many updates change much that no caption holds; so more are held.
+"""
+
 STYLES: Mapping[str, Any] = MappingProxyType(
     {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 1.0, "trajectories": 2}
 )
@@ -200,9 +206,11 @@ def defaults(name: str, family: str, precision: str = "float32") -> dict[str, An
 
 
 def defaults_of_plan(name: str, family: str, plan: Plan) -> dict[str, Any]:
-    """What holds instead for a plan that edits nothing but styles."""
-    if family != "emoji" or any(edit.kind != STYLE for edit in plan.edits):
+    """What holds instead for a plan that edits nothing but styles, or several things."""
+    if family != "emoji":
         return {}
+    if any(edit.kind != STYLE for edit in plan.edits):
+        return dict(SEVERAL) if sum(len(edit.edited) for edit in plan.edits) > 1 else {}
     return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "styled": styled_pairs()}
 
 
