@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from overpaint.bench.results import Case, Result, Row
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Findings, Judges, Part, Spec, Suite
 from overpaint.errors import OverpaintError
+from overpaint.methods import METHODS
 from overpaint.patch import LowRank, Patch
 from overpaint.patch.delta import Dense
 from overpaint.plan import Edit, Plan
@@ -233,6 +235,18 @@ def test_a_case_whose_pictures_are_gone_is_drawn_again(
     picture.unlink()
     assert judged(backbone, judges, tmp_path).items == case.items
     assert picture.read_bytes() == drawn
+
+
+def test_a_case_is_judged_again_where_its_methods_defaults_have_changed(
+    backbone: StableDiffusion, judges: Judges, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = PLANS[:1]
+    first = judged(backbone, judges, tmp_path, plans=plans)
+    assert judged(backbone, judges, tmp_path, plans=plans) == first
+    copy = METHODS["emcid-copy"]
+    other = replace(copy, defaults=lambda name, model: {**copy.defaults(name, model), "lambda": 1e9})
+    monkeypatch.setattr("overpaint.methods.registry.METHODS", {**METHODS, "emcid-copy": other})
+    assert judged(backbone, judges, tmp_path, plans=plans).patch != first.patch
 
 
 def test_what_a_method_cannot_do_is_skipped_with_the_reason(

@@ -23,6 +23,7 @@ from overpaint.bench.suites.suite import Findings, Part, Spec, Suite
 from overpaint.bench.verdict import verdict
 from overpaint.errors import OverpaintError, PatchError, PlanError
 from overpaint.hashing import digest
+from overpaint.methods import resolve
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.provenance import versions
@@ -114,7 +115,10 @@ class Bench:
         given = None if self.given is None else self.given.hash
         judges = [judge.model_dump(mode="json") for judge in suite.judges.listed()]
         captions = [] if self.captions is None else [digest(list(self.captions))]
-        return spec.fingerprint(artist.fingerprint, asdict(self.drawing), judges, given, versions(), *captions)
+        # defaults may have changed since
+        settings = [_resolved(plan, self.backbone) for part in spec.parts for plan in part.plans]
+        drawn = artist.fingerprint, asdict(self.drawing)
+        return spec.fingerprint(*drawn, judges, given, versions(), settings, *captions)
 
     def _judge(self, spec: Spec, suite: Suite, artist: Artist, fits: Fits) -> Case:
         """One case; a method that cannot do what is asked gives a skipped one."""
@@ -237,6 +241,14 @@ class Bench:
     @property
     def _pictures(self) -> Pictures:
         return self.pictures or Pictures(self.out / IMAGES)
+
+
+def _resolved(plan: Plan, backbone: Any) -> Any:
+    """All settings that the plan is carried out with, or why it is not."""
+    try:
+        return resolve(plan, backbone)
+    except PlanError as error:
+        return str(error)
 
 
 def _said(plans: Sequence[Plan]) -> dict[str, Any] | None:
