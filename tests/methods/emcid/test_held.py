@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from overpaint.backbone.text import TextEncoder
 from overpaint.linear.ridge import Penalty, penalty, ridge_update
 from overpaint.methods import TransientStore, fit
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.held import reaches, stand_early
+from overpaint.methods.emcid.held import COUNTS, reaches, stand
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import memory_key
 from overpaint.methods.emcid.spread import aim
@@ -56,17 +58,49 @@ def test_a_value_stands_before_tokens_that_captions_hold() -> None:
     tokens = text.locate("{}", "hens dog")
     assert tokens.last > tokens.start
     held = holding(keys_at(text, "hens dog", 0))
-    early, single = stand_early(text, [one, two], BLOCK, held, WEIGHT, 0.25)
+    early, single = stand(text, [one, two], BLOCK, held, WEIGHT, 0.25, 0.0)
     assert early.early == {text.name: 1}
     assert single is two, "of one token there is no other to stand at"
     loose = holding(torch.zeros(text.key_width, 1, dtype=torch.float64))
-    assert stand_early(text, [one], BLOCK, loose, WEIGHT, 0.25) == [one]
+    assert stand(text, [one], BLOCK, loose, WEIGHT, 0.25, 0.5) == [one]
+
+
+def test_a_held_condition_counts_until_a_lone_change_comes_as_far_as_asked() -> None:
+    text = tiny_text()
+    (task,) = tasks(text, ("dog", "cat"))
+    key = keys_at(text, "dog", 0)[:, :1]
+    held = holding(0.05 * key)
+    ((share,),) = reaches(text, [task], BLOCK, held, WEIGHT)
+    (insisted,) = stand(text, [task], BLOCK, held, WEIGHT, 0.0, 0.4)
+    ((_, count),) = insisted.insisted
+    wanted = torch.randn(text.width, 1, dtype=torch.float64)
+    root = count**0.5
+    change = ridge_update(root * key, root * wanted, held, WEIGHT).matrix
+    assert 0.1 < share < 0.2
+    torch.testing.assert_close(change @ key, 0.4 * wanted)
+    (loose,) = stand(text, [task], BLOCK, held, WEIGHT, 0.0, share)
+    assert loose is task, "what comes that far by itself counts once"
+    (least,) = stand(text, [task], BLOCK, holding(1e6 * key), WEIGHT, 0.0, 0.4)
+    assert least.insisted == ((text.name, COUNTS),)
+
+
+def test_counts_are_shares_of_all_conditions_of_a_phrase() -> None:
+    text = tiny_text()
+    one, two = tasks(text, ("dog", "cat"), ("hens", "kitchen"))
+    more = replace(two, insisted=((text.name, 3.0), ("another", 7.0)))
+    values = torch.randn(2, text.width)
+    for contexts in ((), ("the {} of it",)):
+        plain, counted = (aim(text, both, values, BLOCK, contexts) for both in ((one, two), (one, more)))
+        before = torch.ones(2, dtype=torch.float64) if plain.shares is None else plain.shares
+        factor = torch.ones_like(before)
+        factor[len(factor) // 2 :] = 3
+        torch.testing.assert_close(counted.shares, before * factor)
 
 
 def test_the_second_stage_aims_at_the_token_where_the_value_stands() -> None:
     text = tiny_text()
     (task,) = tasks(text, ("hens dog", "cat"))
-    (early,) = stand_early(text, [task], BLOCK, holding(keys_at(text, "hens dog", 0)), WEIGHT, 0.25)
+    (early,) = stand(text, [task], BLOCK, holding(keys_at(text, "hens dog", 0)), WEIGHT, 0.25, 0.0)
     value = torch.randn(1, text.width)
     late, soon = (aim(text, [one], value, BLOCK, ()) for one in (task, early))
     assert (soon.prompts.last[: len(TEMPLATES)] == late.prompts.last - 1).all()
@@ -78,7 +112,7 @@ def test_the_second_stage_aims_at_the_token_where_the_value_stands() -> None:
 def test_values_before_the_last_token_are_learned_apart_and_named_otherwise() -> None:
     text = tiny_text()
     (task,) = tasks(text, ("hens dog", "cat"))
-    (early,) = stand_early(text, [task], BLOCK, holding(keys_at(text, "hens dog", 0)), WEIGHT, 0.25)
+    (early,) = stand(text, [task], BLOCK, holding(keys_at(text, "hens dog", 0)), WEIGHT, 0.25, 0.0)
     both = [task.concepts[0], early.concepts[0]]
     assert list(batches(text, both, "window", 8)) == [[0], [1]]
     names = {memory_key(c, EmcidConfig(values="copy"), {text.name: BLOCK}, "m", "t", "s") for c in both}

@@ -181,6 +181,7 @@ STAGE_TWO = {
     "contexts",
     "positions",
     "steady",
+    "insist",
     "captions",
     "padding",
     "protect",

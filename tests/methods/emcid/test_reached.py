@@ -18,14 +18,14 @@ from tests.methods.tiny import TEMPLATES, tiny_backbone
 AFTER = 1
 
 
-def plan_of(weight: float) -> Plan:
-    settings: dict[str, Any] = {"blocks": [0, AFTER], "lambda": weight, "steady": 0.0, "padding": False}
+def plan_of(weight: float, insist: float = 0.0) -> Plan:
+    settings: dict[str, Any] = {"blocks": [0, AFTER], "lambda": weight, "steady": 0.0, "insist": insist}
     edits = [{"replace": a, "with": b, "prompts": list(TEMPLATES)} for a, b in (("dog", "cat"), ("pizza", "kitchen"))]
     return Plan.parse({"method": "emcid-copy", "settings": settings, "edits": edits})
 
 
-def patch_of(backbone: Any, weight: float) -> Patch:
-    return fit(backbone, plan_of(weight), captions=["photo of a dog", "a dog in a kitchen", "dog and dog"])
+def patch_of(backbone: Any, weight: float, **more: float) -> Patch:
+    return fit(backbone, plan_of(weight, **more), captions=[template.format("dog") for template in TEMPLATES])
 
 
 def test_the_way_is_measured_along_itself() -> None:
@@ -38,8 +38,8 @@ def test_the_way_is_measured_along_itself() -> None:
 
 def test_what_captions_hold_is_named_with_how_far_it_comes() -> None:
     backbone = tiny_backbone()
-    patch = patch_of(backbone, 1e4)
-    plan = plan_of(1e4)
+    patch = patch_of(backbone, 1e3)
+    plan = plan_of(1e3)
     tasks = tasks_of([backbone.text], plan, EmcidConfig(values="copy"))
     goals = tasks_of([backbone.text], plan_of_goals(plan), EmcidConfig(values="copy"))
     before, wanted = means(backbone.text, tasks, AFTER), means(backbone.text, goals, AFTER)
@@ -48,6 +48,10 @@ def test_what_captions_hold_is_named_with_how_far_it_comes() -> None:
     dog, pizza = share_of_way(before, now, wanted).tolist()
     assert dog < 0.5 < pizza
     assert patch.provenance["held"] == {"dog": pytest.approx(dog, abs=0.005)}
+
+
+def test_who_insists_comes_further() -> None:
+    assert "held" not in patch_of(tiny_backbone(), 1e3, insist=0.5).provenance
 
 
 def test_a_patch_that_goes_all_the_way_says_nothing_of_it() -> None:

@@ -39,6 +39,8 @@ class EmcidConfig(BaseModel):
         reach: a value stands at the last token of its phrase that a change reaches at least this share as far as the
             one that it reaches furthest; captions that use a token for something else hold it in place. 0: at the
             last one in any case, as published.
+        insist: where captions hold a phrase, its conditions count so many times that a lone change there would still
+            come this share of the way. 0: once in any case, as published.
         steady: how much the change is kept from reading what a sentence adds to a phrase's key; an edit
             counts 1.
 
@@ -93,6 +95,7 @@ class EmcidConfig(BaseModel):
     contexts: tuple[str, ...] = ()
     positions: Positions = "last"
     reach: float = Field(0.0, ge=0, lt=1)
+    insist: float = Field(0.0, ge=0, lt=1)
     steady: float = Field(0.0, ge=0)
 
     values: Literal["copy", "pooled", "states", "noise", "auto"] = "noise"

@@ -39,6 +39,7 @@ AS_RELEASED: Mapping[str, Any] = MappingProxyType(
         "protect": 0.0,
         "preserve": 0.0,
         "reach": 0.0,
+        "insist": 0.0,
     }
 )
 """What the release does beside them; bugs are not reproduced (unseeded noise and flips, phrases found by search)."""
@@ -60,6 +61,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "blocks": (0, 1, 2, 3),
             "lambda": 7_000.0,
             "reach": 0.25,
+            "insist": 0.5,
             "steady": 10.0,
             "contexts": CONTEXTS,
             "steps": 40,

@@ -1,4 +1,4 @@
-"""At which token of a phrase its value can stand: captions hold some tokens in place.
+"""Where in a phrase its value can stand, and how much its conditions must count: captions hold some tokens in place.
 
 "dragon" may end in the token that is also the "on" of every "on a red background". Their keys are alike, the second
 moment C weighs them as often as captions say them, and no change of that token that the ridge problem allows is worth
@@ -8,6 +8,12 @@ key k is known beforehand: of a lone condition ``D k = r`` the ridge problem car
     q / (1 + q) ,   q = k^T (w C)^-1 k
 
 (its leverage). A value stands at the last token where that share is no small part of the phrase's largest.
+
+"woman" has one token, and captions say it often. Such conditions count c times, with which a lone one comes
+
+    c q / (1 + c q)
+
+of the way. What else captions say with that token changes with it, and is meant to.
 """
 
 from __future__ import annotations
@@ -31,7 +37,10 @@ from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["placed", "reaches", "stand_early"]
+__all__ = ["COUNTS", "placed", "reaches", "stand"]
+
+COUNTS = 100.0
+"""Conditions count no more than that: to move what is held harder would move everything."""
 
 
 def placed(
@@ -44,7 +53,7 @@ def placed(
     store: MemoryStore,
     progress: Progress,
 ) -> list[Task]:
-    """The tasks, their values standing where they can: at the phrases' last tokens unless ``reach`` is asked for.
+    """The tasks, their values standing where they can and insisted on where captions hold them, if that is asked for.
 
     ``sites``: the edited blocks, by text encoder. Second moments are gathered only if they are needed.
 
@@ -52,7 +61,7 @@ def placed(
         OverpaintError: they are, and there are no captions for a model that brings none.
     """
     found = list(tasks)
-    if config.reach == 0:
+    if config.reach == 0 and config.insist == 0:
         return found
     said = captions_for(backbone, config.captions, captions)
     texts = edited(backbone, plan, config)
@@ -61,12 +70,18 @@ def placed(
         blocks = sites[text.name]
         penalty = penalties_of(backbone, text, said, blocks, config.padding, store, progress)(blocks[0])
         weight = alpha_weight(weights[text.name], config.alpha)
-        found = stand_early(text, found, blocks[0], penalty, weight, config.reach)
+        found = stand(text, found, blocks[0], penalty, weight, config.reach, config.insist)
     return found
 
 
-def stand_early(
-    text: TextEncoder, tasks: Sequence[Task], block: int, penalty: Penalty, weight: float, least: float
+def stand(
+    text: TextEncoder,
+    tasks: Sequence[Task],
+    block: int,
+    penalty: Penalty,
+    weight: float,
+    least: float,
+    insist: float,
 ) -> list[Task]:
     """The tasks, with the tokens before which `reaches` falls under ``least`` times its largest left out at the end.
 
@@ -74,9 +89,13 @@ def stand_early(
         block: the first edited one.
         penalty: second moment of its keys.
         weight: lambda of the ridge problem.
+        insist: share of a lone change that conditions have to count enough for.
     """
-    shares = reaches(text, tasks, block, penalty, weight)
-    return [_early(task, text.name, _left_out(share, least)) for task, share in zip(tasks, shares, strict=True)]
+    found = []
+    for task, shares in zip(tasks, reaches(text, tasks, block, penalty, weight), strict=True):
+        back = _left_out(shares, least)
+        found.append(_insisted(_early(task, text.name, back), text.name, _count(shares[back], insist)))
+    return found
 
 
 @torch.no_grad()
@@ -98,6 +117,16 @@ def reaches(text: TextEncoder, tasks: Sequence[Task], block: int, penalty: Penal
 def _left_out(shares: Sequence[float], least: float) -> int:
     """How many last tokens to leave out."""
     return next(back for back, share in enumerate(shares) if share >= least * max(shares))
+
+
+def _count(share: float, insist: float) -> float:
+    """How many times a condition has to count, of which a lone change comes a share of the way."""
+    odds = insist / (1 - insist)
+    return 1.0 if share >= insist else min(odds * (1 - share) / max(share, 1e-9), COUNTS)
+
+
+def _insisted(task: Task, encoder: str, count: float) -> Task:
+    return task if count == 1 else replace(task, insisted=(*task.insisted, (encoder, count)))
 
 
 def _early(task: Task, encoder: str, tokens: int) -> Task:

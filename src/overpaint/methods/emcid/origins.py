@@ -7,9 +7,9 @@ from overpaint.methods.origins import Origins, origins
 
 __all__ = ["origins_of"]
 
-AS_BEFORE = frozenset(("contexts", "reach", "values", "precision", "image_source", "image_steps"))
+AS_BEFORE = frozenset(("contexts", "reach", "insist", "values", "precision", "image_source", "image_steps"))
 """Settings of the release that our own preset has left as they are."""
-MEASURED = frozenset(("blocks", "lambda", "contexts", "reach", "steady", "precision", "captions"))
+MEASURED = frozenset(("blocks", "lambda", "contexts", "reach", "insist", "steady", "precision", "captions"))
 """Settings that were tried out on the bundled model."""
 
 

@@ -61,6 +61,7 @@ def aim(
     learned = [task.edit.prompts for task in tasks]
     every = [(*own, *contexts_of([text], task, contexts)) for own, task in zip(learned, tasks, strict=True)]
     aimed = _at_last(text, tasks, values, after, every) if contexts else _averaged(text, tasks, values)
+    aimed = _insisted(text, tasks, aimed)
     conditions = further(text, tasks, every, positions)
     return _joined(text, aimed, conditions, states_of(text, conditions, after)) if conditions else aimed
 
@@ -81,6 +82,16 @@ def _at_last(
     shares = torch.cat([part.new_full((len(part),), 1 / len(part)) for part in anchors])
     single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
     return Aim(single, wanted, shares, prompts.owner)
+
+
+def _insisted(text: TextEncoder, tasks: Sequence[Task], aimed: Aim) -> Aim:
+    """With each task's conditions counted as often as it says."""
+    counts = [dict(task.insisted).get(text.name, 1.0) for task in tasks]
+    if all(count == 1 for count in counts):
+        return aimed
+    every = exact(aimed.values).new_tensor(counts)
+    own = every if aimed.group is None else every[aimed.group]
+    return replace(aimed, shares=own if aimed.shares is None else aimed.shares * own)
 
 
 def _joined(text: TextEncoder, aimed: Aim, conditions: Sequence[Condition], wanted: Tensor) -> Aim:

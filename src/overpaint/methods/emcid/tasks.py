@@ -29,6 +29,8 @@ class Task:
     source: str
     concepts: tuple[Concept, ...]
     factors: tuple[float, ...]
+    insisted: tuple[tuple[str, float], ...] = ()
+    """By text encoder, how many times its conditions count; without those where it is once."""
 
     @property
     def early(self) -> dict[str, int]:
