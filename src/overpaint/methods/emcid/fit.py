@@ -18,7 +18,7 @@ from overpaint.methods.emcid.held import placed
 from overpaint.methods.emcid.learn import learn
 from overpaint.methods.emcid.memory import Concept, Memory
 from overpaint.methods.emcid.penalties import penalties_of
-from overpaint.methods.emcid.reached import HALF, means, share_of_way
+from overpaint.methods.emcid.reached import held_back
 from overpaint.methods.emcid.sites import edited, sites_of, weights_of
 from overpaint.methods.emcid.spread import aim
 from overpaint.methods.emcid.stage_two import Kept, stage_two
@@ -92,7 +92,7 @@ def fit(
     early = [task.source for task in tasks if task.early]
     told = {name: sources for name, sources in (("diverged", diverged), ("early", early)) if sources}
     patch = Patch.made_on(backbone.pipe, deltas, provenance_of(backbone, plan, resolved, said, **told))
-    held = _held(backbone, patch, texts, tasks, values, after)
+    held = held_back(backbone, patch, texts, tasks, values, after)
     return Patch(patch.deltas, patch.base, {**patch.provenance, "held": held}) if held else patch
 
 
@@ -161,24 +161,6 @@ def _sound(plan: Plan, tasks: Sequence[Task], memories: dict[Concept, Memory]) -
             " rate or fewer steps, or check the model"
         )
     return sound, diverged
-
-
-def _held(
-    backbone: Backbone,
-    patch: Patch,
-    texts: Sequence[TextEncoder],
-    tasks: Sequence[Task],
-    values: Tensor,
-    after: dict[str, int],
-) -> dict[str, float]:
-    """By source the part of the way to its value, where that is less than half of it in any text encoder."""
-    before = [means(text, tasks, after[text.name]) for text in texts]
-    with patch.applied_to(backbone.pipe):
-        now = [means(text, tasks, after[text.name]) for text in texts]
-    wanted = values.split([text.width for text in texts], dim=1)
-    shares = torch.stack([share_of_way(*states).cpu() for states in zip(before, now, wanted, strict=True)]).amin(dim=0)
-    pairs = zip(tasks, shares.tolist(), strict=True)
-    return {task.source: round(share, 2) for task, share in pairs if share < HALF}
 
 
 def _concepts(tasks: Sequence[Task]) -> list[Concept]:
