@@ -37,8 +37,8 @@ def debias(
     progress: Progress,
     captions: Sequence[str] | None = None,
     tolerance: float = 0.05,
-    rounds: int = 12,
-    step: float = 1.0,
+    rounds: int = 10,
+    step: float = 4.0,
     limit: float = 8.0,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
@@ -46,7 +46,8 @@ def debias(
     Args:
         tolerance: a source whose shares are all that near is left as it is.
         rounds: times of counting at most.
-        step: how far a missing share moves a factor at first; the settings' factors, or the text side's, are the start.
+        step: how far a missing share moves a factor at first, more than 1 as what is kept holds a part of it back; the
+            settings' factors, or the text side's, are the start.
         limit: how far a factor goes at most, either way.
 
     Raises:
