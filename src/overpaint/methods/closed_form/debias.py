@@ -37,7 +37,7 @@ def debias(
     progress: Progress,
     captions: Sequence[str] | None = None,
     tolerance: float = 0.05,
-    rounds: int = 10,
+    rounds: int = 16,
     step: float = 4.0,
     limit: float = 8.0,
 ) -> Debiased:
