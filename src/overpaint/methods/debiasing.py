@@ -133,8 +133,8 @@ def balanced(
     """Count, and correct the factors of all sources that are not yet near, until all are or ``rounds`` are over.
 
     Sources are counted in each other's company, as they are in the end (EMCID's release searches each alone, then
-    joins them). A source that is near is counted again only when all others are, too. The last round takes of each
-    source the factors that came nearest.
+    joins them). A source that is near is counted again only when all others are, too, or have no other factors left to
+    try. The last round takes of each source the factors that came nearest.
 
     Args:
         fitted: patch by the factors of all sources.
@@ -151,17 +151,19 @@ def balanced(
         return max(abs(shares[source][name] - share) for name, share in wanted[source].items())
 
     def far_of(sources: Sequence[str]) -> list[str]:
-        return [s for s in sources if not near_enough(shares[s], wanted[s], tolerance, counter.pictures)]
+        far = (s for s in sources if not near_enough(shares[s], wanted[s], tolerance, counter.pictures))
+        return [s for s in far if s not in stuck]
 
     factors = {source: dict(zip(wanted[source], next(steps), strict=True)) for source, steps in walks.items()}
     nearest: dict[str, tuple[float, dict[str, float]]] = {}
+    stuck: set[str] = set()
     asked = list(wanted)
     for count in range(1, rounds + 1):
         last = count == rounds
         if last and nearest:
             factors, asked = {source: nearest[source][1] for source in wanted}, list(wanted)
         patch = fitted(factors)
-        shares = dict(counter(patch, asked))
+        shares = dict(counter(patch, asked)) if asked else {}
         rest = [source for source in wanted if source not in shares]
         if rest and not far_of(asked):
             shares |= counter(patch, rest)
@@ -171,8 +173,10 @@ def balanced(
         asked = far_of(list(shares))
         if last or not asked:
             break
-        moved = {s: walks[s].send(tuple(shares[s][name] for name in wanted[s])) for s in asked}
-        factors = factors | {s: dict(zip(wanted[s], tried, strict=True)) for s, tried in moved.items()}
+        tried = {s: walks[s].send(tuple(shares[s][name] for name in wanted[s])) for s in asked}
+        moved = {s: dict(zip(wanted[s], values, strict=True)) for s, values in tried.items()}
+        stuck |= {s for s, values in moved.items() if values == factors[s]}
+        factors, asked = factors | moved, [s for s in asked if s not in stuck]
     return Debiased(patch, factors, shares, deviation(shares, wanted), count)
 
 
