@@ -155,6 +155,20 @@ def test_what_another_one_has_moved_away_is_corrected() -> None:
     assert found.shares["one"]["a"] == 0.5
 
 
+def test_one_that_has_nothing_left_to_try_does_not_keep_the_others_from_being_counted_again() -> None:
+    drawn = Drawn(
+        deaf=lambda f: 0.0,
+        one=lambda f: f["one"]["a"] + (f["two"]["a"] == 0.5) * 0.2,
+        two=lambda f: f["two"]["a"],
+    )
+    deaf = steps(0.6, *[0.9] * 8)
+    found = search(drawn, {"deaf": deaf, "one": steps(0.5, 0.3), "two": steps(0.8, 0.5)})
+    assert found.shares["one"]["a"] == found.shares["two"]["a"] == 0.5
+    assert found.factors["deaf"]["a"] == 0.9
+    assert sum("deaf" in sources for sources in drawn.asked) <= 4
+    assert found.rounds < 10
+
+
 def test_a_search_that_is_cut_short_takes_of_each_source_what_came_nearest() -> None:
     drawn = Drawn(one=lambda f: f["one"]["a"], two=lambda f: f["two"]["a"])
     found = search(drawn, {"one": steps(0.1, 0.6, 0.2, 0.3), "two": steps(0.3, 0.0, 0.4, 0.1)}, rounds=4)
