@@ -12,6 +12,8 @@ from PIL import Image
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.summary import some_holdouts
+from overpaint.cli.edit import setting
+from overpaint.cli.running import tenth
 from overpaint.methods import METHODS
 from overpaint.patch import Patch
 from overpaint.runs import RunFolder
@@ -230,3 +232,9 @@ def test_what_captions_hold_is_told_with_a_remedy(run: Run, model: Path, tmp_pat
     told = in_words(run("replace", "pizza", "hen", *options).stderr)
     assert "held: 'pizza' comes 0.00 of the way" in told
     assert "--set lambda=1e+11 lets them go further" in told
+
+
+@pytest.mark.parametrize("weight", [7000.0, {"text_encoder": 6000.0, "text_encoder_2": 10000.0}])
+def test_the_remedy_is_a_setting_for_one_text_encoder_and_for_two(weight: Any) -> None:
+    lower = {name: value / 10 for name, value in weight.items()} if isinstance(weight, dict) else weight / 10
+    assert setting(tenth(weight).strip("'")) == ("lambda", lower)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from overpaint.provenance import Provenance
     from overpaint.runs import RunFolder
 
-__all__ = ["carry_out", "provenance_of", "read_captions", "run", "wanted"]
+__all__ = ["carry_out", "provenance_of", "read_captions", "run", "tenth", "wanted"]
 
 _log = logging.getLogger(__name__)
 
@@ -193,6 +195,13 @@ def _report(
     write_report(work.path)
 
 
+def tenth(weight: float | Mapping[str, float]) -> str:
+    """A tenth of lambda as ``--set`` takes it: one number, or one for each text encoder."""
+    if isinstance(weight, Mapping):
+        return f"'lambda={json.dumps({name: value / 10 for name, value in weight.items()})}'"
+    return f"lambda={weight / 10:g}"
+
+
 def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
     from overpaint.cli.tables import summary
     from overpaint.report.write import PAGE
@@ -205,8 +214,8 @@ def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
         say(f"held: {name!r} comes {share:.2f} of the way, as captions use its token often", "yellow", err())
     if held:
         more = f" ({len(held) - HELD} more)" if len(held) > HELD else ""
-        lower = patch.provenance["settings"]["lambda"] / 10
-        say(f"held{more}: --set lambda={lower:g} lets them go further, and the rest as well", "yellow", err())
+        lower = tenth(patch.provenance["settings"]["lambda"])
+        say(f"held{more}: --set {lower} lets them go further, and the rest as well", "yellow", err())
     say(f"patch    {work.patch_path}")
     if work.picture_path.is_file():
         say(f"picture  {work.picture_path}")

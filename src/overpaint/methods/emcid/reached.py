@@ -15,7 +15,8 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.forest import states_at
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.precision import exact
-from overpaint.methods.emcid.keys import average, locate
+from overpaint.methods.emcid.keys import average
+from overpaint.methods.emcid.spread import sources
 from overpaint.methods.emcid.tasks import Task
 from overpaint.patch import Patch
 
@@ -51,8 +52,7 @@ def held_back(
 @torch.no_grad()
 def means(text: TextEncoder, tasks: Sequence[Task], after: int) -> Tensor:
     """States (tasks, width) after block ``after`` where values stand, means over each task's own templates."""
-    early = [task.early.get(text.name, 0) for task in tasks]
-    prompts = locate(text, [(task.edit.prompts, task.source) for task in tasks], early)
+    prompts = sources(text, tasks, [task.edit.prompts for task in tasks])
     states = states_at(text, prompts.ids, torch.arange(len(prompts)), prompts.last, after)
     return average(states, prompts.owner, prompts.concepts)
 

@@ -21,7 +21,7 @@ from overpaint.methods.emcid.keys import Prompts, locate, located
 from overpaint.methods.emcid.positions import Condition, further, states_of
 from overpaint.methods.emcid.tasks import Task, contexts_of
 
-__all__ = ["Aim", "aim"]
+__all__ = ["Aim", "aim", "sources"]
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ def aim(
 
 
 def _averaged(text: TextEncoder, tasks: Sequence[Task], values: Tensor) -> Aim:
-    return Aim(_sources(text, tasks, [task.edit.prompts for task in tasks]), values)
+    return Aim(sources(text, tasks, [task.edit.prompts for task in tasks]), values)
 
 
 def _at_last(
     text: TextEncoder, tasks: Sequence[Task], values: Tensor, after: int, every: Sequence[tuple[str, ...]]
 ) -> Aim:
     learned = [task.edit.prompts for task in tasks]
-    prompts = _sources(text, tasks, every)
+    prompts = sources(text, tasks, every)
     counts = [len(own) for own in every]
     anchors = exact(_anchors(text, tasks, every, after)).split(counts)
     moved = [part - part[: len(own)].mean(dim=0) for part, own in zip(anchors, learned, strict=True)]
@@ -109,7 +109,7 @@ def _joined(text: TextEncoder, aimed: Aim, conditions: Sequence[Condition], want
     )
 
 
-def _sources(text: TextEncoder, tasks: Sequence[Task], every: Sequence[Sequence[str]]) -> Prompts:
+def sources(text: TextEncoder, tasks: Sequence[Task], every: Sequence[Sequence[str]]) -> Prompts:
     """Each task's source in its prompts, up to where its value stands."""
     asked = [(own, task.source) for own, task in zip(every, tasks, strict=True)]
     return locate(text, asked, [task.early.get(text.name, 0) for task in tasks])
