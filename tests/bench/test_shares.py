@@ -9,6 +9,7 @@ import pytest
 from overpaint.bench.shares import ShareCounter, countable
 from overpaint.errors import OverpaintError
 from overpaint.plan import Edit
+from overpaint.plan.templates import KINDS
 from tests.bench.worlds import Painter, Reader, Swap, small_world
 
 COOK = Edit(action="debias", source="cook", over={"man cook": 0.5, "woman cook": 0.5}, prompts=("a {}", "{}"))
@@ -35,6 +36,20 @@ def test_shares_are_those_of_the_pictures() -> None:
     assert painter.asked[len(asked) :] == asked
     assert count(unchanged, []) == {}
     assert len(painter.asked) == 2 * len(asked)
+
+
+def test_prompts_are_asked_as_people_write_them() -> None:
+    def asked(**edit: Any) -> list[str]:
+        count, painter = counter([COOK.model_copy(update=edit)], pictures=8)
+        count(Swap({}), [edit.get("source", "cook")])  # type: ignore[arg-type]
+        return list(dict.fromkeys(prompt for prompt, _ in painter.asked))
+
+    kind = {"kind": "profession", "prompts": KINDS["profession"].prompts}
+    assert asked(**kind) == ["a photo of a cook", "an image of a cook", "a cook", "cook"]
+    assert asked(**kind, source="artist")[2:] == ["an artist", "artist"]
+    assert asked(**kind, source="a cook") == ["a photo of a cook", "an image of a cook", "a cook"]
+    assert asked(prompts=("the {} in his kitchen",)) == ["the cook in his kitchen"]
+    assert asked(kind="style", prompts=("style of {}",)) == ["style of cook"]
 
 
 def test_the_key_tells_what_was_counted_how() -> None:

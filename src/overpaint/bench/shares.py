@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.bench.drawing import Drawing, grade
 from overpaint.bench.graders.emoji import ConceptGrader
+from overpaint.emoji.articles import with_article
 from overpaint.emoji.captions import fill
 from overpaint.errors import OverpaintError
 from overpaint.guards import Change
 from overpaint.hashing import loose_digest
 from overpaint.plan import Edit
+from overpaint.plan.templates import KINDS
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
@@ -21,9 +24,15 @@ __all__ = ["ShareCounter", "countable"]
 CALIBRATION = "calibration"
 """In the seeds of the pictures that searches are guided by; figures are taken from other ones."""
 
+_ARTICLE = re.compile(r"(an?|the)\b", re.IGNORECASE)
+_AFTER_ARTICLE = re.compile(r"\b(an?|the) \{\}", re.IGNORECASE)
+
 
 class ShareCounter:
     """Draws each debiased source, in its prompts in turn, and counts the destinations: the likeliest one per picture.
+
+    Prompts are asked as people write them: "a photo of a pilot" where a plan has "a photo of {}" and names "pilot", and
+    a name that makes up the whole prompt both ways. What has not the article can have quite other shares.
 
     Seeds are the same every time, so that shares move with the factors and not with the noise.
     """
@@ -58,8 +67,9 @@ class ShareCounter:
             if unknown:
                 raise OverpaintError(f"{edit.at}: the grader does not know {unknown[0]!r}, so nobody can count it")
             self._over[edit.source] = tuple(edit.over)
+            texts = _said(edit)
             for number in range(pictures):
-                text = fill(edit.prompts[number % len(edit.prompts)], edit.source)
+                text = texts[number % len(texts)]
                 self._asked.append((edit.source, text, derive(seed, CALIBRATION, edit.source, number)))
 
     @property
@@ -86,6 +96,14 @@ class ShareCounter:
         for (source, _, _), row in zip(asked, scores, strict=True):
             found[source][self._over[source][int(row.argmax())]] += 1
         return {source: {name: n / self.pictures for name, n in counts.items()} for source, counts in found.items()}
+
+
+def _said(edit: Edit) -> list[str]:
+    name = edit.source
+    bare = not KINDS[edit.kind].thing or _ARTICLE.match(name) is not None
+    spoken = name if bare else with_article(name)
+    texts = [fill(t, name) if _AFTER_ARTICLE.search(t) else t.replace("{}", spoken) for t in edit.prompts]
+    return list(dict.fromkeys([*texts, *([name] if "{}" in edit.prompts else [])]))
 
 
 def countable(grader: ConceptGrader, edits: Sequence[Edit]) -> bool:
