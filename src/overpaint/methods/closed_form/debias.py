@@ -5,18 +5,22 @@ say what share of pictures that gives. Whoever can draw and grade gives a functi
 knows neither pictures nor graders. Each round solves anew from the original matrices, all sources together, with
 ``a_k <- a_k + step (wanted_k - measured_k)`` for every source whose shares are not yet near.
 
-Two things are ours. The step is the source's own: it doubles while the same shares go on missing and halves when they
-are overshot, for sources answer very differently. And no factor leaves ``[-limit, limit]``: those of a source that
-does not answer at all would grow round by round until the map is of nothing else, and the rest of the model is lost.
+Three things are ours. The step is the source's own: it doubles while the same shares go on missing and halves when
+they are overshot, for sources answer very differently. Factors are corrected as if each source were alone, and what
+the others do to it is made up for (`company`), so that a source stays where it is while others are corrected. And no
+factor leaves ``[-limit, limit]``: those of a source that does not answer at all would grow round by round until the
+map is of nothing else, and the rest of the model is lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.aims import aims_of
+from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.debiasing import Counter, Debiased, Factors, Walk, balanced, shares_of
 from overpaint.methods.store import MemoryStore
@@ -48,7 +52,7 @@ def debias(
         rounds: times of counting at most.
         step: how far a missing share moves a factor at first, more than 1 as what is kept holds a part of it back; the
             settings' factors, or the text side's, are the start.
-        limit: how far a factor goes at most, either way.
+        limit: how far a factor goes at most, either way, alone and in company.
 
     Raises:
         PlanError: the plan debiases nothing, or does not fit the model.
@@ -56,14 +60,25 @@ def debias(
     """
     wanted = shares_of(plan)
     aims = {aim.source: aim for aim in aims_of(backbone.readings[0].readers[0], plan, config) if aim.keep}
-    starts = {source: tuple(dict(aims[source].parts)[name] for name in over) for source, over in wanted.items()}
-    walks = {source: _walk(tuple(over.values()), starts[source], step, limit) for source, over in wanted.items()}
+    starts = {source: {name: dict(aims[source].parts)[name] for name in over} for source, over in wanted.items()}
+    company = company_of(backbone, plan, config, store=store, progress=progress, captions=captions)
+    starts = company.undone(starts)
+    walks = {s: _walk(tuple(over.values()), tuple(starts[s].values()), step, limit) for s, over in wanted.items()}
+
+    def asked(factors: Factors) -> Factors:
+        made_up = company.made_up(factors)
+        return {s: {name: _within(a, limit) for name, a in over.items()} for s, over in made_up.items()}
 
     def fitted(factors: Factors) -> Patch:
-        settings = config.model_copy(update={"factors": factors})
+        settings = config.model_copy(update={"factors": asked(factors)})
         return uce.fit(backbone, plan, settings, store=store, progress=progress, captions=captions)
 
-    return balanced(fitted, walks, wanted, counter, tolerance, rounds)
+    found = balanced(fitted, walks, wanted, counter, tolerance, rounds)
+    return replace(found, factors=asked(found.factors))
+
+
+def _within(factor: float, limit: float) -> float:
+    return max(-limit, min(limit, factor))
 
 
 def _walk(wanted: tuple[float, ...], factors: tuple[float, ...], step: float, limit: float) -> Walk:
@@ -73,5 +88,5 @@ def _walk(wanted: tuple[float, ...], factors: tuple[float, ...], step: float, li
         missing = [w - c for w, c in zip(wanted, counted, strict=True)]
         if before is not None:
             step *= 2 if sum(m * b for m, b in zip(missing, before, strict=True)) > 0 else 1 / 2
-        factors = tuple(max(-limit, min(limit, a + step * m)) for a, m in zip(factors, missing, strict=True))
+        factors = tuple(_within(a + step * m, limit) for a, m in zip(factors, missing, strict=True))
         before = missing
