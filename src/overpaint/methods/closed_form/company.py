@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ from overpaint.methods.closed_form.aims import Aim, aims_of
 from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.closed_form.kept import Kept, kept_of
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
-from overpaint.methods.closed_form.text_map import solved
+from overpaint.methods.closed_form.text_map import text_map
 from overpaint.methods.debiasing import Factors
 from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
@@ -94,32 +94,31 @@ def company_of(
     readers = backbone.readings[0].readers
     kept = Kept.join([kept_of(backbone, reader, plan, config, store, progress, captions) for reader in readers])
     aims = {reader.name: aims_of(reader, plan, config) for reader in readers}
-    others = [pairs_of(r, rest, config.tokens) for r in readers if (rest := [a for a in aims[r.name] if not a.keep])]
-    root = config.strength**0.5
-    held = Kept(kept.fixed, torch.cat([kept.soft, *(root * pairs.keys for pairs in others)], dim=1), kept.moment)
-
     debiased = [aim for aim in aims[readers[0].name] if aim.keep]
-    most = max(len(aim.parts) for aim in debiased)
-    found = [[_pairs(readers, aim, part, config) for part in range(most)] for aim in debiased]
-    keys = torch.cat([parts[0].keys for parts in found], dim=1)
-    phrases = [torch.cat([parts[k].targets for parts in found], dim=1) for k in range(most)]
-    reach = root * solved(root * keys, torch.eye(keys.shape[1]).to(keys), held, config.lambda_).matrix @ keys
+    pairs = [[_pairs(readers, aim, name, config) for name, _ in aim.parts] for aim in debiased]
+    rest = [pairs_of(r, others, config.tokens) for r in readers if (others := [a for a in aims[r.name] if not a.keep])]
+    keys = torch.cat([*(phrases[0].keys for phrases in pairs), *(part.keys for part in rest)], dim=1)
+    sizes = [phrases[0].keys.shape[1] for phrases in pairs]
 
-    sizes = torch.tensor([parts[0].keys.shape[1] for parts in found], device=keys.device)
-    count = len(debiased)
-    member = torch.eye(count).to(keys).repeat_interleave(sizes, dim=0)
-    moved = torch.zeros(most, count, most, count).to(keys)
-    for k, other in product(range(most), repeat=2):
-        moved[k, :, other] = member.mT @ ((phrases[k].mT @ phrases[other]) * reach.mT) @ member
-    at = [(s, k) for s, aim in enumerate(debiased) for k in range(len(aim.parts))]
-    s, k = (torch.tensor(column, device=keys.device) for column in zip(*at, strict=True))
-    together = moved[k, s][:, k, s].cpu()
-    alone = together * (s[:, None] == s).cpu()
+    columns: list[Tensor] = []
+    with progress.task("what sources do to each other", total=len(debiased), unit="concept") as advance:
+        for phrases, first in zip(pairs, accumulate(sizes, initial=0), strict=False):
+            for phrase in phrases:
+                targets = keys.clone()
+                targets[:, first : first + phrase.keys.shape[1]] += phrase.targets
+                change = text_map(Pairs(keys, targets).scaled(config.strength), kept, config.lambda_)
+                moved = (change.up @ (change.down @ keys)).split([*sizes, keys.shape[1] - sum(sizes)], dim=1)
+                along = [(other.targets * moved[s]).sum() for s, others in enumerate(pairs) for other in others]
+                columns.append(torch.stack(along).cpu())
+            advance(1)
+    together = torch.stack(columns, dim=1)
+    owner = torch.tensor([s for s, phrases in enumerate(pairs) for _ in phrases])
+    alone = together * (owner[:, None] == owner)
     names = tuple((aim.source, name) for aim in debiased for name, _ in aim.parts)
     return Company(names, together + DAMPING * alone, (1 + DAMPING) * alone)
 
 
-def _pairs(readers: Sequence[Reader], aim: Aim, part: int, config: MapConfig) -> Pairs:
-    """A source's states, and those of one of its destinations at the same places; nothing if it has not so many."""
-    alone = tuple((phrase, float(k == part)) for k, (phrase, _) in enumerate(aim.parts))
+def _pairs(readers: Sequence[Reader], aim: Aim, phrase: str, config: MapConfig) -> Pairs:
+    """A source's states, and those of one of its destinations at the same places."""
+    alone = tuple((name, float(name == phrase)) for name, _ in aim.parts)
     return Pairs.join([pairs_of(reader, [Aim(aim.source, aim.templates, alone)], config.tokens) for reader in readers])

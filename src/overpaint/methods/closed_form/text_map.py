@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.reading import Reading
@@ -30,24 +29,19 @@ from overpaint.methods.provenance import provenance_of
 from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.plan import Plan
 
-__all__ = ["compose", "mapped", "matrices_of", "patch_of", "solved", "text_map", "written"]
+__all__ = ["compose", "mapped", "matrices_of", "patch_of", "text_map", "written"]
 
 
 def text_map(pairs: Pairs, kept: Kept, weight: float) -> Factors:
     """``T - I`` (d, d) in factors, float64; ``weight`` is lambda."""
-    return compress(solved(pairs.keys, pairs.residual, kept, weight))
-
-
-def solved(keys: Tensor, residual: Tensor, kept: Kept, weight: float) -> Factors:
-    """``R K^T (lambda I + K K^T + kept)^-1`` in factors, float64, for residuals R (any, n) of keys K (d, n)."""
     moment, scale = None, weight
     if kept.moment is not None:
-        regular = kept.moment.to(keys).clone()
+        regular = kept.moment.to(pairs.keys).clone()
         regular.diagonal().add_(weight)
         moment, scale = penalty(regular, jitter=0.0), 1.0
     within = complement(kept.fixed) if kept.fixed.shape[1] else None
     soft = kept.soft if kept.soft.shape[1] else None
-    return ridge_update(keys, residual, moment, scale, soft, within)
+    return compress(ridge_update(pairs.keys, pairs.residual, moment, scale, soft, within))
 
 
 def compose(first: Factors, second: Factors) -> Factors:
