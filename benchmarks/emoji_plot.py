@@ -21,7 +21,8 @@ PANELS = (
 )
 """Title, tasks, metric and group of each."""
 MARKS = "os^vDPX*<>p"
-COLOURS = matplotlib.colormaps["tab20"].colors[::2] + matplotlib.colormaps["tab20"].colors[1::2]
+_TAB: Any = matplotlib.colormaps["tab20"]
+COLOURS = _TAB.colors[::2] + _TAB.colors[1::2]
 """Twenty, the strong ones first."""
 
 

@@ -162,7 +162,7 @@ def main() -> None:
         plan = overridden(plan, settings=options.set)
         judge = Judge(backbone, grader, plan, holdouts, options.steps)
         for way in WAYS:
-            asked = {"sampling": way}
+            asked: dict[str, Any] = {"sampling": way}
             if way == "published" and not options.frozen:
                 asked["on_policy_every"] = 1
             own = plan.model_copy(update={"settings": {**plan.settings, "checkpoint_every": 0, **asked}})

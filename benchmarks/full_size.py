@@ -125,10 +125,10 @@ def main(arguments: list[str] | None = None) -> None:
         for stage in options.stage or STAGES:
             cost = costs[stage] = costs.get(stage) or apart(_measured, stage, asked)
             optimiser = f"{cost.optimiser / 1e9:.2f}" if cost.optimiser else ""
-            size = f"{cost.written / 1e6:.1f}" if cost.written else ""
+            wrote = f"{cost.written / 1e6:.1f}" if cost.written else ""
             print(
                 f"| {stage} | {cost.clock:.1f} | {cost.cpu:.1f} | {cost.peak / 1e9:.2f} | {optimiser}"
-                f" | {cost.over(own):.2f} | {size} |",
+                f" | {cost.over(own):.2f} | {wrote} |",
                 flush=True,
             )
     missed = [stage for stage, cost in costs.items() if stage not in OWN and cost.over(own) > BAR]

@@ -30,6 +30,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def fuzzed(
             with tempfile.TemporaryDirectory(dir=folder) as name:
                 write(files, Path(name) / "case")
                 try:
-                    count_one(count, lambda kind=kind, name=name: kind.judge(Path(name) / "case"))
+                    count_one(count, partial(kind.judge, Path(name) / "case"))
                 except (Exception, TookTooLong) as error:
                     count.fail(case, files, error)
                 if left := [path.name for path in Path(name).iterdir() if path.name != "case"]:

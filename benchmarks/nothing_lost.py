@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +119,13 @@ def killed(
     rows: list[dict[str, Any]] = []
     for draw in range(DRAWS * count):
         path = folder / f"killed-{draw}"
-        child = in_a_child(lambda path=path: run(backbone, plan, path))
+        child = in_a_child(partial(run, backbone, plan, path))
         moments.wait(child, path)
         child.kill()
         child.join()
         if child.exitcode == -signal.SIGKILL:
             done = stored(path)
-            in_a_child(lambda path=path: run(backbone, plan, path)).join()
+            in_a_child(partial(run, backbone, plan, path)).join()
             rows.append({"memories": done, "equal": wanted is not None and patch_hash(path) == wanted})
             print(f"kill {len(rows)}: {done} memories were there, equal: {rows[-1]['equal']}", flush=True)
         shutil.rmtree(path, ignore_errors=True)
@@ -161,7 +162,7 @@ def company(backbone: StableDiffusion, plan: Plan, folder: Path, count: int, len
     learn.stage_one = told
     try:
         paths = [folder / f"company-{i}" for i in range(count)]
-        children = [in_a_child(lambda path=path: run(backbone, plan, path, folder / "shared")) for path in paths]
+        children = [in_a_child(partial(run, backbone, plan, path, folder / "shared")) for path in paths]
         children[0].join(length / 2)
         children[0].kill()
         for child in children:

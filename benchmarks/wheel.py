@@ -42,8 +42,8 @@ def try_out(wheel: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", "empty"], cwd=folder, check=True)
         programs = Path(folder, "empty", "Scripts" if os.name == "nt" else "bin")
-        pip = [programs / "python", "-m", "pip", "install", *shlex.split(os.environ.get("PIP_FLAGS", ""))]
-        subprocess.run([*pip, wheel.resolve()], cwd=folder, check=True)
+        pip = [str(programs / "python"), "-m", "pip", "install", *shlex.split(os.environ.get("PIP_FLAGS", ""))]
+        subprocess.run([*pip, str(wheel.resolve())], cwd=folder, check=True)
         subprocess.run([programs / "overpaint", *EDIT], cwd=folder, check=True)
         for name in ("patch.safetensors", "before_after.png", "report.html"):
             if not Path(folder, "run", name).is_file():
