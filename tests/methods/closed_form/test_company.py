@@ -101,3 +101,12 @@ def test_sources_that_read_alike_do_not_drive_each_other_out_of_bounds() -> None
     opposed: Factors = {"a": {"man": 1.0, "woman": -1.0}, "b": {"man": -1.0, "woman": 1.0}}
     largest = max(abs(a) for over in friends.made_up(opposed).values() for a in over.values())
     assert largest == pytest.approx((1 + company.DAMPING) / company.DAMPING)
+
+
+def test_a_source_that_cannot_be_moved_keeps_nothing_from_being_solved() -> None:
+    moved = torch.diag(torch.tensor([0.0, 0.0, 2.0, 3.0], dtype=torch.float64))
+    names = tuple((source, name) for source in ("held", "free") for name in ("man", "woman"))
+    factors: Factors = {"held": {"man": 1.0, "woman": -1.0}, "free": {"man": 0.5, "woman": -0.5}}
+    found = Company(names, moved, moved).made_up(factors)
+    assert found["held"] == {"man": 0.0, "woman": 0.0}
+    assert found["free"] == pytest.approx(factors["free"])

@@ -60,16 +60,16 @@ class Company:
 
     def made_up(self, factors: Factors) -> Factors:
         """Those that do in company what ``factors`` do alone."""
-        return self._named(torch.linalg.solve(self.together, self.alone @ self._flat(factors)))
+        return self._solved(self.together, self.alone, factors)
 
     def undone(self, factors: Factors) -> Factors:
         """Those that do alone what ``factors`` do in company: the way back."""
-        return self._named(torch.linalg.solve(self.alone, self.together @ self._flat(factors)))
+        return self._solved(self.alone, self.together, factors)
 
-    def _flat(self, factors: Factors) -> Tensor:
-        return torch.tensor([factors[source][name] for source, name in self.names]).to(self.together)
-
-    def _named(self, flat: Tensor) -> Factors:
+    def _solved(self, left: Tensor, right: Tensor, factors: Factors) -> Factors:
+        given = torch.tensor([factors[source][name] for source, name in self.names], dtype=left.dtype)
+        # a source that what must stay holds altogether has nothing but zeros
+        flat = torch.linalg.pinv(left, hermitian=True) @ (right @ given)
         found: Factors = {}
         for (source, name), factor in zip(self.names, flat.tolist(), strict=True):
             found.setdefault(source, {})[name] = factor
