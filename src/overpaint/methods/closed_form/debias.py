@@ -5,11 +5,10 @@ say what share of pictures that gives. Whoever can draw and grade gives a functi
 knows neither pictures nor graders. Each round solves anew from the original matrices, all sources together, with
 ``a_k <- a_k + step (wanted_k - measured_k)`` for every source whose shares are not yet near.
 
-Three things are ours. The step is the source's own: it doubles while the same shares go on missing and halves when
-they are overshot, for sources answer very differently. Factors are corrected as if each source were alone, and what
-the others do to it is made up for (`company`), so that a source stays where it is while others are corrected. And no
-factor leaves ``[-limit, limit]``: those of a source that does not answer at all would grow round by round until the
-map is of nothing else, and the rest of the model is lost.
+Three things are ours. Factors are corrected as if each source were alone, and what the others do to it is made up for
+(`company`), so that a source stays where it is while others are corrected. What is tried next is the source's own
+(`steps`), for sources answer very differently. And no factor leaves ``[-limit, limit]``: those of a source that does
+not answer at all would grow round by round until the map is of nothing else, and the rest of the model is lost.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.config import MapConfig
-from overpaint.methods.debiasing import Counter, Debiased, Factors, Walk, balanced, shares_of
+from overpaint.methods.closed_form.steps import walk, within
+from overpaint.methods.debiasing import Counter, Debiased, Factors, balanced, shares_of
 from overpaint.methods.store import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -63,11 +63,11 @@ def debias(
     starts = {source: {name: dict(aims[source].parts)[name] for name in over} for source, over in wanted.items()}
     company = company_of(backbone, plan, config, store=store, progress=progress, captions=captions)
     starts = company.undone(starts)
-    walks = {s: _walk(tuple(over.values()), tuple(starts[s].values()), step, limit) for s, over in wanted.items()}
+    walks = {s: walk(tuple(over.values()), tuple(starts[s].values()), step, limit) for s, over in wanted.items()}
 
     def asked(factors: Factors) -> Factors:
         made_up = company.made_up(factors)
-        return {s: {name: _within(a, limit) for name, a in over.items()} for s, over in made_up.items()}
+        return {s: {name: within(a, limit) for name, a in over.items()} for s, over in made_up.items()}
 
     def fitted(factors: Factors) -> Patch:
         settings = config.model_copy(update={"factors": asked(factors)})
@@ -75,18 +75,3 @@ def debias(
 
     found = balanced(fitted, walks, wanted, counter, tolerance, rounds)
     return replace(found, factors=asked(found.factors))
-
-
-def _within(factor: float, limit: float) -> float:
-    return max(-limit, min(limit, factor))
-
-
-def _walk(wanted: tuple[float, ...], factors: tuple[float, ...], step: float, limit: float) -> Walk:
-    before: list[float] | None = None
-    while True:
-        counted = yield factors
-        missing = [w - c for w, c in zip(wanted, counted, strict=True)]
-        if before is not None:
-            step *= 2 if sum(m * b for m, b in zip(missing, before, strict=True)) > 0 else 1 / 2
-        factors = tuple(_within(a + step * m, limit) for a, m in zip(factors, missing, strict=True))
-        before = missing
