@@ -13,7 +13,7 @@ from overpaint.methods.debiasing import Walk
 
 __all__ = ["walk", "within"]
 
-NARROW = 1 / 16
+NARROW = 1 / 64
 """A bracket that has become this narrow without an end was closed by chance, or others have moved the shares."""
 
 INSIDE = 1 / 4
