@@ -14,7 +14,7 @@ from overpaint.methods.debiasing import Walk
 __all__ = ["walk", "within"]
 
 NARROW = 1 / 64
-"""A bracket that has become this narrow without an end was closed by chance, or others have moved the shares."""
+"""A bracket that has become this narrow without an end holds none."""
 
 INSIDE = 1 / 4
 """At least this part of a bracket goes with the next count, however near to one end the wanted share seems to lie."""
@@ -41,8 +41,11 @@ def _between(share: float, factors: tuple[float, float], step: float, limit: flo
     while True:
         counted, _ = yield first + moved, second - moved
         missing = share - counted
+        end = low if missing > 0 else high
         low, high = ((moved, missing), high) if missing > 0 else (low, (moved, missing))
-        if low and high and high[0] - low[0] < NARROW:
+        farther = end is not None and abs(missing) > abs(end[1])
+        if low and high and (farther or high[0] - low[0] < NARROW):
+            # others have moved the shares, or the bracket was closed by chance
             low, high = (low, None) if missing > 0 else (None, high)
             ahead = step
         if low and high:
