@@ -20,7 +20,7 @@ from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerp
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["Kept", "caption_moment", "empty_prompt", "kept_of", "preserved"]
+__all__ = ["Kept", "caption_moment", "empty_prompt", "kept_of", "kept_of_all", "preserved"]
 
 CHUNK = 64
 
@@ -48,6 +48,19 @@ class Kept:
             torch.cat([part.soft for part in parts], dim=1),
             torch.stack(moments).sum(dim=0) if moments else None,
         )
+
+
+def kept_of_all(
+    backbone: Backbone,
+    readers: Sequence[Reader],
+    plan: Plan,
+    config: MapConfig,
+    store: MemoryStore,
+    progress: Progress,
+    captions: Sequence[str] | None,
+) -> Kept:
+    """`kept_of` of all readers whose rows the same layers read."""
+    return Kept.join([kept_of(backbone, reader, plan, config, store, progress, captions) for reader in readers])
 
 
 def kept_of(
