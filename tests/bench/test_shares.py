@@ -34,6 +34,13 @@ def test_shares_are_those_of_the_pictures() -> None:
     women: Any = Swap({"cook": "woman cook"})
     assert count(women, ["cook"]) == {"cook": {"man cook": 0.0, "woman cook": 1.0}}
     assert painter.asked[len(asked) :] == asked
+    count(unchanged, ["cook"], range(40, 64))
+    seeds = {seed for _, seed in painter.asked[2 * len(asked) :]}
+    assert len(seeds) == 24
+    assert not seeds & {seed for _, seed in asked}
+    del painter.asked[2 * len(asked) :]
+    with pytest.raises(ValueError, match="no pictures"):
+        count(unchanged, ["cook"], range(0))
     assert count(unchanged, []) == {}
     assert len(painter.asked) == 2 * len(asked)
 

@@ -123,7 +123,7 @@ class Drawn:
         self.asked: list[tuple[str, ...]] = []
         self.factors: list[Factors] = []
 
-    def __call__(self, patch: Any, sources: Sequence[str]) -> Shares:
+    def __call__(self, patch: Any, sources: Sequence[str], numbers: range | None = None) -> Shares:
         self.asked.append(tuple(sources))
         self.factors.append(patch)
         return {s: {"a": (share := self.shares[s](patch)), "b": 1 - share} for s in sources}
@@ -191,7 +191,7 @@ class Taste:
     def __init__(self) -> None:
         self.seen: list[Patch] = []
 
-    def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
         self.seen.append(patch)
         found = {}
         for source, over in ((source, WANTED[source]) for source in sources):
@@ -225,10 +225,10 @@ def test_all_sources_are_balanced_together_and_the_patch_says_how() -> None:
 
 def test_a_search_that_was_stopped_counts_nothing_twice() -> None:
     class Tired(Taste):
-        def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
+        def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
             if len(self.seen) == 2:
                 raise KeyboardInterrupt
-            return super().__call__(patch, sources)
+            return super().__call__(patch, sources, numbers)
 
     store, first, second, whole = TransientStore(), Tired(), Taste(), Taste()
     with pytest.raises(KeyboardInterrupt):
@@ -243,7 +243,7 @@ def test_names_of_all_kinds_come_back_from_the_store() -> None:
     class Odd:
         pictures, key = 4, "odd"
 
-        def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
+        def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
             every = {"a b": {"c": 0.25, "b c": 0.75}, "a": {"b c": 1.0}}
             return {source: every[source] for source in sources}
 
@@ -252,6 +252,18 @@ def test_names_of_all_kinds_come_back_from_the_store() -> None:
     both = ("a b", "a")
     assert Remembered(Odd(), store)(empty, both) == Remembered(Odd(), store)(empty, both) == Odd()(empty, both)
     assert Remembered(Odd(), store)(empty, ["a"]) == {"a": {"b c": 1.0}}
+
+
+def test_counts_of_other_pictures_are_others() -> None:
+    class First:
+        pictures, key = 4, "first"
+
+        def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
+            return {source: {"b": float((numbers or range(4)).start)} for source in sources}
+
+    count = Remembered(First(), TransientStore())
+    for _ in range(2):
+        assert [count(Patch({}, {}), ["a"], n)["a"]["b"] for n in (None, range(4, 6), range(6, 8))] == [0.0, 4.0, 6.0]
 
 
 def test_without_a_counter_or_without_shares_the_plan_is_carried_out_as_it_is() -> None:

@@ -34,7 +34,8 @@ class ShareCounter:
     Prompts are asked as people write them: "a photo of a pilot" where a plan has "a photo of {}" and names "pilot", and
     a name that makes up the whole prompt both ways. What has not the article can have quite other shares.
 
-    Seeds are the same every time, so that shares move with the factors and not with the noise.
+    A picture's number says its prompt and seed, so the same numbers give shares that move with the factors and not with
+    the noise, and new numbers give a count that owes nothing to those before.
     """
 
     PICTURES = 96
@@ -58,7 +59,8 @@ class ShareCounter:
         self.pictures = pictures
         self._backbone, self._grader, self._progress = backbone, grader, progress
         self._drawing = drawing or Drawing()
-        self._asked: list[tuple[str, str, int]] = []
+        self._seed = seed
+        self._texts: dict[str, list[str]] = {}
         self._over: dict[str, tuple[str, ...]] = {}
         for edit in edits:
             if edit.over is None:
@@ -67,20 +69,27 @@ class ShareCounter:
             if unknown:
                 raise OverpaintError(f"{edit.at}: the grader does not know {unknown[0]!r}, so nobody can count it")
             self._over[edit.source] = tuple(edit.over)
-            texts = _said(edit)
-            for number in range(pictures):
-                text = texts[number % len(texts)]
-                self._asked.append((edit.source, text, derive(seed, CALIBRATION, edit.source, number)))
+            self._texts[edit.source] = _said(edit)
 
     @property
     def key(self) -> str:
         """Hash over prompts, seeds, sampler and judge."""
-        content = [self._asked, self._over, asdict(self._drawing), dict(self._grader.details)]
+        asked = self._asked(list(self._texts), range(self.pictures))
+        content = [asked, self._over, asdict(self._drawing), dict(self._grader.details)]
         return loose_digest(content)
 
-    def __call__(self, patch: Change, sources: Sequence[str]) -> dict[str, dict[str, float]]:
-        """Shares by source and destination."""
-        asked = [one for one in self._asked if one[0] in sources]
+    def __call__(
+        self, patch: Change, sources: Sequence[str], numbers: range | None = None
+    ) -> dict[str, dict[str, float]]:
+        """Shares by source and destination, among the pictures of these numbers, without them the first ``pictures``.
+
+        Raises:
+            ValueError: an empty range.
+        """
+        numbers = range(self.pictures) if numbers is None else numbers
+        if not numbers:
+            raise ValueError("no pictures to count")
+        asked = self._asked([source for source in self._texts if source in sources], numbers)
         with patch.applied_to(self._backbone.pipe):
             concept = grade(
                 self._backbone,
@@ -95,7 +104,16 @@ class ShareCounter:
         scores = self._grader.read(concept, [self._over[source] for source, _, _ in asked])
         for (source, _, _), row in zip(asked, scores, strict=True):
             found[source][self._over[source][int(row.argmax())]] += 1
-        return {source: {name: n / self.pictures for name, n in counts.items()} for source, counts in found.items()}
+        return {source: {name: n / len(numbers) for name, n in counts.items()} for source, counts in found.items()}
+
+    def _asked(self, sources: Sequence[str], numbers: range) -> list[tuple[str, str, int]]:
+        """Source, prompt and seed of each picture."""
+        return [
+            (source, texts[number % len(texts)], derive(self._seed, CALIBRATION, source, number))
+            for source in sources
+            for texts in [self._texts[source]]
+            for number in numbers
+        ]
 
 
 def _said(edit: Edit) -> list[str]:

@@ -82,5 +82,5 @@ def fit(
     found = method.debias(
         backbone, plan, config, Remembered(counter, store), store=store, progress=progress, captions=captions
     )
-    counted = {"shares": found.shares, "deviation": found.error, "rounds": found.rounds, "pictures": counter.pictures}
+    counted = {"shares": found.shares, "deviation": found.error, "rounds": found.rounds, "pictures": found.pictures}
     return Patch(found.patch.deltas, found.patch.base, {**found.patch.provenance, "debias": counted})

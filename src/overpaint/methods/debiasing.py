@@ -42,10 +42,12 @@ Walk = Generator[tuple[float, ...], tuple[float, ...], None]
 
 
 class Counter(Protocol):
-    """Draws debiased sources with a patch applied, at the same seeds every time, and counts destinations.
+    """Draws debiased sources with a patch applied and counts destinations.
+
+    Pictures have numbers: the same ones have the same prompts and seeds every time.
 
     Attributes:
-        pictures: drawn of each source.
+        pictures: drawn of each source where nothing else is asked for.
         key: hash over all that the counts depend on beside the patch.
     """
 
@@ -59,8 +61,8 @@ class Counter(Protocol):
         """Hash over prompts, seeds, sampler and judge."""
         ...
 
-    def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
-        """Shares of the destinations among the pictures of each of these sources."""
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
+        """Shares among each of these sources' pictures of these numbers; None: ``range(pictures)``."""
         ...
 
 
@@ -74,6 +76,7 @@ class Debiased:
         shares: as counted with it.
         error: `deviation` of these.
         rounds: how often was counted.
+        pictures: of each source, that were counted with it.
     """
 
     patch: Patch
@@ -81,6 +84,7 @@ class Debiased:
     shares: Shares
     error: float
     rounds: int
+    pictures: int
 
 
 class Remembered:
@@ -100,12 +104,13 @@ class Remembered:
         """See `Counter`."""
         return self._counter.key
 
-    def __call__(self, patch: Patch, sources: Sequence[str]) -> Shares:
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
         """See `Counter`."""
-        key = digest({"shares": patch.hash, "counter": self._counter.key, "sources": sorted(sources)})
+        content = {"shares": patch.hash, "counter": self._counter.key, "sources": sorted(sources)}
+        key = digest(content if numbers is None else {**content, "numbers": [numbers.start, numbers.stop]})
         found = self._store.get(key)
         if found is None:
-            shares = self._counter(patch, sources)
+            shares = self._counter(patch, sources, numbers)
             table = {
                 f"{len(source)} {source} {name}": torch.tensor(share, dtype=torch.float64)
                 for source, over in shares.items()
@@ -177,7 +182,7 @@ def balanced(
         moved = {s: dict(zip(wanted[s], values, strict=True)) for s, values in tried.items()}
         stuck |= {s for s, values in moved.items() if values == factors[s]}
         factors, asked = factors | moved, [s for s in asked if s not in stuck]
-    return Debiased(patch, factors, shares, deviation(shares, wanted), count)
+    return Debiased(patch, factors, shares, deviation(shares, wanted), count, counter.pictures)
 
 
 def shares_of(plan: Plan) -> Shares:

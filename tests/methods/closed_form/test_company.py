@@ -73,6 +73,21 @@ def test_sources_come_as_far_in_company_as_they_would_alone(
         assert (uncorrected[source] - still[source] - alone).norm() > 1e-4 * alone.norm()
 
 
+@pytest.mark.parametrize("settings", SETTINGS[:2])
+def test_lengths_move_sources_by_their_own(settings: dict[str, Any]) -> None:
+    model, friends = backbone(), found(settings)
+    for source, over in OVER.items():
+        states = {name: torch.cat([last(model, name, t)[0] for t in PROMPTS]) for name in (source, *over)}
+        pairs = [(a, b) for a in over for b in over if a < b]
+        first, second = max(pairs, key=lambda pair: float((states[pair[0]] - states[pair[1]]).norm()))
+        factors = {**dict.fromkeys(over, 0.0), first: friends.lengths[source], second: -friends.lengths[source]}
+        still, moved = along(NOTHING, settings)[source], along({**NOTHING, source: factors}, settings)[source]
+        ways = list(over)
+        along_it = (moved - still)[ways.index(first)] - (moved - still)[ways.index(second)]
+        apart = (states[first] - states[second]).norm()
+        assert float(along_it / apart) == pytest.approx(float(states[source].norm()), rel=1e-6)
+
+
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_damped_factors_lead_back(settings: dict[str, Any]) -> None:
     friends = found(settings)
@@ -97,7 +112,7 @@ def test_sources_that_read_alike_do_not_drive_each_other_out_of_bounds() -> None
     alike = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]] * 2, dtype=torch.float64)
     alone = torch.eye(4, dtype=torch.float64)
     names = tuple((source, name) for source in ("a", "b") for name in ("man", "woman"))
-    friends = Company(names, alike + company.DAMPING * alone, (1 + company.DAMPING) * alone)
+    friends = Company(names, alike + company.DAMPING * alone, (1 + company.DAMPING) * alone, {})
     opposed: Factors = {"a": {"man": 1.0, "woman": -1.0}, "b": {"man": -1.0, "woman": 1.0}}
     largest = max(abs(a) for over in friends.made_up(opposed).values() for a in over.values())
     assert largest == pytest.approx((1 + company.DAMPING) / company.DAMPING)
@@ -107,6 +122,6 @@ def test_a_source_that_cannot_be_moved_keeps_nothing_from_being_solved() -> None
     moved = torch.diag(torch.tensor([0.0, 0.0, 2.0, 3.0], dtype=torch.float64))
     names = tuple((source, name) for source in ("held", "free") for name in ("man", "woman"))
     factors: Factors = {"held": {"man": 1.0, "woman": -1.0}, "free": {"man": 0.5, "woman": -0.5}}
-    found = Company(names, moved, moved).made_up(factors)
+    found = Company(names, moved, moved, {}).made_up(factors)
     assert found["held"] == {"man": 0.0, "woman": 0.0}
     assert found["free"] == pytest.approx(factors["free"])

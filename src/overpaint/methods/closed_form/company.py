@@ -19,7 +19,7 @@ semi-definite. This is ours; UCE (arXiv 2308.14761) corrects all sources as if t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -52,11 +52,14 @@ class Company:
         names: m pairs of source and destination.
         together: B (m, m), damped, float64.
         alone: its part of each source with itself, damped alike.
+        lengths: by source, the factor that moves it alone by the length of its own states, towards one destination and
+            away from that farthest from it.
     """
 
     names: tuple[tuple[str, str], ...]
     together: Tensor
     alone: Tensor
+    lengths: Mapping[str, float]
 
     def made_up(self, factors: Factors) -> Factors:
         """Those that do in company what ``factors`` do alone."""
@@ -115,7 +118,17 @@ def company_of(
     owner = torch.tensor([s for s, phrases in enumerate(pairs) for _ in phrases])
     alone = together * (owner[:, None] == owner)
     names = tuple((aim.source, name) for aim in debiased for name, _ in aim.parts)
-    return Company(names, together + DAMPING * alone, (1 + DAMPING) * alone)
+    blocks = [alone[owner == s][:, owner == s] for s in range(len(pairs))]
+    lengths = {aim.source: _length(p, own) for aim, p, own in zip(debiased, pairs, blocks, strict=True)}
+    return Company(names, together + DAMPING * alone, (1 + DAMPING) * alone, lengths)
+
+
+def _length(phrases: Sequence[Pairs], alone: Tensor) -> float:
+    """The factor of one destination, with its opposite of that farthest from it, that moves a source by its length."""
+    apart = torch.stack([torch.stack([(a.targets - b.targets).norm() for b in phrases]) for a in phrases]).cpu()
+    first, second = divmod(int(apart.argmax()), len(phrases))
+    moved = alone[first, first] + alone[second, second] - alone[first, second] - alone[second, first]
+    return float(phrases[0].keys.norm() * apart.max() / moved) if moved > 0 else 0.0
 
 
 def _pairs(readers: Sequence[Reader], aim: Aim, phrase: str, config: MapConfig) -> Pairs:

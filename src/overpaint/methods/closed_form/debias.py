@@ -2,29 +2,27 @@
 
 A debiased source c is read as ``g = c + sum_k a_k e_k``, with e_k the destinations' states. Text states alone do not
 say what share of pictures that gives. Whoever can draw and grade gives a function from a patch to shares; this module
-knows neither pictures nor graders. Each round solves anew from the original matrices, all sources together, with
-``a_k <- a_k + step (wanted_k - measured_k)`` for every source whose shares are not yet near.
+knows neither pictures nor graders. Each round solves anew from the original matrices, all sources together.
 
 Three things are ours. Factors are corrected as if each source were alone, and what the others do to it is made up for
-(`company`), so that a source stays where it is while others are corrected. What is tried next is the source's own
-(`steps`), for sources answer very differently. And no factor leaves ``[-limit, limit]``: those of a source that does
-not answer at all would grow round by round until the map is of nothing else, and the rest of the model is lost.
+(`company`), so that a source stays where it is while others are corrected. What is tried next lies where a curve
+through all counts so far has the wanted shares (`response`), every count being of new pictures. And no source is moved
+by more than twice the length of its own states: one that does not answer would go on until it reads as nothing, and
+what reads like it with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.config import MapConfig
-from overpaint.methods.closed_form.steps import walk, within
-from overpaint.methods.debiasing import Counter, Debiased, Factors, balanced, shares_of
+from overpaint.methods.closed_form.response import Count, response_to
+from overpaint.methods.debiasing import Counter, Debiased, Factors, deviation, shares_of
 from overpaint.methods.store import MemoryStore
-from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
@@ -41,37 +39,48 @@ def debias(
     progress: Progress,
     captions: Sequence[str] | None = None,
     tolerance: float = 0.05,
-    rounds: int = 16,
-    step: float = 4.0,
-    limit: float = 8.0,
+    rounds: int = 12,
+    limit: float = 2.0,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
 
+    A round counts half of the counter's pictures of every source. The last one only says what the factors that were
+    found give: its shares are those of pictures that had no part in finding them.
+
     Args:
-        tolerance: a source whose shares are all that near is left as it is.
-        rounds: times of counting at most.
-        step: how far a missing share moves a factor at first, more than 1 as what is kept holds a part of it back; the
-            settings' factors, or the text side's, are the start.
-        limit: how far a factor goes at most, either way, alone and in company.
+        tolerance: twice the standard error down to which every source's shares are counted.
+        rounds: times of counting at most; the settings' factors, or the text side's, are the start.
+        limit: how far a source is moved along its own destinations at most, in lengths of its own states.
 
     Raises:
         PlanError: the plan debiases nothing, or does not fit the model.
         ValueError: no round is asked for.
     """
+    if rounds < 1:
+        raise ValueError("at least one round is needed")
     wanted = shares_of(plan)
     aims = {aim.source: aim for aim in aims_of(backbone.readings[0].readers[0], plan, config) if aim.keep}
-    starts = {source: {name: dict(aims[source].parts)[name] for name in over} for source, over in wanted.items()}
+    asked: Factors = {s: {name: dict(aims[s].parts)[name] for name in over} for s, over in wanted.items()}
     company = company_of(backbone, plan, config, store=store, progress=progress, captions=captions)
-    starts = company.undone(starts)
-    walks = {s: walk(tuple(over.values()), tuple(starts[s].values()), step, limit) for s, over in wanted.items()}
-
-    def asked(factors: Factors) -> Factors:
-        made_up = company.made_up(factors)
-        return {s: {name: within(a, limit) for name, a in over.items()} for s, over in made_up.items()}
-
-    def fitted(factors: Factors) -> Patch:
-        settings = config.model_copy(update={"factors": asked(factors)})
-        return uce.fit(backbone, plan, settings, store=store, progress=progress, captions=captions)
-
-    found = balanced(fitted, walks, wanted, counter, tolerance, rounds)
-    return replace(found, factors=asked(found.factors))
+    counts: dict[str, list[Count]] = {source: [] for source in wanted}
+    portion = max(1, counter.pictures // 2)
+    count, last = 0, rounds == 1
+    while True:
+        settings = config.model_copy(update={"factors": asked})
+        patch = uce.fit(backbone, plan, settings, store=store, progress=progress, captions=captions)
+        shares = counter(patch, list(wanted), range(count * portion, (count + 1) * portion))
+        count += 1
+        if last:
+            return Debiased(patch, asked, shares, deviation(shares, wanted), count, portion)
+        alone = company.undone(asked)
+        moved: Factors = {}
+        errors = []
+        for source, over in wanted.items():
+            factors = tuple(alone[source][name] for name in over)
+            counts[source].append(Count(factors, tuple(shares[source][name] for name in over), portion))
+            response = response_to(counts[source])
+            found = response.factors(tuple(over.values()), sum(factors), limit * company.lengths[source])
+            moved[source] = dict(zip(over, found, strict=True))
+            errors.append(response.error(found))
+        asked = company.made_up(moved)
+        last = count == rounds - 1 or max(errors) <= tolerance / 2
