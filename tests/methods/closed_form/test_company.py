@@ -73,6 +73,12 @@ def test_sources_come_as_far_in_company_as_they_would_alone(
         assert (uncorrected[source] - still[source] - alone).norm() > 1e-4 * alone.norm()
 
 
+def test_it_says_which_factors_the_plan_has() -> None:
+    model, whole = backbone(), plan(FACTORS, SETTINGS[0])
+    config: Any = configure(whole, model)
+    assert company_of(model, whole, config, store=TransientStore(), progress=Silent()).given == FACTORS
+
+
 @pytest.mark.parametrize("settings", SETTINGS[:2])
 def test_lengths_move_sources_by_their_own(settings: dict[str, Any]) -> None:
     model, friends = backbone(), found(settings)
@@ -112,7 +118,7 @@ def test_sources_that_read_alike_do_not_drive_each_other_out_of_bounds() -> None
     alike = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]] * 2, dtype=torch.float64)
     alone = torch.eye(4, dtype=torch.float64)
     names = tuple((source, name) for source in ("a", "b") for name in ("man", "woman"))
-    friends = Company(names, alike + company.DAMPING * alone, (1 + company.DAMPING) * alone, {})
+    friends = Company(names, alike + company.DAMPING * alone, (1 + company.DAMPING) * alone, {}, {})
     opposed: Factors = {"a": {"man": 1.0, "woman": -1.0}, "b": {"man": -1.0, "woman": 1.0}}
     largest = max(abs(a) for over in friends.made_up(opposed).values() for a in over.values())
     assert largest == pytest.approx((1 + company.DAMPING) / company.DAMPING)
@@ -122,6 +128,6 @@ def test_a_source_that_cannot_be_moved_keeps_nothing_from_being_solved() -> None
     moved = torch.diag(torch.tensor([0.0, 0.0, 2.0, 3.0], dtype=torch.float64))
     names = tuple((source, name) for source in ("held", "free") for name in ("man", "woman"))
     factors: Factors = {"held": {"man": 1.0, "woman": -1.0}, "free": {"man": 0.5, "woman": -0.5}}
-    found = Company(names, moved, moved, {}).made_up(factors)
+    found = Company(names, moved, moved, {}, {}).made_up(factors)
     assert found["held"] == {"man": 0.0, "woman": 0.0}
     assert found["free"] == pytest.approx(factors["free"])

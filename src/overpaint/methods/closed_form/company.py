@@ -54,12 +54,14 @@ class Company:
         alone: its part of each source with itself, damped alike.
         lengths: by source, the factor that moves it alone by the length of its own states, towards one destination and
             away from that farthest from it.
+        given: the plan's own factors, from its settings or from text.
     """
 
     names: tuple[tuple[str, str], ...]
     together: Tensor
     alone: Tensor
     lengths: Mapping[str, float]
+    given: Factors
 
     def made_up(self, factors: Factors) -> Factors:
         """Those that do in company what ``factors`` do alone."""
@@ -120,7 +122,8 @@ def company_of(
     names = tuple((aim.source, name) for aim in debiased for name, _ in aim.parts)
     blocks = [alone[owner == s][:, owner == s] for s in range(len(pairs))]
     lengths = {aim.source: _length(p, own) for aim, p, own in zip(debiased, pairs, blocks, strict=True)}
-    return Company(names, together + DAMPING * alone, (1 + DAMPING) * alone, lengths)
+    given = {aim.source: dict(aim.parts) for aim in debiased}
+    return Company(names, together + DAMPING * alone, (1 + DAMPING) * alone, lengths, given)
 
 
 def _length(phrases: Sequence[Pairs], alone: Tensor) -> float:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.closed_form import uce
-from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.config import MapConfig
 from overpaint.methods.closed_form.response import Count, response_to
@@ -59,9 +58,8 @@ def debias(
     if rounds < 1:
         raise ValueError("at least one round is needed")
     wanted = shares_of(plan)
-    aims = {aim.source: aim for aim in aims_of(backbone.readings[0].readers[0], plan, config) if aim.keep}
-    asked: Factors = {s: {name: dict(aims[s].parts)[name] for name in over} for s, over in wanted.items()}
     company = company_of(backbone, plan, config, store=store, progress=progress, captions=captions)
+    asked = company.given
     counts: dict[str, list[Count]] = {source: [] for source in wanted}
     portion = max(1, counter.pictures // 2)
     count, last = 0, rounds == 1
