@@ -30,7 +30,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.reading import Reader
 from overpaint.methods.closed_form.aims import Aim, aims_of
 from overpaint.methods.closed_form.config import MapConfig
-from overpaint.methods.closed_form.kept import kept_of_all
+from overpaint.methods.closed_form.kept import kept_of
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.text_map import text_map
 from overpaint.methods.debiasing import Factors
@@ -97,7 +97,7 @@ def company_of(
         OverpaintError: no captions where the settings want their second moment.
     """
     readers = backbone.readings[0].readers
-    kept = kept_of_all(backbone, readers, plan, config, store, progress, captions)
+    kept = kept_of(backbone, readers, plan, config, store, progress, captions)
     aims = {reader.name: aims_of(reader, plan, config) for reader in readers}
     debiased = [aim for aim in aims[readers[0].name] if aim.keep]
     pairs = [[_pairs(readers, aim, name, config) for name, _ in aim.parts] for aim in debiased]

@@ -20,7 +20,7 @@ from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerp
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["Kept", "caption_moment", "empty_prompt", "kept_of", "kept_of_all", "preserved"]
+__all__ = ["Kept", "caption_moment", "empty_prompt", "kept_of", "preserved"]
 
 CHUNK = 64
 
@@ -50,7 +50,7 @@ class Kept:
         )
 
 
-def kept_of_all(
+def kept_of(
     backbone: Backbone,
     readers: Sequence[Reader],
     plan: Plan,
@@ -59,24 +59,21 @@ def kept_of_all(
     progress: Progress,
     captions: Sequence[str] | None,
 ) -> Kept:
-    """`kept_of` of all readers whose rows the same layers read."""
-    return Kept.join([kept_of(backbone, reader, plan, config, store, progress, captions) for reader in readers])
+    """All that the settings and the plan's preserve list say, of all readers whose rows the same layers read.
 
-
-def kept_of(
-    backbone: Backbone,
-    reader: Reader,
-    plan: Plan,
-    config: MapConfig,
-    store: MemoryStore,
-    progress: Progress,
-    captions: Sequence[str] | None,
-) -> Kept:
-    """All that the settings and the plan's preserve list say. OverpaintError if captions are wanted and missing."""
-    moment = None
+    Raises:
+        OverpaintError: captions are wanted and missing.
+    """
+    moments: list[Tensor | None] = [None] * len(readers)
     if config.moment > 0:
         texts = captions_for(backbone, config.captions, captions)
-        moment = config.moment * caption_moment(backbone, reader, texts, store, progress)
+        moments = [config.moment * caption_moment(backbone, reader, texts, store, progress) for reader in readers]
+    states = [_states(reader, plan, config) for reader in readers]
+    return Kept.join([Kept(*one, moment) for one, moment in zip(states, moments, strict=True)])
+
+
+def _states(reader: Reader, plan: Plan, config: MapConfig) -> tuple[Tensor, Tensor]:
+    """What is fixed and what is soft of `Kept`."""
     parts = empty_prompt(reader)
     fixed = [parts[name] for name in EMPTY_PROMPT if name in config.fixed]
     free = [parts[name] for name in EMPTY_PROMPT if name not in config.fixed]
@@ -86,7 +83,7 @@ def kept_of(
     protect = preserve if config.protect is None else config.protect
     soft = torch.cat([*(protect**0.5 * part for part in free), preserve**0.5 * names], dim=1)
     soft = soft[:, soft.any(dim=0)]
-    return Kept(torch.cat([names[:, :0], *fixed], dim=1), condensed(soft), moment)
+    return torch.cat([names[:, :0], *fixed], dim=1), condensed(soft)
 
 
 def empty_prompt(reader: Reader) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.reading import Reading
 from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.config import MapConfig
-from overpaint.methods.closed_form.kept import Kept, kept_of_all
+from overpaint.methods.closed_form.kept import Kept, kept_of
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.text_map import mapped, patch_of, text_map
 from overpaint.methods.store import MemoryStore
@@ -34,7 +34,7 @@ def problem(
 ) -> tuple[Pairs, Kept]:
     """What a plan asks for and what holds it back. PlanError before any work starts if it does not fit the model."""
     aims = {reader.name: aims_of(reader, plan, config) for reader in reading.readers}
-    kept = kept_of_all(backbone, reading.readers, plan, config, store, progress, captions)
+    kept = kept_of(backbone, reading.readers, plan, config, store, progress, captions)
     with progress.task("text states", total=sum(map(len, aims.values())), unit="concept") as advance:
         pairs = [pairs_of(reader, aims[reader.name], config.tokens, advance) for reader in reading.readers]
     return Pairs.join(pairs).scaled(config.strength), kept
