@@ -7,11 +7,12 @@ graders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
-from overpaint.methods.debiasing import Walk
+__all__ = ["Walk", "walk"]
 
-__all__ = ["walk"]
+Walk = Generator[tuple[float, ...], tuple[float, ...], None]
+"""Gives a source's factors, is sent the shares that were counted with them."""
 
 FLOOR = 1e-3
 """Smallest factor and smallest counted share in multiplicative corrections: nothing vanishes for good."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.methods.debiasing import Counter, Debiased, Factors, balanced, shares_of
+from overpaint.methods.debiasing import Counter, Debiased, Factors, shares_of
 from overpaint.methods.emcid.balance import walk
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.fit import fit
+from overpaint.methods.emcid.rounds import balanced
 from overpaint.methods.store import MemoryStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
