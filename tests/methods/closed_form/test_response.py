@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from overpaint.methods.closed_form.response import DECAY, LEVEL, SLOPE, SPREAD, Count, response_to
+from overpaint.methods.closed_form.response import DECAY, LEVEL, SLOPE, SPREAD, Count, response_to, scatter
 
 Answer = Callable[[Sequence[float]], list[float]]
 """Shares by factors."""
@@ -99,6 +99,30 @@ def test_the_error_is_that_of_repeated_searches() -> None:
         errors.append(response.error(at))
     spread = float(torch.tensor(found).std())
     assert 0.75 * spread < sum(errors) / len(errors) < 1.3 * spread
+
+
+def test_counts_scatter_about_their_curves_as_much_as_something_else_moves_them() -> None:
+    """A level that swings by s widens counts of n pictures of a half by the root of ``1 + n s^2 / 4``."""
+    random = torch.Generator().manual_seed(7)
+
+    def found(swing: float) -> float:
+        responses = []
+        for _ in range(60):
+            tried = torch.randn(12, generator=random).mul(0.5).tolist()
+            levels = torch.randn(12, generator=random).mul(swing).tolist()
+            pairs = zip(tried, levels, strict=True)
+            responses.append(
+                response_to([counted(answering((level, 0.0), 0.6), (a, -a), 48, random) for a, level in pairs])
+            )
+        return scatter(responses)
+
+    assert found(0.0) == pytest.approx(1.0, abs=0.1)
+    assert found(0.5) == pytest.approx(2.0, abs=0.25)
+
+
+def test_what_one_count_alone_says_of_scatter_is_nothing() -> None:
+    assert scatter([response_to([Count((0.0, 0.0), (0.9, 0.1), 48)])] * 3) == 1.0
+    assert scatter([]) == 1.0
 
 
 def test_older_counts_say_less() -> None:

@@ -19,7 +19,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.config import MapConfig
-from overpaint.methods.closed_form.response import Count, response_to
+from overpaint.methods.closed_form.response import Count, response_to, scatter
 from overpaint.methods.debiasing import Counter, Debiased, Factors, deviation, shares_of
 from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
@@ -72,7 +72,7 @@ def debias(
             return Debiased(patch, asked, shares, deviation(shares, wanted), count, portion)
         alone = company.undone(asked)
         moved: Factors = {}
-        errors = []
+        errors, responses = [], []
         for source, over in wanted.items():
             factors = tuple(alone[source][name] for name in over)
             counts[source].append(Count(factors, tuple(shares[source][name] for name in over), portion))
@@ -80,5 +80,6 @@ def debias(
             found = response.factors(tuple(over.values()), sum(factors), limit * company.lengths[source])
             moved[source] = dict(zip(over, found, strict=True))
             errors.append(response.error(found))
+            responses.append(response)
         asked = company.made_up(moved)
-        last = count == rounds - 1 or max(errors) <= tolerance / 2
+        last = count == rounds - 1 or scatter(responses) * max(errors) <= tolerance / 2

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Count", "Response", "response_to"]
+__all__ = ["Count", "Response", "response_to", "scatter"]
 
 DECAY = 0.9
 """How much less a count says than the one after it: the company of the other sources was another then."""
@@ -57,19 +57,23 @@ class Response:
     Attributes:
         levels: alpha (K), float64.
         slope: beta.
-        covariance: of ``(alpha, gamma)`` (K + 1, K + 1).
+        covariance: of ``(alpha, gamma)`` (K + 1, K + 1), were it for chance alone that counts are beside the curve.
+        misfit: Pearson's statistic, older counts weighing less.
+        spare: its degrees of freedom, which are what it is in the mean by chance alone.
     """
 
     levels: Tensor
     slope: float
     covariance: Tensor
+    misfit: float
+    spare: float
 
     def shares(self, factors: Sequence[float]) -> Tensor:
         """(K) shares at these factors."""
         return (self.levels + self.slope * torch.tensor(factors, dtype=self.levels.dtype)).softmax(dim=0)
 
     def error(self, factors: Sequence[float]) -> float:
-        """Standard error of the share that is least sure at these factors."""
+        """Standard error by chance alone of the share that is least sure at these factors."""
         shares = self.shares(factors)
         jacobian = _design(torch.tensor(factors, dtype=shares.dtype), self.slope)
         moved = (torch.diag(shares) - torch.outer(shares, shares)) @ jacobian
@@ -122,7 +126,23 @@ def response_to(counts: Sequence[Count]) -> Response:
             break
         at = at - length * step
         height = unlikely(at)
-    return Response(at[:size], float(at[size].exp()), torch.linalg.inv(curved(at)[1]))
+    levels, slope = at[:size], float(at[size].exp())
+    said = (levels + slope * factors).softmax(dim=1)
+    # where less than one picture is expected, the statistic would be all of that
+    beside = ((shares - said).square() / said.clamp(min=1 / counts[-1].pictures)).sum(dim=1)
+    spare = float(weights.sum()) / counts[-1].pictures * (size - 1) - size
+    return Response(levels, slope, torch.linalg.inv(curved(at)[1]), float(weights @ beside), spare)
+
+
+def scatter(responses: Sequence[Response]) -> float:
+    """How much farther from their curves the counts of several sources lie than by chance, in standard deviations.
+
+    At least 1. The estimate of quasi-likelihood (McCullagh and Nelder, "Generalized linear models", 1989, section
+    4.5): no curve of a source's own factors knows what the others do to it, so its standard error is too small.
+    """
+    spare = sum(response.spare for response in responses if response.spare > 0)
+    misfit = sum(response.misfit for response in responses if response.spare > 0)
+    return max(1.0, misfit / spare) ** 0.5 if spare else 1.0
 
 
 def _design(factors: Tensor, slope: float) -> Tensor:
