@@ -26,8 +26,8 @@ EDITS: list[dict[str, Any]] = [
 FACTORS: Factors = {"dog": {"cat": 0.7, "hens": -0.7}, "pizza": {"kitchen": -0.2, "photo": 0.9, "itch": -0.7}}
 NOTHING: Factors = {source: dict.fromkeys(over, 0.0) for source, over in FACTORS.items()}
 SETTINGS: list[dict[str, Any]] = [
-    {"lambda": 0.5},
-    {"lambda": 0.1, "strength": 2.5, "fixed": [], "protect": 0, "moment": 3},
+    {"tokens": "last", "lambda": 0.5},
+    {"tokens": "last", "lambda": 0.1, "strength": 2.5, "fixed": [], "protect": 0, "moment": 3},
     {"tokens": "sequence"},
 ]
 
