@@ -113,11 +113,12 @@ def test_text_shares_of_a_destination_are_its_own() -> None:
     assert sum(text_shares(model.text, edit, PROMPTS).values()) == pytest.approx(1.0)
 
 
-def test_what_has_the_wanted_shares_is_left_alone(tmp_path: Any) -> None:
+@pytest.mark.parametrize("tokens", ["last", "sequence"])
+def test_what_has_the_wanted_shares_is_left_alone(tokens: str, tmp_path: Any) -> None:
     model = backbone()
     now = text_shares(model.text, plan().edits[0], PROMPTS)
     factors = {"dog": dict.fromkeys(now, 0.0)}
-    patch = fit(model, plan_of("uce", EDITS[0], tokens="last", factors=factors))
+    patch = fit(model, plan_of("uce", EDITS[0], tokens=tokens, factors=factors))
     assert Patch.load(patch.save(tmp_path / "nothing")).hash == patch.hash
     with patch.applied_to(model):
         after = readings(model, last(model, "dog"))

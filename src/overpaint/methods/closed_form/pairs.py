@@ -51,7 +51,9 @@ class Pairs:
         if self.keys.shape[1] <= len(self.keys):
             return self
         q, r = torch.linalg.qr(self.keys.mT)
-        return Pairs(r.mT.contiguous(), self.targets @ q)
+        keys = r.mT.contiguous()
+        # G Q, written so that what is asked to stay as it is does so to the last bit
+        return Pairs(keys, keys + self.residual @ q)
 
 
 def condensed(columns: Tensor) -> Tensor:
