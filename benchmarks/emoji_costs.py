@@ -19,7 +19,7 @@ from overpaint.plan import Plan
 
 __all__ = ["evaluations", "priced"]
 
-HEADINGS = ("method", "cases", "pictures", "evaluations to fit", "pictures a count", "minutes")
+HEADINGS = ("method", "cases", "pictures", "evaluations to fit", "pictures counted", "minutes")
 
 
 def priced(
@@ -28,8 +28,8 @@ def priced(
     """With ``--dry-run``, print what is left to do, method by method, and say so.
 
     Cases are left out one of whose plans takes more than ``budget`` seconds. Minutes are those of pictures and
-    evaluations, by one batch that is timed. What methods do in text alone is not in them, nor are the pictures that
-    searches for shares count, as nobody knows how often that will be.
+    evaluations, by one batch that is timed, searches for shares at their longest. What methods do in text alone is not
+    in them.
     """
     if not options.dry_run:
         return False
@@ -51,8 +51,13 @@ def priced(
         plans = [plan for spec in own for part in spec.parts for plan in part.plans]
         pictures = sum(len({(p.prompt, p.seed) for p in part.probes}) for spec in own for part in spec.parts)
         work = sum(evaluations(found, plan) for plan in plans)
-        counted = ShareCounter.PICTURES * sum(edit.over is not None for plan in plans for edit in plan.edits)
-        rows.append([method, len(own), pictures, work, counted, (pictures * picture + work * each) / 60])
+        counted = sum(
+            method_of(plan).counted(ShareCounter.PICTURES)
+            for plan in plans
+            for edit in plan.edits
+            if edit.over is not None
+        )
+        rows.append([method, len(own), pictures, work, counted, ((pictures + counted) * picture + work * each) / 60])
     asked = [probe for spec in left for part in spec.parts for probe in (*part.probes, *part.before)]
     before = len(artist.missing(asked))
     rows.append(["the unedited model", 0, before, 0, 0, before * picture / 60])

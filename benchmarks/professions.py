@@ -4,8 +4,7 @@
     python benchmarks/professions.py --method emcid --method uce --quick
 
 Factors are found by counting pictures of other seeds than those that the figures are of. A stopped benchmark goes on
-with the same command; ``--dry-run`` says what it costs beside the counting: ten rounds at most (`uce`: 12, of half as
-many pictures).
+with the same command; ``--dry-run`` says what it costs.
 """
 
 from __future__ import annotations

@@ -30,14 +30,19 @@ def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
 def work_with_look(plan: Plan, backbone: Backbone, look: bool) -> Work:
     """Check a plan against a model and count what it takes, with the look before and after if it is wanted.
 
+    Pictures that a search for shares counts are in it, as many as there can be.
+
     Raises:
         PlanError: the plan does not fit the method or the model, in the words of the run itself.
     """
+    from overpaint.bench.counting import counting_work
     from overpaint.bench.drawing import Drawing
     from overpaint.cli.looking import looked
+    from overpaint.cli.models import share_counter
     from overpaint.methods import work_of
 
     work = work_of(backbone, plan)
+    work = work.then(counting_work(backbone, plan, share_counter(backbone, plan), Drawing()))
     if look:
         work = work.then(Drawing().work(backbone, looked(plan, backbone)))
     return work

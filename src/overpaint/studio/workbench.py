@@ -38,7 +38,7 @@ class DryRun:
     """What a plan takes at most.
 
     Attributes:
-        evaluations: of the denoiser, those for pictures that it learns from included.
+        evaluations: of the denoiser, those for pictures that it learns from or counts included.
         seconds: for these, by the pace of a single one.
     """
 
@@ -107,10 +107,11 @@ class Workbench:
         Raises:
             PlanError: the plan does not fit.
         """
-        from overpaint.methods import precision_of, work_of
+        from overpaint.cli.dry_run import work_with_look
+        from overpaint.methods import precision_of
         from overpaint.methods.pace import seconds_of
 
-        work = work_of(self._backbone, plan)
+        work = work_with_look(plan, self._backbone, look=False)
         return DryRun(work.evaluations, seconds_of(self._backbone, work, precision_of(self._backbone, plan)))
 
     def carry_out(self, job: Job, folder: Path, board: Board) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
-from overpaint.methods import TransientStore, configure, fit
+from overpaint.methods import METHODS, TransientStore, configure, fit
 from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.debias import debias
 from overpaint.methods.closed_form.shares import text_shares
@@ -79,6 +79,8 @@ def test_every_count_is_of_pictures_of_its_own() -> None:
     half, few = grader.pictures // 2, grader.pictures // 6
     sizes = [few, few, half, half, half]
     assert grader.numbers == [range(sum(sizes[:n]), sum(sizes[: n + 1])) for n in range(5)]
+    _, grader = searched(tolerance=0.0)
+    assert sum(len(numbers or ()) for numbers in grader.numbers) == METHODS["uce"].counted(grader.pictures)
     once, grader = searched(rounds=1)
     assert once.rounds == len(grader.seen) == 1
 

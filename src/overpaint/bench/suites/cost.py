@@ -11,6 +11,7 @@ from functools import reduce
 from overpaint.backbone.backbone import Backbone
 from overpaint.bench.artist import Artist
 from overpaint.bench.attacks.judged import siege_work
+from overpaint.bench.counting import counting_work
 from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Suite
 from overpaint.errors import PlanError
@@ -32,9 +33,9 @@ class Cost:
     Attributes:
         cases, finished: all, and those that the result file holds.
         plans, edits: to be fitted.
-        work: fits, as if none had been begun; pictures, the unedited model's once, those after an edit and those that
-            attacks ask for as if none were there yet, in whole batches; what attacks search with. Weights and memory
-            are those of the largest fit.
+        work: fits, as if none had been begun, and what searches for shares count at most; pictures, the unedited
+            model's once, those after an edit and those that attacks ask for as if none were there yet, in whole
+            batches; what attacks search with. Weights and memory are those of the largest fit.
         seconds: of all evaluations here, and of what else drawing takes, from one measured batch; what methods do in
             text alone is not in it. None if nothing was timed.
     """
@@ -61,7 +62,7 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
         after = len({(probe.prompt, probe.seed) for probe in part.probes})
         batches += [given, asked, asked + after, controls]
         searches = searches.then(searched)
-    fits = _fits(artist.backbone, plans.values())
+    fits = _fits(bench, plans.values())
     drawn = bench.drawing.work(artist.backbone, sum(batches))
     # batches are filled up
     rows = sum(-(-count // artist.batch) for count in batches) * artist.batch
@@ -76,12 +77,14 @@ def cost(bench: Bench, suite: Suite, timed: bool = True) -> Cost:
     )
 
 
-def _fits(backbone: Backbone, plans: Iterable[Plan]) -> Work:
+def _fits(bench: Bench, plans: Iterable[Plan]) -> Work:
     """All plans one after the other, but for those that the run will skip as well."""
     works = []
     for plan in plans:
         with suppress(PlanError):
-            works.append(work_of(backbone, plan))
+            counter = None if bench.counters is None else bench.counters(bench.backbone, plan)
+            counted = counting_work(bench.backbone, plan, counter, bench.drawing)
+            works.append(work_of(bench.backbone, plan).then(counted))
     return _all(works)
 
 

@@ -25,7 +25,10 @@ from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["debias"]
+__all__ = ["counts_of", "debias"]
+
+ROUNDS = 9
+"""Times of counting at most."""
 
 
 def debias(
@@ -38,14 +41,13 @@ def debias(
     progress: Progress,
     captions: Sequence[str] | None = None,
     tolerance: float = 0.05,
-    rounds: int = 9,
+    rounds: int = ROUNDS,
     limit: float = 2.0,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
 
-    A round counts half of the counter's pictures of every source, and a third of these in the first half of the rounds:
-    where a source is far from its shares, few pictures say where to go. The last one only says what the factors that
-    were found give: its shares are those of pictures that had no part in finding them.
+    The last round only says what the factors that were found give: its shares are those of pictures that had no part
+    in finding them.
 
     Args:
         tolerance: twice the standard error down to which every source's shares are counted.
@@ -62,11 +64,10 @@ def debias(
     company = company_of(backbone, plan, config, store=store, progress=progress, captions=captions)
     asked = company.given
     counts: dict[str, list[Count]] = {source: [] for source in wanted}
-    portion = max(1, counter.pictures // 2)
+    sizes = counts_of(counter.pictures, rounds)
     count, counted, last = 0, 0, rounds == 1
     while True:
-        few = count < (rounds - 1) // 2 and not last
-        pictures = max(1, portion // 3) if few else portion
+        pictures = sizes[-1 if last else count]
         settings = config.model_copy(update={"factors": asked})
         patch = uce.fit(backbone, plan, settings, store=store, progress=progress, captions=captions)
         shares = counter(patch, list(wanted), range(counted, counted + pictures))
@@ -86,3 +87,14 @@ def debias(
             responses.append(response)
         asked = company.made_up(moved)
         last = count == rounds - 1 or scatter(responses) * max(errors) <= tolerance / 2
+
+
+def counts_of(pictures: int, rounds: int = ROUNDS) -> list[int]:
+    """Pictures of each source by round, where a counter has so many.
+
+    Half of them, and a third of these in the first half of the rounds: where a source is far from its shares, few say
+    where to go.
+    """
+    portion = max(1, pictures // 2)
+    early = (rounds - 1) // 2
+    return [max(1, portion // 3)] * early + [portion] * (rounds - early)

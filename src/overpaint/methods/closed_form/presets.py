@@ -15,7 +15,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.families import Need
 from overpaint.methods.closed_form import oce, rece, speed, uce
 from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfig, SpeedConfig
-from overpaint.methods.closed_form.debias import debias
+from overpaint.methods.closed_form.debias import counts_of, debias
 from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
 from overpaint.methods.origins import Origins, origins
@@ -125,6 +125,7 @@ def _method(
         paper=paper,
         origins=origins_of,
         debias=debias,
+        counted=lambda pictures: sum(counts_of(pictures)) if debias else 0,
         defaults_of_plan=defaults_of_plan,
     )
 

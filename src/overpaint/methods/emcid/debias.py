@@ -15,7 +15,10 @@ from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["debias"]
+__all__ = ["ROUNDS", "debias"]
+
+ROUNDS = 10
+"""Times of counting at most."""
 
 
 def debias(
@@ -28,7 +31,7 @@ def debias(
     progress: Progress,
     captions: Sequence[str] | None = None,
     tolerance: float = 0.05,
-    rounds: int = 10,
+    rounds: int = ROUNDS,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
 

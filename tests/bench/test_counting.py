@@ -1,0 +1,47 @@
+"""What a search for shares draws, before it begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from overpaint.bench.counting import counting_work
+from overpaint.bench.drawing import Drawing
+from overpaint.methods import METHODS
+from overpaint.methods.work import Work
+from overpaint.plan import Plan
+from tests.methods.tiny import tiny_backbone
+
+EDITS: list[dict[str, Any]] = [
+    {"debias": "dog", "over": {"cat": 0.5, "hen": 0.5}},
+    {"replace": "pizza", "with": "cat"},
+    {"debias": "kitchen", "over": {"cat": 0.5, "hen": 0.5}},
+]
+
+
+class Counter:
+    """Counts so many pictures of each source."""
+
+    pictures, key = 96, "counter"
+
+    def __call__(self, *_: Any) -> Any:
+        raise AssertionError("nothing is drawn beforehand")
+
+
+@pytest.mark.parametrize(("method", "each"), [("uce", 4 * 16 + 5 * 48), ("emcid", 10 * 96)])
+def test_all_rounds_of_all_sources_are_counted(method: str, each: int) -> None:
+    backbone, drawing = tiny_backbone(), Drawing(steps=5)
+    found = counting_work(backbone, Plan.parse({"method": method, "edits": EDITS}), Counter(), drawing)
+    assert found.pictures == 2 * each == 2 * METHODS[method].counted(96)
+    assert found.evaluations == found.pictures * drawing.evaluations(backbone)
+    assert found.disk == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "edits", "counter"),
+    [("uce", EDITS, None), ("uce", EDITS[1:2], Counter()), ("mace-cfr", EDITS, Counter())],
+)
+def test_where_nothing_is_counted_there_is_no_work(method: str, edits: list[dict[str, Any]], counter: Any) -> None:
+    plan = Plan.parse({"method": method, "edits": edits})
+    assert counting_work(tiny_backbone(), plan, counter, Drawing()) == Work()
