@@ -51,10 +51,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """What a method says for every family."""
 
 EMOJI_DEBIAS: Mapping[str, Any] = MappingProxyType({"tokens": "sequence", "moment": 1000.0})
-"""What `uce` says for the bundled model where a plan debiases, chosen on its validation split.
+"""What `uce` says for the bundled model where a plan debiases: ``moment`` was chosen on its validation split, ``tokens``
+on pictures of seeds of their own.
 
-Its denoiser reads what a person is from the end of the prompt: last tokens alone must be moved five times as far, and
-take what is not meant along. Factors of many sources together move whatever resembles them, unless captions hold it.
+Its denoiser reads what a person is from the end of the prompt: last tokens alone must be moved about five times as far,
+and take what is not meant along. Factors of many sources together move whatever resembles them, unless captions hold it.
 """
 
 _RIDGE = ("tokens", "matrices", "strength", "moment")

@@ -30,7 +30,7 @@ LEVEL = 3.0
 SLOPE, SPREAD = 0.0, 1.0
 """Mean and standard deviation of the prior of gamma.
 
-Measured on thirty sources, it is -0.8 where their last tokens are moved and 0.8 where all behind them are, too.
+Measured on thirty sources, it is -0.8 where their last tokens are moved and about 0.8 where all behind them are, too.
 """
 
 STEPS = 100
