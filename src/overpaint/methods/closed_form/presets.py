@@ -51,11 +51,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """What a method says for every family."""
 
 EMOJI_DEBIAS: Mapping[str, Any] = MappingProxyType({"tokens": "sequence", "moment": 1000.0})
-"""What `uce` says for the bundled model where a plan debiases: ``moment`` was chosen on its validation split, ``tokens``
-on pictures of seeds of their own.
+"""What `uce` says for the bundled model where a plan debiases.
 
 Its denoiser reads what a person is from the end of the prompt: last tokens alone must be moved about five times as far,
-and take what is not meant along. Factors of many sources together move whatever resembles them, unless captions hold it.
+and take along what is not meant (seen on pictures of seeds of their own). Factors of many sources together move
+whatever resembles them, unless captions hold it; the moment's weight was chosen on the validation split.
 """
 
 _RIDGE = ("tokens", "matrices", "strength", "moment")
