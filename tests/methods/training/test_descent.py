@@ -20,7 +20,8 @@ def test_it_is_adamw_with_clipped_gradients() -> None:
         (theirs - 1).square().sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([theirs], 0.5)
         optimiser.step()
-    assert torch.equal(ours, theirs)
+    # the fused kernel multiplies and adds in one rounding where the machine can: not everywhere the same last bit
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0)
     assert descent.step == 5
 
 
