@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from emoji_methods import Opened, suite_of
 from rich.table import Table
 
-from overpaint.bench.shares import ShareCounter
+from overpaint.bench.counting import counting_work
 from overpaint.bench.suites.cost import cost
 from overpaint.bench.suites.suite import Spec
 from overpaint.cli.console import out, table
@@ -51,12 +51,7 @@ def priced(
         plans = [plan for spec in own for part in spec.parts for plan in part.plans]
         pictures = sum(len({(p.prompt, p.seed) for p in part.probes}) for spec in own for part in spec.parts)
         work = sum(evaluations(found, plan) for plan in plans)
-        counted = sum(
-            method_of(plan).counted(ShareCounter.PICTURES)
-            for plan in plans
-            for edit in plan.edits
-            if edit.over is not None
-        )
+        counted = sum(counted_pictures(found, plan) for plan in plans)
         rows.append([method, len(own), pictures, work, counted, ((pictures + counted) * picture + work * each) / 60])
     asked = [probe for spec in left for part in spec.parts for probe in (*part.probes, *part.before)]
     before = len(artist.missing(asked))
@@ -69,6 +64,13 @@ def priced(
         shown.add_row(row[0], *(f"{number:,}" for number in row[1:-1]), f"{row[-1]:,.1f}")
     out().print(shown)
     return True
+
+
+def counted_pictures(found: Opened, plan: Plan) -> int:
+    """That a search for shares draws while the plan is carried out, at most."""
+    bench = found.bench
+    counter = None if bench.counters is None else bench.counters(bench.backbone, plan)
+    return counting_work(bench.backbone, plan, counter, bench.drawing).pictures
 
 
 def evaluations(found: Opened, plan: Plan) -> int:

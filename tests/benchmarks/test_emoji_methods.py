@@ -56,10 +56,15 @@ def fitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     common = importlib.import_module("emoji_methods")
     monkeypatch.setattr(common, "open_backbone", lambda *_: painter)
     monkeypatch.setattr(common, "grader_for", lambda _: Reader(VOCABULARY))
+    monkeypatch.setattr(common, "share_counter", counter_for)
     monkeypatch.setattr(common, "QUICK", SMALL)
     monkeypatch.setattr("overpaint.bench.suites.run.Fits", Fits)
     monkeypatch.setattr("overpaint.bench.suites.cost._fits", lambda *_: Work())
     return seen
+
+
+def counter_for(_: Any, plan: Plan, *__: Any) -> SimpleNamespace | None:
+    return SimpleNamespace(pictures=50) if any(edit.over for edit in plan.edits) else None
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, *words: str) -> str:
@@ -132,6 +137,8 @@ def test_a_dry_run_says_what_is_left_and_does_none_of_it(
     assert "unedited" in output
     assert not fitted
     assert not (tmp_path / name).exists()
+    counted = METHODS["uce"].counted(50) * len(VOCABULARY.by_profession)
+    assert (f" {counted:,} " in output) == (name == "professions")
     if name == "esd_bars":  # two erasures alone and three together
         assert output.count("5,000") == 2
 
