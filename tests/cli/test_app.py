@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.metadata
+import platform
 import resource
 import subprocess
 import sys
@@ -33,6 +35,16 @@ def test_help_needs_neither_torch_nor_much_time() -> None:
     start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     assert "erase" in python("-c", code).stdout
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start < 1
+
+
+def test_the_module_is_the_command_and_says_its_versions_without_torch() -> None:
+    said = python("-X", "importtime", "-m", "overpaint", "--version")
+    version = importlib.metadata.version
+    assert said.stdout.startswith(f"overpaint {version('overpaint')} (python {platform.python_version()}, ")
+    assert f"torch {version('torch')}, diffusers {version('diffusers')}" in said.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
+    assert "overpaint.cli.app" in loaded
+    assert not loaded & {"torch", "diffusers", "numpy"}
 
 
 def test_the_package_needs_no_torch_until_it_is_used() -> None:

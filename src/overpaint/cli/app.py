@@ -6,6 +6,7 @@ import typer
 
 from overpaint.cli import bank, bench, edit, generate, methods, patch, report, studio, trace
 from overpaint.cli.errors import Commands
+from overpaint.provenance import versions
 
 __all__ = ["app", "main"]
 
@@ -21,9 +22,20 @@ app = typer.Typer(
 )
 
 
+def _versions(asked: bool) -> None:
+    if asked:
+        found = versions()
+        own = found.pop("overpaint")
+        typer.echo(f"overpaint {own} ({', '.join(f'{name} {number}' for name, number in found.items())})")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (anywhere on the line)."),
+    version: bool = typer.Option(
+        False, "--version", callback=_versions, is_eager=True, help="Say the versions that results depend on."
+    ),
 ) -> None:
     """Edit what a text-to-image diffusion model knows: erase, replace, moderate, rectify, debias concepts."""
     # `Commands` has taken --debug already; it is declared for the help
