@@ -30,6 +30,7 @@ from typing import Any
 import torch
 from benchmarks.measuring import Clock, Evaluations, alone, peak
 from benchmarks.speed_page import write_page
+from tests.patch.examples import matrix_of
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.bench.pairs import choose
@@ -141,8 +142,8 @@ def in_rounds(model: str, method: str, number: int, *, moments: Path, seed: int,
 
 def apart(one: Patch, other: Patch) -> float:
     """Largest relative distance of two changes of a weight."""
-    wanted = {name: delta.matrix() for name, delta in other.deltas.items()}
-    return max(float((one.deltas[name].matrix() - w).norm() / w.norm()) for name, w in wanted.items())
+    wanted = {name: matrix_of(delta) for name, delta in other.deltas.items()}
+    return max(float((matrix_of(one.deltas[name]) - w).norm() / w.norm()) for name, w in wanted.items())
 
 
 def gather(model: str, preset: str, folder: Path, seed: int, threads: int) -> dict[str, Any]:
@@ -163,7 +164,8 @@ def gather(model: str, preset: str, folder: Path, seed: int, threads: int) -> di
 
 def remembering(folder: Path) -> SharingStore:
     """A store that knows the model's moments and their factors, and no concept."""
-    return SharingStore(TransientStore(), MemoryBank(folder))
+    empty: Any = TransientStore()
+    return SharingStore(empty, MemoryBank(folder))
 
 
 def plan_of(model: str, preset: str, number: int, seed: int) -> Plan:

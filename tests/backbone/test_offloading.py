@@ -12,7 +12,7 @@ from accelerate.hooks import CpuOffload
 import overpaint
 from overpaint.backbone.loading import backbone_of
 from overpaint.errors import BackboneError
-from tests.methods.tiny import CAPTIONS, TEMPLATES
+from tests.methods.tiny import CAPTIONS, TEMPLATES, fitted
 from tests.models import tiny_sd, tiny_sdxl
 
 PLANS: dict[str, dict[str, Any]] = {
@@ -74,7 +74,7 @@ def test_the_same_is_edited_and_the_pipeline_goes_on_saving(method: str, saving:
     plan = overpaint.Plan.parse({"method": method, "settings": PLANS[method], "edits": [edit]})
     pipe = saving(tiny_sd())
     before = way(pipe)
-    patch, wanted = (overpaint.fit(one, plan, captions=CAPTIONS) for one in (pipe, tiny_sd()))
+    patch, wanted = (fitted(one, plan, captions=CAPTIONS) for one in (pipe, tiny_sd()))
     assert way(pipe) == before
     assert patch.deltas.keys() == wanted.deltas.keys()
     with patch.applied_to(pipe), wanted.applied_to(other := tiny_sd()):

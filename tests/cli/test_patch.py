@@ -9,6 +9,7 @@ from diffusers import StableDiffusionPipeline
 
 from overpaint.patch import Patch
 from tests.cli.conftest import FC2, Run
+from tests.patch.examples import matrix_of
 
 
 def weight(pipe: Any) -> torch.Tensor:
@@ -22,7 +23,7 @@ def test_the_copy_is_a_stock_pipeline_with_the_edit_in_it(
 ) -> None:
     run("patch", "apply", patch_file, "--out", tmp_path / "copy")
     copy: Any = StableDiffusionPipeline.from_pretrained(tmp_path / "copy")
-    delta = Patch.load(patch_file).deltas[FC2].matrix()
+    delta = matrix_of(Patch.load(patch_file).deltas[FC2])
     assert torch.equal(weight(copy), (weight(pipeline).double() + delta).float())
     assert torch.equal(copy.unet.conv_in.weight, pipeline.unet.conv_in.weight)
     assert not list(tmp_path.glob("*.overpaint*"))

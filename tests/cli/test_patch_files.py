@@ -15,6 +15,7 @@ from overpaint.patch import LowRank, Patch, container
 from overpaint.patch.fingerprint import fingerprint
 from tests.cli.conftest import FC2, Run, in_words
 from tests.models import tiny_sd
+from tests.patch.examples import matrix_of
 
 ATTENTION = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_v.weight"
 
@@ -36,7 +37,7 @@ def test_a_checkpoint_has_the_base_models_type_or_the_one_asked_for(
     config = {"config": str(half_model), "local_files_only": True, "torch_dtype": dtype}
     copy: Any = StableDiffusionPipeline.from_single_file(str(path), **config)
     base = resolve(tiny_sd().to(torch.float16), FC2).detach()
-    change = Patch.load(patch_file).deltas[FC2].matrix()
+    change = matrix_of(Patch.load(patch_file).deltas[FC2])
     assert torch.equal(resolve(copy, FC2), (base.double() + change).to(torch.float16).to(dtype))
     with safe_open(str(path), framework="pt") as file:
         assert file.metadata()["overpaint.patch"] == Patch.load(patch_file).hash
@@ -173,7 +174,7 @@ def test_a_broken_file_is_one_line_for_every_command_and_nothing_is_written(
     whole, patch = patch_file.read_bytes(), Patch.load(patch_file)
     broken, out = tmp_path / "broken.safetensors", tmp_path / "out"
     delta = patch.deltas[FC2]
-    wrong = LowRank(torch.ones(len(delta.matrix()) + 1, 1), torch.ones(1, delta.matrix().shape[1]))
+    wrong = LowRank(torch.ones(delta.shape[0] + 1, 1), torch.ones(1, delta.shape[1]))
 
     def damaged() -> Iterator[str]:
         broken.write_bytes(whole[: len(whole) // 2])

@@ -30,6 +30,7 @@ from tests.models import (
     tiny_qwen_image,
     tiny_z_image,
 )
+from tests.patch.examples import matrix_of
 
 MODELS: dict[str, Callable[[], Backbone]] = {}
 if HAS_Z_IMAGE:
@@ -89,7 +90,7 @@ def test_diffusers_does_with_a_lora_of_the_transformer_what_the_patch_does(model
     again = read_published(path, pipe, "tiny")
     assert again.deltas.keys() == patch.deltas.keys()
     for name, delta in again.deltas.items():
-        torch.testing.assert_close(delta.matrix(), patch.deltas[name].matrix(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(matrix_of(delta), matrix_of(patch.deltas[name]), rtol=1e-4, atol=1e-5)
 
 
 def test_what_has_no_file_is_refused_with_what_has(model: Backbone, tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ from torch import Tensor
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.backbone.text import Run, TextEncoder
 from overpaint.linear.ridge import Penalty, penalty
+from overpaint.methods import fit
 from overpaint.methods.emcid.moments import key_moments
+from overpaint.patch import Patch
+from overpaint.plan import Plan
 from tests.models import tiny_sd, tiny_text_model, tiny_tokenizer
 
 WINDOW = 20
@@ -31,6 +34,13 @@ def tiny_backbone(double: bool = False, **options: Any) -> StableDiffusion:
         for part in (pipe.text_encoder, pipe.unet, pipe.vae):
             part.double()
     return StableDiffusion(pipe)
+
+
+def fitted(model: Any, plan: Plan, **options: Any) -> Patch:
+    """By a method that gives a patch and no guard."""
+    patch = fit(model, plan, **options)
+    assert isinstance(patch, Patch)
+    return patch
 
 
 def penalties(text: TextEncoder, blocks: range) -> dict[int, Penalty]:

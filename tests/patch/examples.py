@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.parameters import named_parameters
-from overpaint.patch import Dense, LowRank, Patch
+from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 
 FC2 = "text_encoder.text_model.encoder.layers.{}.mlp.fc2.weight"
 KERNEL = "unet.conv_in.weight"
@@ -28,6 +28,12 @@ def make(pipe: Any, seed: int = 0, names: tuple[str, ...] = (FC2.format(0), FC2.
             up = torch.randn(shape[0], 2, generator=generator)
             deltas[name] = LowRank(up, torch.randn(2, shape[1:].numel(), generator=generator))
     return Patch.made_on(pipe, deltas, {"model": "tiny", "seed": seed})
+
+
+def matrix_of(delta: Delta) -> Tensor:
+    """Of a change that is the same whatever it is added to."""
+    assert not isinstance(delta, Mapped)
+    return delta.matrix()
 
 
 def snapshot(pipe: Any) -> dict[str, Tensor]:

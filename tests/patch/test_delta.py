@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from overpaint.patch.delta import Dense, LowRank, Mapped, add
+from overpaint.patch.delta import Delta, Dense, LowRank, Mapped, add
+from tests.patch.examples import matrix_of
 
 
 def low_rank(rank: int, seed: int, out: int = 6, width: int = 10) -> LowRank:
@@ -30,7 +31,7 @@ def test_sum_with_a_dense_change_is_dense() -> None:
     a, b = low_rank(2, 0), Dense(torch.randn(6, 10))
     for both in (add(a, b), add(b, a), add(b, b)):
         assert isinstance(both, Dense)
-    assert torch.allclose(add(a, b).matrix(), a.matrix() + b.matrix(), atol=1e-5)
+    assert torch.allclose(matrix_of(add(a, b)), a.matrix() + b.matrix(), atol=1e-5)
 
 
 def test_sum_on_a_kernel_keeps_its_shape() -> None:
@@ -90,7 +91,8 @@ def test_a_map_is_as_low_rank_in_every_layer() -> None:
 
 def test_sums_with_maps_are_sums_of_the_changes() -> None:
     plain, dense, mapped = low_rank(2, 0), Dense(torch.randn(6, 10)), Mapped(square(1), low_rank(1, 2))
-    for a, b in itertools.combinations([plain, dense, mapped, Mapped(Dense(square(3).matrix()))], 2):
+    changes: list[Delta] = [plain, dense, mapped, Mapped(Dense(square(3).matrix()))]
+    for a, b in itertools.combinations(changes, 2):
         assert torch.allclose(add(a, b).of(BASE), a.of(BASE) + b.of(BASE), atol=1e-5)
         assert torch.allclose(add(b, a).of(BASE), a.of(BASE) + b.of(BASE), atol=1e-5)
     both = add(Mapped(square(0)), Mapped(square(1)))

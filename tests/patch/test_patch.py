@@ -12,7 +12,7 @@ from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import BackboneError, PatchError
 from overpaint.patch import Dense, LowRank, Mapped, Patch
 from tests.models import tiny_sd
-from tests.patch.examples import BIAS, FC2, make, snapshot, unchanged
+from tests.patch.examples import BIAS, FC2, make, matrix_of, snapshot, unchanged
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_weights_are_changed_as_written_and_restored_to_the_bit(pipe: Any, dtype
         for name, now in named_parameters(pipe).items():
             old = before[name]
             if name in patch.deltas:
-                change = patch.deltas[name].matrix().reshape(old.shape)
+                change = matrix_of(patch.deltas[name]).reshape(old.shape)
                 assert torch.equal(now, (old.double() + change).to(dtype))
                 assert not torch.equal(now, old)
             else:
@@ -64,7 +64,7 @@ def test_shared_tensor_is_changed_once(pipe: Any) -> None:
     delta = make(pipe, 0, (FC2.format(0),)).deltas[FC2.format(0)]
     twice = Patch.made_on(pipe, {FC2.format(0): delta, FC2.format(1): delta})
     with twice.applied_to(pipe):
-        assert torch.equal(text.fc2(1).weight, (before.double() + delta.matrix()).float())
+        assert torch.equal(text.fc2(1).weight, (before.double() + matrix_of(delta)).float())
     assert torch.equal(text.fc2(1).weight, before)
     torn = Patch.made_on(pipe, {FC2.format(0): delta, FC2.format(1): delta.scaled(2)})
     for removable in (True, False):
@@ -104,8 +104,8 @@ def test_scale_and_sum(pipe: Any) -> None:
     whole = a + b.scale(0.5)
     assert set(whole.deltas) == set(a.deltas)
     for name, delta in whole.deltas.items():
-        expected = a.deltas[name].matrix() + (0.5 * b.deltas[name].matrix() if name in b.deltas else 0)
-        assert torch.allclose(delta.matrix(), expected, atol=1e-5)
+        expected = matrix_of(a.deltas[name]) + (0.5 * matrix_of(b.deltas[name]) if name in b.deltas else 0)
+        assert torch.allclose(matrix_of(delta), expected, atol=1e-5)
     assert isinstance(whole.deltas[FC2.format(0)], LowRank)
     assert whole.provenance == {"sum": [a.provenance, {**b.provenance, "scale": 0.5}]}
     before = snapshot(pipe)
@@ -171,7 +171,7 @@ def test_a_map_acts_on_the_weights_that_it_was_made_for(pipe: Any) -> None:
     before = snapshot(pipe)
     own = before[name].double() @ change.matrix()
     with other.applied_to(pipe), patch.applied_to(pipe):
-        both = (before[name].double() + other.deltas[name].matrix()).float().double() + own
+        both = (before[name].double() + matrix_of(other.deltas[name])).float().double() + own
         assert torch.equal(resolve(pipe, name), both.float())
     assert unchanged(pipe, before)
     with (patch + other).applied_to(pipe):

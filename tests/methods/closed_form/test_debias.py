@@ -16,10 +16,11 @@ from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.debias import debias
 from overpaint.methods.closed_form.shares import text_shares
 from overpaint.methods.debiasing import Debiased, Shares, deviation
-from overpaint.patch import Patch
+from overpaint.patch import Mapped, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Silent
 from tests.methods.closed_form.small import PROMPTS, backbone, last, plan_of, readings
+from tests.methods.tiny import fitted
 
 WANTED = {"dog": {"cat": 0.5, "hens": 0.5}, "pizza": {"kitchen": 0.2, "photo": 0.3, "itch": 0.5}}
 EDITS: list[dict[str, Any]] = [{"debias": source, "over": over} for source, over in WANTED.items()]
@@ -94,13 +95,14 @@ def test_the_factors_give_the_patch_again() -> None:
 def test_without_measurements_text_states_have_the_wanted_shares() -> None:
     model = backbone()
     asked = plan()
-    patch = fit(model, asked)
+    patch = fitted(model, asked)
     delta = next(iter(patch.deltas.values()))
+    assert isinstance(delta, Mapped)
     eye = torch.eye(model.text.width, dtype=torch.float64)
     for edit in asked.edits:
         over = edit.over or {}
         columns = torch.stack([torch.cat([last(model, n, t)[0] for t in PROMPTS]) for n in over], dim=1)
-        mapped = torch.cat([(last(model, edit.source, t) @ (eye + delta.map.matrix()).mT)[0] for t in PROMPTS])  # type: ignore[union-attr]
+        mapped = torch.cat([(last(model, edit.source, t) @ (eye + delta.map.matrix()).mT)[0] for t in PROMPTS])
         directions = columns[:, 1:] - columns[:, :1]
         tail = torch.linalg.lstsq(directions, mapped - columns[:, 0]).solution
         torch.testing.assert_close(tail, torch.tensor(list(over.values())[1:], dtype=torch.float64), atol=2e-3, rtol=0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from overpaint.methods import fit
 from tests.methods.closed_form.small import last, plan_of
-from tests.methods.tiny import tiny_backbone
+from tests.methods.tiny import fitted, tiny_backbone
 
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -15,7 +14,7 @@ def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def test_sources_turn_to_their_anchors_and_geometry_stays() -> None:
     model = tiny_backbone(double=True)
-    patch = fit(model, plan_of("oce", {"erase": "dog", "to": "cat"}, {"erase": "pizza"}))
+    patch = fitted(model, plan_of("oce", {"erase": "dog", "to": "cat"}, {"erase": "pizza"}))
     c, g = last(model, "dog"), last(model, "cat")
     turned = 0
     for name, layer in model.cross_attention_projections().items():
@@ -30,7 +29,7 @@ def test_sources_turn_to_their_anchors_and_geometry_stays() -> None:
 
 def test_the_begin_token_turns_least() -> None:
     model = tiny_backbone(double=True)
-    patch = fit(model, plan_of("oce", {"erase": "dog", "to": "cat"}))
+    patch = fitted(model, plan_of("oce", {"erase": "dog", "to": "cat"}))
     begin = model.text.encode([""])[:, 0]
     for layer in model.cross_attention_projections().values():
         before = layer.weight.detach().clone()

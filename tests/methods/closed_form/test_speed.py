@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from overpaint.linear.subspace import null_space
-from overpaint.methods import fit
 from overpaint.methods.closed_form.config import SpeedConfig
 from overpaint.methods.closed_form.pairs import Pairs
 from overpaint.methods.closed_form.speed import centres, refined, within_null_space
 from overpaint.patch import Mapped
 from tests.methods.closed_form.small import edited, last, plan_of, readings
-from tests.methods.tiny import CAPTIONS, tiny_backbone
+from tests.methods.tiny import CAPTIONS, fitted, tiny_backbone
 
 D = 24
 
@@ -78,7 +77,7 @@ def test_on_a_model(shared: bool) -> None:
     model = tiny_backbone(double=True, width=96)
     settings: dict[str, Any] = {"threshold": 1e-6, "filter": False, "shared": shared, "lambda": 0.01}
     plan = plan_of("speed", {"erase": "dog", "to": "cat"}, preserve=["hens", "pizza"], **settings)
-    patch = fit(model, plan)
+    patch = fitted(model, plan)
     assert {name.split(".")[-2] for name in patch.deltas} == {"to_v"}
     maps = {id(delta.map) for delta in patch.deltas.values() if isinstance(delta, Mapped)}
     assert len(maps) == (1 if shared else len(patch.deltas))
@@ -96,4 +95,5 @@ def test_on_a_model(shared: bool) -> None:
 def test_caption_tokens_can_be_retained() -> None:
     model = tiny_backbone(width=96)
     plan = plan_of("speed", {"erase": "dog", "to": "cat"}, retain=4, shared=True)
-    assert fit(model, plan, captions=CAPTIONS).hash != fit(model, plan_of("speed", {"erase": "dog", "to": "cat"})).hash
+    without = fitted(model, plan_of("speed", {"erase": "dog", "to": "cat"}))
+    assert fitted(model, plan, captions=CAPTIONS).hash != without.hash

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from overpaint.linear.lowrank import Factors
-from overpaint.methods import fit
 from overpaint.methods.closed_form.kept import Kept
 from overpaint.methods.closed_form.pairs import Pairs, condensed
 from overpaint.methods.closed_form.text_map import compose, text_map
 from overpaint.patch import LowRank, Mapped
 from tests.methods.closed_form.small import asked, backbone, plan_of
+from tests.methods.tiny import fitted
 
 D = 48
 
@@ -70,7 +70,7 @@ def test_on_a_model_it_equals_the_formula_of_every_matrix(tokens: str) -> None:
     )
     pairs, held, config = asked(model, plan)
     change = text_map(pairs, held, config.lambda_)
-    patch = fit(model, plan)
+    patch = fitted(model, plan)
     for layer in model.cross_attention_projections().values():
         weight = layer.weight.detach().double()
         k = torch.cat([pairs.keys, held.soft], dim=1)
@@ -115,7 +115,7 @@ def test_composed_maps_are_edits_made_one_after_the_other() -> None:
 
 def test_a_lora_of_each_matrix_holds_the_whole_edit() -> None:
     model = backbone()
-    patch = fit(model, plan_of("uce", {"replace": "dog", "with": "cat"}, {"replace": "pizza", "with": "hens"}))
+    patch = fitted(model, plan_of("uce", {"replace": "dog", "with": "cat"}, {"replace": "pizza", "with": "hens"}))
     for name, layer in model.cross_attention_projections().items():
         delta = patch.deltas[name]
         assert isinstance(delta, Mapped)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from overpaint.errors import PlanError
-from overpaint.methods import METHODS, fit, resolve
+from overpaint.methods import METHODS, resolve
 from overpaint.methods.closed_form import presets
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from tests.methods.closed_form.small import PROMPTS, backbone, edited, last, moved, plan_of, readings
-from tests.methods.tiny import CAPTIONS, tiny_backbone
+from tests.methods.tiny import CAPTIONS, fitted, tiny_backbone
 
 REPLACE = {"replace": "dog", "with": "cat"}
 
@@ -22,8 +23,8 @@ REPLACE = {"replace": "dog", "with": "cat"}
 def test_a_name_is_read_as_the_other_up_to_what_the_ridge_holds_back() -> None:
     """For one pair and nothing kept, T c - g = (c - g) lambda / (lambda + s ||c||^2)."""
     model = backbone()
-    free = {"fixed": [], "protect": 0, "bare": True, "lambda": 2.0, "strength": 3.0}
-    patch = fit(model, plan_of("uce", REPLACE, **free))
+    free: dict[str, Any] = {"fixed": [], "protect": 0, "bare": True, "lambda": 2.0, "strength": 3.0}
+    patch = fitted(model, plan_of("uce", REPLACE, **free))
     c, g = last(model, "dog"), last(model, "cat")
     share = 2.0 / (2.0 + 3.0 * float(c.square().sum()))
     torch.testing.assert_close(edited(model, patch, c), readings(model, g + share * (c - g)), rtol=1e-5, atol=1e-5)
@@ -33,7 +34,7 @@ def test_every_prompt_of_every_edit_is_read_anew_at_once() -> None:
     model = tiny_backbone(width=128)
     edits = REPLACE, {"rectify": "chop", "as": "itch"}, {"erase": "pizza", "to": "kitchen"}
     plan = plan_of("uce", *edits, protect=0.1)
-    patch = fit(model, plan)
+    patch = fitted(model, plan)
     for source, destination in (("dog", "cat"), ("chop", "itch"), ("pizza", "kitchen")):
         for template in PROMPTS:
             c, g = last(model, source, template), last(model, destination, template)
@@ -43,7 +44,7 @@ def test_every_prompt_of_every_edit_is_read_anew_at_once() -> None:
 
 def test_an_erased_name_is_read_as_its_anchor_its_kind_or_nothing() -> None:
     model = backbone()
-    patch = fit(model, plan_of("uce", {"erase": "dog"}, {"erase": "hens", "kind": "style"}))
+    patch = fitted(model, plan_of("uce", {"erase": "dog"}, {"erase": "hens", "kind": "style"}))
     begin = model.text.encode([""])[:, 0]
     for name, becomes in (("dog", begin), ("hens", last(model, "art", "{}"))):
         left = edited(model, patch, last(model, name)) - readings(model, becomes)
@@ -52,7 +53,7 @@ def test_an_erased_name_is_read_as_its_anchor_its_kind_or_nothing() -> None:
 
 def test_moderation_takes_the_members_along() -> None:
     model = backbone()
-    patch = fit(model, plan_of("uce", {"moderate": "dog", "members": ["hens", "pizza"]}))
+    patch = fitted(model, plan_of("uce", {"moderate": "dog", "members": ["hens", "pizza"]}))
     begin = readings(model, model.text.encode([""])[:, 0])
     for name in ("dog", "hens", "pizza"):
         before = (readings(model, last(model, name)) - begin).norm()
@@ -64,7 +65,7 @@ def test_the_begin_token_is_read_as_before() -> None:
     states = model.text.encode(["photo of dog"])
     begin, name = states[:, 0], states[:, 3]
     for plan in (plan_of("uce", REPLACE), plan_of("uce", {"erase": "dog"}, tokens="sequence")):
-        patch = fit(model, plan)
+        patch = fitted(model, plan)
         assert moved(model, patch, begin) < 1e-6 * float(readings(model, begin).norm())
         assert moved(model, patch, name) > 1e-2 * float(readings(model, name).norm())
 
@@ -72,9 +73,9 @@ def test_the_begin_token_is_read_as_before() -> None:
 def test_the_empty_prompt_is_protected_unless_told_otherwise() -> None:
     model = backbone()
     empty = model.text.encode([""])[0]
-    kept = moved(model, fit(model, plan_of("uce", REPLACE)), empty)
-    loose = moved(model, fit(model, plan_of("uce", REPLACE, fixed=[], protect=0)), empty)
-    exact = moved(model, fit(model, plan_of("uce", REPLACE, fixed=["begin", "end", "padding"])), empty)
+    kept = moved(model, fitted(model, plan_of("uce", REPLACE)), empty)
+    loose = moved(model, fitted(model, plan_of("uce", REPLACE, fixed=[], protect=0)), empty)
+    exact = moved(model, fitted(model, plan_of("uce", REPLACE, fixed=["begin", "end", "padding"])), empty)
     assert kept < 0.5 * loose
     assert exact < 1e-5 * float(readings(model, empty).norm())
 
@@ -82,25 +83,25 @@ def test_the_empty_prompt_is_protected_unless_told_otherwise() -> None:
 def test_preserved_names_move_less() -> None:
     model = backbone()
     states = torch.cat([last(model, "hens", t) for t in PROMPTS])
-    with_list = fit(model, plan_of("uce", REPLACE, preserve=["hens"]))
-    without = fit(model, plan_of("uce", REPLACE))
+    with_list = fitted(model, plan_of("uce", REPLACE, preserve=["hens"]))
+    without = fitted(model, plan_of("uce", REPLACE))
     assert moved(model, with_list, states) < 0.5 * moved(model, without, states)
 
 
 def test_captions_hold_it_back() -> None:
     model = backbone()
     states = model.text.encode(CAPTIONS).flatten(0, 1)
-    free = fit(model, plan_of("uce", REPLACE, {"erase": "hens"}))
-    held = fit(model, plan_of("uce", REPLACE, {"erase": "hens"}, moment=1e4), captions=CAPTIONS)
+    free = fitted(model, plan_of("uce", REPLACE, {"erase": "hens"}))
+    held = fitted(model, plan_of("uce", REPLACE, {"erase": "hens"}, moment=1e4), captions=CAPTIONS)
     assert moved(model, held, states) < 0.5 * moved(model, free, states)
 
 
 def test_only_the_wanted_matrices_change_and_all_come_back(tmp_path: Path) -> None:
     model = backbone()
     before = copy.deepcopy(model.unet.state_dict())
-    patch = fit(model, plan_of("uce", REPLACE, matrices="v"))
+    patch = fitted(model, plan_of("uce", REPLACE, matrices="v"))
     assert {name.split(".")[-2] for name in patch.deltas} == {"to_v"}
-    assert set(fit(model, plan_of("uce", REPLACE)).deltas) == set(model.cross_attention_projections())
+    assert set(fitted(model, plan_of("uce", REPLACE)).deltas) == set(model.cross_attention_projections())
     again = Patch.load(patch.save(tmp_path / "patch.safetensors"))
     assert again.hash == patch.hash
     with again.applied_to(model), torch.no_grad():
@@ -113,14 +114,14 @@ def test_only_the_wanted_matrices_change_and_all_come_back(tmp_path: Path) -> No
 
 def test_the_file_holds_the_map_once(tmp_path: Path) -> None:
     model = tiny_backbone()
-    patch = fit(model, plan_of("uce", REPLACE))
+    patch = fitted(model, plan_of("uce", REPLACE))
     assert len(patch.deltas) >= 6
     assert patch.size == 4 * 2 * 2 * model.text.width
 
 
 def test_half_strength_goes_half_the_way() -> None:
     model = backbone()
-    patch, c = fit(model, plan_of("uce", REPLACE)), last(model, "dog")
+    patch, c = fitted(model, plan_of("uce", REPLACE)), last(model, "dog")
     half = edited(model, patch.scale(0.5), c) - readings(model, c)
     torch.testing.assert_close(2 * half, edited(model, patch, c) - readings(model, c), rtol=1e-4, atol=1e-5)
 
@@ -128,7 +129,7 @@ def test_half_strength_goes_half_the_way() -> None:
 def test_everything_that_does_not_fit_is_told_at_once() -> None:
     edits = [{"replace": "x" * 30, "with": "cat"}, {"replace": "dog", "with": "y" * 30}]
     with pytest.raises(PlanError) as caught:
-        fit(backbone(), plan_of("uce", *edits, preserve=["q" * 30], factors={"hens": {"cat": 1.0}}))
+        fitted(backbone(), plan_of("uce", *edits, preserve=["q" * 30], factors={"hens": {"cat": 1.0}}))
     assert len(str(caught.value).splitlines()) == 4
 
 
@@ -137,8 +138,8 @@ def test_every_method_edits_and_repeats_itself(name: str) -> None:
     model = tiny_backbone(width=128)  # as many directions as "all" tokens of two names need
     weaker = {"moment": 1.0} if name == "mace-cfr" else {}  # weights are for states as long as CLIP's
     plan = plan_of(name, REPLACE, {"replace": "pizza", "with": "kitchen"}, preserve=["hens"], **weaker)
-    patch = fit(model, plan, captions=CAPTIONS)
-    assert patch.hash == fit(model, plan, captions=CAPTIONS).hash
+    patch = fitted(model, plan, captions=CAPTIONS)
+    assert patch.hash == fitted(model, plan, captions=CAPTIONS).hash
     c, g = last(model, "dog"), last(model, "cat")
     before = (readings(model, c) - readings(model, g)).norm()
     if name == "rece":  # away from what it was; where to, its later rounds do not mind

@@ -19,7 +19,8 @@ from overpaint.methods.store import digest
 from overpaint.patch import Dense, LowRank, Patch
 from overpaint.plan import Plan
 from tests.methods.breaking import Breaking
-from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
+from tests.methods.tiny import CAPTIONS, TEMPLATES, fitted, tiny_backbone
+from tests.patch.examples import matrix_of
 
 FEW = {"blocks": [0, 1], "lambda": 0.01, "batch": 2, "steps": 2, "image_steps": 2, "image_guidance": 2.0}
 PAIRS = {"dog": "cat", "pizza": "kitchen", "hens": "photo", "chop": "itch", "in": "of"}
@@ -32,7 +33,7 @@ def plan_of(pairs: dict[str, str], method: str = "emcid-copy", **rest: Any) -> P
 
 
 def run(backbone: StableDiffusion, plan: Plan, store: Any = None) -> Patch:
-    return fit(backbone, plan, store=store, captions=CAPTIONS)
+    return fitted(backbone, plan, store=store, captions=CAPTIONS)
 
 
 def test_the_patch_makes_the_source_the_destination_where_values_act() -> None:
@@ -146,7 +147,7 @@ def test_debias_mixes_values_by_share_or_by_measured_factor() -> None:
     only = run(backbone, plan({"cat": 1.0, "pizza": 0.0}))
     replaced = run(backbone, plan_of({"dog": "cat"}))
     name = backbone.text.fc2_name(0)
-    torch.testing.assert_close(only.deltas[name].matrix(), replaced.deltas[name].matrix(), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(matrix_of(only.deltas[name]), matrix_of(replaced.deltas[name]), rtol=1e-4, atol=1e-7)
     with pytest.raises(PlanError, match="factor"):
         run(backbone, plan({"cat": 1.0}))
 
@@ -177,7 +178,7 @@ def test_preserved_concepts_move_less() -> None:
         ids = text.tokenize(["photo of pizza", ""])
         keys = text.mlp_input(text.embed(ids), 0).detach().double()
         pizza = text.locate("photo of {}", "pizza").last
-        change = patch.deltas[text.fc2_name(0)].matrix()
+        change = matrix_of(patch.deltas[text.fc2_name(0)])
         moved.append((float((change @ keys[0, pizza]).norm()), float((change @ keys[1].mT).norm())))
     assert moved[1][0] < 0.01 * moved[0][0]
     assert moved[2][1] < 0.01 * moved[0][1]

@@ -29,6 +29,7 @@ from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.progress import Silent
 from tests.methods.emcid.test_fit import PAIRS, plan_of, run
 from tests.methods.tiny import tiny_backbone
+from tests.patch.examples import matrix_of
 
 ALONE = {"batch": 1}
 AFTER = {"text_encoder": 1}
@@ -67,7 +68,7 @@ def test_ten_rounds_are_one_within_rounding(backbone: StableDiffusion) -> None:
     once = run(backbone, plan_of(pairs, "emcid", settings=settings))
     assert grown.deltas.keys() == once.deltas.keys()
     for name, delta in once.deltas.items():
-        assert (grown.deltas[name].matrix() - delta.matrix()).norm() < 1e-3 * delta.matrix().norm()
+        assert (matrix_of(grown.deltas[name]) - matrix_of(delta)).norm() < 1e-3 * matrix_of(delta).norm()
 
 
 def test_another_process_may_learn_the_same_at_the_same_time(
@@ -190,7 +191,10 @@ STAGE_TWO = {
     "batch",
 }
 IN_CONCEPTS = {"reach", "blocks", "values", "erase", "states_in"}
-ONLY_WITH = {**{name: {"warm_start": "states"} for name in STATES_SETTINGS}, "flat": {"patience": 5}}
+ONLY_WITH: dict[str, dict[str, Any]] = {
+    **{name: {"warm_start": "states"} for name in STATES_SETTINGS},
+    "flat": {"patience": 5},
+}
 """What else has to be set for a setting to mean anything."""
 
 
@@ -245,7 +249,8 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
 
 def test_another_noise_schedule_gives_another_memory_of_noise_only() -> None:
     for method, shared in (("emcid", False), ("emcid-copy", True)):
-        store, keys = TransientStore(), []
+        store = TransientStore()
+        keys: list[int] = []
         for prediction in ("epsilon", "v_prediction"):
             backbone = tiny_backbone(prediction_type=prediction)
             plan = plan_of(some("dog"), method)

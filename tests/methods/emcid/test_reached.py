@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from overpaint.methods import fit
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.reached import means, share_of_way
 from overpaint.methods.emcid.tasks import tasks_of
 from overpaint.patch import Patch
 from overpaint.plan import Plan
-from tests.methods.tiny import TEMPLATES, tiny_backbone
+from tests.methods.tiny import TEMPLATES, fitted, tiny_backbone
 
 AFTER = 1
 
@@ -25,7 +24,7 @@ def plan_of(weight: float, insist: float = 0.0) -> Plan:
 
 
 def patch_of(backbone: Any, weight: float, **more: float) -> Patch:
-    return fit(backbone, plan_of(weight, **more), captions=[template.format("dog") for template in TEMPLATES])
+    return fitted(backbone, plan_of(weight, **more), captions=[template.format("dog") for template in TEMPLATES])
 
 
 def test_the_way_is_measured_along_itself() -> None:

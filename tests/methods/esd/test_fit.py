@@ -21,11 +21,13 @@ from overpaint.runs.bank import MemoryBank
 from tests.methods.breaking import Breaking
 from tests.methods.esd.small import config_of, plan_of, predicted, run, world
 from tests.methods.tiny import tiny_backbone
+from tests.patch.examples import matrix_of
 
 
 def test_further_concepts_of_a_run_take_updates_of_their_own() -> None:
     plan = plan_of({"erase": "dog"}, {"erase": "pizza"}, {"erase": "cat"})
-    for settings, updates in (({"steps": 3}, 9), ({"steps": 3, "further": 1}, 5)):
+    asked: list[tuple[dict[str, Any], int]] = [({"steps": 3}, 9), ({"steps": 3, "further": 1}, 5)]
+    for settings, updates in asked:
         assert run(tiny_backbone(), plan, **settings).provenance["training"]["updates"] == updates
 
 
@@ -34,7 +36,7 @@ def test_only_selected_parameters_change_and_the_model_stays_as_it_was() -> None
     before = copy.deepcopy(dict(backbone.unet.named_parameters()))
     for variant in ("x", "x-strict", "u", "selfattn"):
         patch = run(backbone, parameters=variant, steps=1)
-        names = {slot.name for slot in select(backbone.unet, variant)}  # type: ignore[arg-type]
+        names = {slot.name for slot in select(backbone.unet, variant)}
         assert set(patch.deltas) == names
         assert all(torch.equal(before[name], p) for name, p in backbone.unet.named_parameters())
         with patch.applied_to(backbone.pipe):
@@ -72,7 +74,7 @@ def test_the_first_update_is_adam_s_on_the_published_loss() -> None:
     patch = run(backbone, plan, parameters="x-strict", steps=1, batch=6)
     for slot, gradient in zip(slots, gradients, strict=True):
         large = gradient.abs() > 1e-5
-        change = patch.deltas[slot.name].matrix().float()
+        change = matrix_of(patch.deltas[slot.name]).float()
         assert large.any()
         torch.testing.assert_close(change[large], -1e-3 * gradient.sign()[large], rtol=2e-2, atol=1e-6)
 
@@ -113,13 +115,13 @@ def test_a_falling_rate_begins_at_the_rate_and_ends_near_nothing() -> None:
     constant, falling = ({n: run(backbone, steps=n, falling=f) for n in (1, 2)} for f in (False, True))
     assert falling[1].hash == constant[1].hash
     for name, delta in constant[2].deltas.items():
-        first, second = falling[1].deltas[name].matrix(), falling[2].deltas[name].matrix()
-        torch.testing.assert_close(second - first, (delta.matrix() - first) / 2, rtol=1e-3, atol=1e-6)
+        first, second = (matrix_of(falling[steps].deltas[name]) for steps in (1, 2))
+        torch.testing.assert_close(second - first, (matrix_of(delta) - first) / 2, rtol=1e-3, atol=1e-6)
 
 
 def test_a_resumed_run_goes_on_where_it_was() -> None:
     backbone, store = tiny_backbone(), Breaking(3)  # a pool and two states
-    settings = {"steps": 10, "checkpoint_every": 2}
+    settings: dict[str, Any] = {"steps": 10, "checkpoint_every": 2}
     with pytest.raises(OSError, match="no space"):
         run(backbone, store=store, **settings)
     store.holds = 100
@@ -140,7 +142,7 @@ def count_updates(backbone: Any) -> list[int]:
 
 def test_a_run_s_bank_serves_as_the_store(tmp_path: Path) -> None:
     backbone, bank = tiny_backbone(), MemoryBank(tmp_path)
-    settings = {"steps": 4, "checkpoint_every": 1, "on_policy_every": 2}
+    settings: dict[str, Any] = {"steps": 4, "checkpoint_every": 1, "on_policy_every": 2}
     patch = run(backbone, store=bank, **settings)
     assert patch.hash == run(backbone, **settings).hash == run(backbone, store=bank, **settings).hash
     assert all((bank.meta(key) or {}).get("source") == "dog" for key in bank.keys())
@@ -163,7 +165,14 @@ def test_variants_share_the_pool() -> None:
 
 def test_training_stops_when_little_enough_is_left() -> None:
     backbone = tiny_backbone()
-    settings = {"steps": 40, "rate": 2e-3, "batch": 2, "until": "gone", "gone": 0.8, "validate_every": 2}
+    settings: dict[str, Any] = {
+        "steps": 40,
+        "rate": 2e-3,
+        "batch": 2,
+        "until": "gone",
+        "gone": 0.8,
+        "validate_every": 2,
+    }
     made = run(backbone, **settings).provenance["training"]
     assert made["updates"] < 40
     assert made["updates"] % 2 == 0
@@ -190,7 +199,8 @@ def test_a_validator_of_one_s_own_sees_the_student_and_decides() -> None:
 
 def test_the_strength_is_the_least_that_suffices() -> None:
     backbone = tiny_backbone()
-    plan, settings = plan_of(), {"steps": 20, "rate": 3e-3, "batch": 4, "until": "strength", "gone": 0.8}
+    plan = plan_of()
+    settings: dict[str, Any] = {"steps": 20, "rate": 3e-3, "batch": 4, "until": "strength", "gone": 0.8}
     patch = run(backbone, plan, **settings)
     strength = patch.provenance["training"]["strength"]
     assert 0 < strength < 1
@@ -222,7 +232,7 @@ def test_half_precision_models_learn_in_float32() -> None:
     backbone.unet.to(torch.bfloat16)
     patch = run(backbone, steps=2, rate=1e-5)
     assert backbone.unet.dtype == torch.bfloat16
-    moved = [float(d.matrix().abs().max()) for d in patch.deltas.values()]
+    moved = [float(matrix_of(d).abs().max()) for d in patch.deltas.values()]
     assert all(0 < m < 1e-4 for m in moved)
 
 

@@ -12,6 +12,7 @@ from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from tests.methods.esd.small import predicted
 from tests.methods.tiny import tiny_backbone
+from tests.patch.examples import matrix_of
 
 X, T = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([700, 20])
 
@@ -65,7 +66,7 @@ def test_masters_are_float32_whatever_the_model_is() -> None:
     with torch.no_grad():
         value.add_(1e-4)
     assert value.dtype == torch.float32
-    change = student.deltas()[name].matrix()
+    change = matrix_of(student.deltas()[name])
     torch.testing.assert_close(change, torch.full_like(change, 1e-4), rtol=1e-3, atol=0)
 
 

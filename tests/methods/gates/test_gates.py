@@ -18,7 +18,7 @@ from overpaint.methods import TransientStore, fit
 from overpaint.methods.gates.tails import distances
 from overpaint.patch import Patch
 from overpaint.plan import Plan
-from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
+from tests.methods.tiny import CAPTIONS, TEMPLATES, fitted, tiny_backbone
 
 PAIRS = {"cat": "dog", "pizza": "cactus", "guitar": "umbrella", "rabbit": "rose", "rocket": "snail"}
 OTHERS = ("tiger", "banana", "hamburger", "violin", "pineapple", "a house")
@@ -40,7 +40,7 @@ def emoji() -> Any:
 
 @cache
 def patch() -> Patch:
-    return overpaint.fit(emoji(), plan_of(PAIRS))
+    return fitted(emoji(), plan_of(PAIRS))
 
 
 def tails(pipe: Any, names: Sequence[str], template: str) -> Tensor:

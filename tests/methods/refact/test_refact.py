@@ -19,7 +19,7 @@ from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import contrast, learn
 from overpaint.patch import LowRank
 from overpaint.plan import Plan
-from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
+from tests.methods.tiny import CAPTIONS, TEMPLATES, fitted, tiny_backbone
 
 BLOCK = 1
 PAIR = {"replace": "dog", "with": "cat"}
@@ -85,7 +85,7 @@ def test_one_edit_has_rank_one_in_one_matrix_and_is_the_exact_edit_of_the_releas
     """W' = W + (v* - W k*) u^T / (k* . u) with u = C^-1 k*."""
     model = tiny_backbone(double=True)
     text = model.text
-    patch = fit(model, plan_of(PAIR, steps=5, **{"lambda": 1e-9}), captions=CAPTIONS)
+    patch = fitted(model, plan_of(PAIR, steps=5, **{"lambda": 1e-9}), captions=CAPTIONS)
     assert set(patch.deltas) == {text.fc2_name(BLOCK)}
     delta = patch.deltas[text.fc2_name(BLOCK)]
     assert isinstance(delta, LowRank)
