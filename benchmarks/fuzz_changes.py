@@ -46,7 +46,7 @@ def kinds(pipe: Any, folder: Path) -> Iterator[Kind]:
     """Kinds of patches and guards, for the tiny pipeline."""
     patches = good_patches(pipe)
     guards = [Guard(SafeGuidance("pizza, hens", warmup=0), PLAN), Guard(NegativePrompt("pizza"), PLAN)]
-    changes = [*patches, *guards]
+    changes: list[Patch | Guard] = [*patches, *guards]
     files = [change.save(folder / "whole.safetensors").read_bytes() for change in changes]
     loaded = [(*parts(data), data) for data in files]
     good = patches[0].save(folder / "good.safetensors")

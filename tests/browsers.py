@@ -17,7 +17,7 @@ needed = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({
 PHONE, DESKTOP = 360, 1280
 PATIENCE = 120_000
 """Milliseconds: a busy machine is no defect of the page."""
-QUIET = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking")
+QUIET: tuple[str, ...] = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking")
 QUIET += ("--disable-component-update", "--disable-sync")
 
 
@@ -37,5 +37,10 @@ def tab_of(browser: Any, width: int = DESKTOP, scheme: str = "light") -> tuple[A
     tab, said = context.new_page(), []
     for event, text in (("console", lambda m: m.text), ("pageerror", str), ("requestfailed", lambda r: r.url)):
         tab.on(event, lambda what, text=text: said.append(text(what)))
-    tab.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+
+    def dismissed(dialog: Any) -> None:
+        said.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    tab.on("dialog", dismissed)
     return tab, said

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 
 from overpaint.halving import halving, in_batches
 
 
-def at_most(size: int) -> object:
+def at_most(size: int) -> Callable[[list[int]], list[int]]:
     def work(group: list[int]) -> list[int]:
         if len(group) > size:
             raise MemoryError

@@ -60,7 +60,9 @@ def test_pipeline_is_handed_back() -> None:
 
 def test_bundled_model_is_found_in_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_bundled", lambda: folder)
-    assert backbone_of(load("emoji", device="cpu")).window == 77
+    model = backbone_of(load("emoji", device="cpu"))
+    assert isinstance(model, StableDiffusion)
+    assert model.window == 77
 
 
 def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +171,8 @@ def test_an_offloaded_pipeline_stays_where_it_is() -> None:
 def test_a_single_file_takes_its_configuration_from_the_folder_beside_it_and_nothing_from_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe, asked = tiny_sdxl(), {}
+    pipe = tiny_sdxl()
+    asked: dict[str, Any] = {}
 
     def from_single_file(path: str, **options: Any) -> Any:
         asked.update(options, path=path)

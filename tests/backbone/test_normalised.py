@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,12 @@ def comes_back(model: Backbone) -> None:
     latents = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(0))
     decoded: list[torch.Tensor] = []
     own = model.vae.decode
-    model.vae.decode = lambda z, return_dict: (decoded.append(z), own(z, return_dict=return_dict))[1]
+
+    def decode(z: torch.Tensor, return_dict: bool) -> Any:
+        decoded.append(z)
+        return own(z, return_dict=return_dict)
+
+    model.vae.decode = decode
     model.decode(latents)
     again, _ = model.autoencoder._scaled(decoded[0], torch.ones_like(decoded[0]))
     torch.testing.assert_close(again, latents, rtol=1e-4, atol=1e-4)

@@ -18,7 +18,9 @@ WORLD = small_world()
 
 @pytest.fixture(scope="module")
 def backbone() -> StableDiffusion:
-    return backbone_of(tiny_sd())
+    found = backbone_of(tiny_sd())
+    assert isinstance(found, StableDiffusion)
+    return found
 
 
 def plan(*edits: dict[str, Any], **words: Any) -> Plan:

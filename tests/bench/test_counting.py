@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from overpaint.bench.counting import counting_work
 from overpaint.bench.drawing import Drawing
 from overpaint.methods import METHODS
+from overpaint.methods.debiasing import Shares
 from overpaint.methods.work import Work
+from overpaint.patch import Patch
 from overpaint.plan import Plan
 from tests.methods.tiny import tiny_backbone
 
@@ -25,7 +28,7 @@ class Counter:
 
     pictures, key = 96, "counter"
 
-    def __call__(self, *_: Any) -> Any:
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
         raise AssertionError("nothing is drawn beforehand")
 
 

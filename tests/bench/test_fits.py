@@ -15,8 +15,17 @@ PLAN = Plan(
     edits=(Edit(action="replace", source="pizza", destination="dog"),),
     settings={"blocks": [0, 1], "lambda": 0.01},
 )
-NOTES = ("", "{", "[" * 2000, "[]", "{}", '{"seconds": null}', '{"seconds": NaN}', '{"seconds": 1e999}')
-NOTES += (f'{{"seconds": 1{"0" * 400}}}',)
+NOTES = (
+    "",
+    "{",
+    "[" * 2000,
+    "[]",
+    "{}",
+    '{"seconds": null}',
+    '{"seconds": NaN}',
+    '{"seconds": 1e999}',
+    f'{{"seconds": 1{"0" * 400}}}',
+)
 
 
 @pytest.fixture(scope="module")

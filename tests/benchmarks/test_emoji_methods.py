@@ -173,7 +173,12 @@ def test_ways_to_find_a_value_are_compared_in_text_and_in_pictures(
 ) -> None:
     module = importlib.import_module("stage_one")
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(module.Asked, "row", lambda self, settings: asked.append(self.plan(settings).settings) or ["0"])
+
+    def row(self: Any, settings: dict[str, Any]) -> list[str]:
+        asked.append(self.plan(settings).settings)
+        return ["0"]
+
+    monkeypatch.setattr(module.Asked, "row", row)
     words = ["--way", "copy", "--way", "states", "--edits", "8", "--pictures", "4", "--set", "lambda=3"]
     table = run(monkeypatch, tmp_path, "stage_one", *words)
     assert asked == [{"lambda": 3, **module.WAYS[name]} for name in ("copy", "states")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import warnings
 from pathlib import Path
@@ -82,7 +83,12 @@ def test_what_is_refused_and_what_is_right_is_counted(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_cases(tmp_path: Path) -> None:
     seen: list[float] = []
-    kind = Kind("any", 1, lambda source: seen.append(source.random()) or {}, lambda folder: None)
+
+    def drawn(source: random.Random) -> Files:
+        seen.append(source.random())
+        return {}
+
+    kind = Kind("any", 1, drawn, lambda folder: None)
     for seed in (0, 0, 1):
         fuzz.fuzzed([kind], 2, seed, tmp_path)
     assert seen[:2] == seen[2:4] != seen[4:]

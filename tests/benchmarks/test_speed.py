@@ -95,7 +95,7 @@ def test_the_page_has_figures_and_gaps(tmp_path: Path) -> None:
 
 def test_every_part_of_the_page_is_told() -> None:
     way = {"seconds": 4.0, "megabytes": 9.0}
-    two = {"concepts": 1000, "threads": 2, "torch": "2", "bar": 10.0}
+    two: dict[str, Any] = {"concepts": 1000, "threads": 2, "torch": "2", "bar": 10.0}
     two["rows"] = {"published": way | {"seconds": 80.0, "computed": 2, "of": 11}, "stream, factors computed": way}
     two["rows"]["stream, factors computed"] |= {"faster": 20.0}
     company = {"processes": 3, "killed": 1, "concepts": 200, "learned twice or more": 4, "equal": [True, True]}

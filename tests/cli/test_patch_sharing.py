@@ -20,7 +20,10 @@ def plain_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_arrive_whole_small_and_large(tmp_path: Path) -> None:
     (tmp_path / "large.safetensors").write_bytes(bytes(range(256)) * 40)
     with hub() as server:
-        files = {"README.md": b"# card", "unet/large.safetensors": tmp_path / "large.safetensors"}
+        files: dict[str, Path | bytes] = {
+            "README.md": b"# card",
+            "unet/large.safetensors": tmp_path / "large.safetensors",
+        }
         address = push(files, "me/edited", private=True, endpoint=server.address, token="hf_x")
         assert address.endswith("/me/edited")
         assert server.repositories == {
@@ -59,7 +62,7 @@ def test_a_patch_and_an_edited_model_go_with_their_cards(
     for name, content in copy.items():
         assert content == (tmp_path / "copy" / name).read_bytes()
     for card in (sent["README.md"], copy["README.md"]):
-        data = ModelCard(card.decode()).data
+        data: Any = ModelCard(card.decode()).data
         assert data.library_name == "diffusers"
         assert "overpaint" in data.tags
         assert b"\\[red\\]pizza" in card

@@ -20,7 +20,7 @@ from tests.models import tiny_sd
 TEXTS = (*PAGES, ROOT / "CONTRIBUTING.md")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ (?P<title>.*)$", re.MULTILINE)
-ids = {"ids": lambda page: str(page.relative_to(ROOT))}
+ids: dict[str, Any] = {"ids": lambda page: str(page.relative_to(ROOT))}
 
 
 @pytest.fixture(scope="module")

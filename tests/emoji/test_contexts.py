@@ -12,7 +12,7 @@ def sentences(count: int) -> list[str]:
     return [free_form(rng) for _ in range(count)]
 
 
-def test_there_are_thousands_and_each_has_one_subject_and_no_slot_left():
+def test_there_are_thousands_and_each_has_one_subject_and_no_slot_left() -> None:
     made = sentences(5000)
     assert len(set(made)) > 3500
     for sentence in made:
@@ -21,14 +21,14 @@ def test_there_are_thousands_and_each_has_one_subject_and_no_slot_left():
         assert len(sentence) <= LONGEST + 3
 
 
-def test_no_part_names_a_concept():
+def test_no_part_names_a_concept() -> None:
     vocabulary = Vocabulary.load()
     words = {word for parts in PARTS.values() for part in parts for word in part.split()}
     taken = set(vocabulary.by_name) | set(vocabulary.by_alias) | set(vocabulary.by_profession)
     assert not words & taken
 
 
-def test_test_sentences_stay_unseen():
+def test_test_sentences_stay_unseen() -> None:
     assert not set(sentences(30_000)) & set(FREE_FORM_TEST)
     for sentence in FREE_FORM_TEST:
         parts = sentence.split("{}")

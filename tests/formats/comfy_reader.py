@@ -33,7 +33,7 @@ CASES = {"edited": ("edited.safetensors", None), "lora": ("base.safetensors", "l
 @torch.no_grad()
 def main(folder: Path) -> None:
     inputs = load_file(folder / "inputs.safetensors")
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for case, (checkpoint, lora) in CASES.items():
         model, clip, vae = sd.load_checkpoint(str(folder / "config.yaml"), str(folder / checkpoint))
         if lora is not None:

@@ -30,7 +30,7 @@ from tests.models import tiny_sdxl
 
 BLOCKS = {"text_encoder": [0, 1], "text_encoder_2": [1, 2]}
 AFTER = {name: blocks[-1] for name, blocks in BLOCKS.items()}
-QUICK = {"steps": 3, "rate": 0.05, "image_steps": 2, "image_guidance": 2.0, "clamp": 1.5}
+QUICK: dict[str, Any] = {"steps": 3, "rate": 0.05, "image_steps": 2, "image_guidance": 2.0, "clamp": 1.5}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,8 @@ def test_emcid_edits_both_encoders_each_by_its_own_problem(model: StableDiffusio
 
 
 def test_emcid_moves_what_the_denoiser_reads_to_the_destination(model: StableDiffusionXL) -> None:
-    plan = plan_of("emcid-copy", blocks=BLOCKS, protect=0.0, **{"lambda": 1e-3})
+    settings: dict[str, Any] = {"blocks": BLOCKS, "protect": 0.0, "lambda": 1e-3}
+    plan = plan_of("emcid-copy", **settings)
     patch = fit(model, plan, captions=CAPTIONS)
 
     def read(name: str) -> Tensor:

@@ -8,7 +8,8 @@ from overpaint.methods.store import TransientStore, once
 
 
 def test_once_for_each_content() -> None:
-    store, made = TransientStore(), []
+    store = TransientStore()
+    made: list[int] = []
 
     def make() -> dict[str, torch.Tensor]:
         made.append(len(made))

@@ -17,7 +17,7 @@ def tiny_sd3(*, window: int = 77, blocks: int = 2, seed: int = 0) -> Any:
 
     The first of the joint blocks has a second attention, the last leaves the text's rows alone.
     """
-    clip = {"legacy_eos": False, "projection": True}
+    clip: dict[str, Any] = {"legacy_eos": False, "projection": True}
     tokenizers = [tiny_tokenizer(window), tiny_tokenizer(window, pad="!"), tiny_t5_tokenizer()]
     encoders = [
         tiny_text_model(tokenizers[0], width=16, seed=seed, **clip),

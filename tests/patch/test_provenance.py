@@ -25,7 +25,7 @@ def test_a_sum_of_sums_is_one_sum() -> None:
 
 
 def test_what_no_patch_says_is_told() -> None:
-    for wrong in (
+    strange: list[dict[str, Any]] = [
         {"sum": 3},
         {"sum": {}},
         {"sum": [3]},
@@ -34,6 +34,7 @@ def test_what_no_patch_says_is_told() -> None:
         {"scale": math.inf},
         {"scale": math.nan},
         {"scale": -(10**400)},
-    ):
+    ]
+    for wrong in strange:
         assert not well_formed(wrong), wrong
     assert well_formed({"sum": [{"scale": 0.5}, {"scale": 2}]})

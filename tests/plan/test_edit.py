@@ -50,9 +50,9 @@ def test_an_edit_that_contradicts_itself_cannot_be_made(words: dict[str, Any], s
 
 def test_programming_mistakes_are_those_of_pydantic() -> None:
     with pytest.raises(ValidationError):
-        Edit(action="remove", source="a")  # type: ignore[arg-type,unused-ignore]
+        Edit(action="remove", source="a")
     with pytest.raises(ValidationError):
-        PISTOL.source = "gun"
+        PISTOL.source = "gun"  # type: ignore[misc]
 
 
 def test_what_an_edit_changes_and_asks_of_a_method() -> None:

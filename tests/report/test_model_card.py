@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
@@ -17,8 +18,13 @@ def card(folder: Path) -> str:
     return model_card(build(evidence), evidence[0], "report.html", "before_after.png")
 
 
+def read(text: str) -> Any:
+    """What the hub makes of a card's metadata."""
+    return ModelCard(text).data
+
+
 def test_the_hub_reads_the_figures(tmp_path: Path) -> None:
-    data = ModelCard(card(suite(tmp_path))).data
+    data = read(card(suite(tmp_path)))
     assert data.library_name == "diffusers"
     found = {result.metric_name: result for result in data.eval_results or []}
     assert set(found) == {
@@ -34,15 +40,15 @@ def test_the_hub_reads_the_figures(tmp_path: Path) -> None:
 
 def test_a_base_model_is_named_if_it_is_one_of_the_hub(tmp_path: Path) -> None:
     folder = suite(tmp_path, provenance={"model": "CompVis/stable-diffusion-v1-4"})
-    assert ModelCard(card(folder)).data.base_model == "CompVis/stable-diffusion-v1-4"
-    assert ModelCard(card(suite(tmp_path, provenance={"model": "/home/a/model"}))).data.base_model is None
+    assert read(card(folder)).base_model == "CompVis/stable-diffusion-v1-4"
+    assert read(card(suite(tmp_path, provenance={"model": "/home/a/model"}))).base_model is None
 
 
 def test_a_broken_model_is_called_broken_and_its_figures_carry_the_verdict(tmp_path: Path) -> None:
     text = card(suite(tmp_path, case(tmp_path, change=-0.95)))
     assert "## BROKEN" in text
     assert "Do not use it" in text
-    assert {result.metric_args["verdict"] for result in ModelCard(text).data.eval_results or []} == {"broken"}
+    assert {result.metric_args["verdict"] for result in read(text).eval_results or []} == {"broken"}
 
 
 def test_what_was_not_measured_is_in_the_table_and_not_in_the_metadata(tmp_path: Path) -> None:

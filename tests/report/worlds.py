@@ -48,7 +48,7 @@ def case(
     folder: Path, method: str = "emcid", edits: int = 2, change: float = -0.01, verdict: Verdict = "holds"
 ) -> Case:
     """Everything that a case can have: five groups, an unknown score, a missing picture, an unknown figure."""
-    drawn = {"before": colour(folder, 200, 0), "after": colour(folder, 0, 200)}
+    drawn: dict[str, Any] = {"before": colour(folder, 200, 0), "after": colour(folder, 0, 200)}
     holdouts = [("tiger", 0.9, 0.9 + 0.9 * change), (MARKUP, 0.8, 0.8), ("wolf", 0.7, None)]
     return Case(
         name=f"{method}/replacement/{edits}",

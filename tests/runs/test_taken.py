@@ -113,9 +113,9 @@ def test_a_record_with_entries_that_are_none_is_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     finish(folder)
     record = json.loads((folder / "run.json").read_text())
-    wrong = ({"results": "x"}, {"settings": []}, {"status": 3}, {"versions": None}, {"format": "1"}, {"plan": []})
+    wrong: list[dict[str, Any]] = [{"results": "x"}, {"settings": []}, {"status": 3}, {"versions": None}, {"plan": []}]
     strange = ({"previous": 3}, {"moved_to": "../elsewhere"}, {"moved_to": "/"}, {"moved_to": ""}, {"moved_to": "bank"})
-    for entries in (*wrong, *strange, {"note": float("nan")}, {"note": "\ud800"}):
+    for entries in (*wrong, *strange, {"format": "1"}, {"note": float("nan")}, {"note": "\ud800"}):
         (folder / "run.json").write_text(json.dumps({**record, **entries}))
         for read in (RunFolder.open, lambda path: RunFolder.create(path, PLAN, provenance())):
             with pytest.raises(RunError, match=r"run\.json is damaged"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browsers import DESKTOP, PHONE, needed, tab_of
-from tests.studio.worlds import HOSTILE, eventually, plan, room
+from tests.studio.worlds import HOSTILE, FakeBench, eventually, plan, room
 
 pytest.importorskip("gradio", reason="gradio is not installed (the extra studio)")
 uvicorn = pytest.importorskip("uvicorn")
@@ -78,8 +78,9 @@ def start(tab: Any, concepts: str, action: str = "erase") -> None:
 @contextmanager
 def at_work(browser: Any, runs: Path) -> Iterator[tuple[Any, Any, list[str]]]:
     """A Studio that was asked for two concepts and is held up at the first, a tab on it, and what the tab said."""
-    studio = room(runs)
-    studio.bench.gate.clear()
+    bench = FakeBench()
+    bench.gate.clear()
+    studio = room(runs, bench)
     with served(studio) as address:
         tab, said = opened(browser, address)
         start(tab, "one\ntwo")
@@ -188,7 +189,8 @@ def test_cancelling_keeps_finished_concepts_and_going_on_does_the_rest(browser: 
 
 
 def test_a_late_answer_does_not_take_the_started_job_away(browser: Any, tmp_path: Path) -> None:
-    studio, held = room(tmp_path), []
+    studio = room(tmp_path)
+    held: list[tuple[Any, Any]] = []
     studio.worker.submit(plan("old"), "old")
 
     def looks(route: Any) -> None:

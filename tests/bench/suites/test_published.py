@@ -88,7 +88,7 @@ def test_the_papers_figures_stand_beside_ours(tmp_path: Path) -> None:
     tench = {figure.method: figure.value for _, group, figure in published("imagenette", "tench") if group == "erased"}
     assert tench == {"SD 1.4": 0.784, "ESD-u": 0.096}
     for group in ("erased", "hold-outs"):
-        table = {"SD 1.4": [], "ESD-u": []}
+        table: dict[str, list[float]] = {"SD 1.4": [], "ESD-u": []}
         for name in CLASSES:
             for _, place, figure in published("imagenette", name):
                 if place == group:

@@ -1,5 +1,7 @@
 """A new machine's work folder gets every part that ships, and keeps what it has."""
 
+from pathlib import Path
+
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
@@ -7,7 +9,7 @@ from overpaint.emoji.assets import MODEL, TRAINING_FILE
 from overpaint.emoji.recipe.adopt import adopt
 
 
-def test_what_ships_is_there_to_go_on_from(tmp_path):
+def test_what_ships_is_there_to_go_on_from(tmp_path: Path) -> None:
     assert adopt(tmp_path) == MODEL / "unet"
     shipped = UNet2DConditionModel.from_pretrained(MODEL / "unet").state_dict()
     found = UNet2DConditionModel.from_pretrained(tmp_path / "unet").state_dict()
@@ -17,7 +19,7 @@ def test_what_ships_is_there_to_go_on_from(tmp_path):
     assert (tmp_path / "shipping" / "training.json").read_bytes() == TRAINING_FILE.read_bytes()
 
 
-def test_what_is_there_already_stays(tmp_path):
+def test_what_is_there_already_stays(tmp_path: Path) -> None:
     adopt(tmp_path)
     own = tmp_path / "unet" / "config.json"
     own.write_text("{}")

@@ -1,5 +1,7 @@
 """Batches of the denoiser: noise levels match their times, and batch k is batch k wherever it is drawn."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -13,7 +15,7 @@ from overpaint.emoji.vocabulary import Vocabulary
 class Words:
     """Stands for the tokenizer: one number per text."""
 
-    def __call__(self, texts, **_):
+    def __call__(self, texts: list[str], **_: Any) -> Any:
         return type("Encoded", (), {"input_ids": torch.tensor([[len(text)] for text in texts])})
 
 
@@ -24,7 +26,7 @@ def world(size: int, seed: int = 0) -> Batches:
     return Batches(pictures, Vocabulary.load(), Words(), latents, seed, size)
 
 
-def test_the_latents_carry_the_noise_that_their_times_say():
+def test_the_latents_carry_the_noise_that_their_times_say() -> None:
     here = world(64)
     batch = here[0]
     alpha = noise_schedule().alphas_cumprod[batch.times].view(-1, 1, 1, 1)
@@ -42,12 +44,12 @@ def test_the_latents_carry_the_noise_that_their_times_say():
     assert late[-1] >= 987
 
 
-def test_about_one_caption_in_ten_is_empty():
+def test_about_one_caption_in_ten_is_empty() -> None:
     empty = (world(512, seed=3)[7].ids == 0).float().mean().item()
     assert abs(empty - batches.EMPTY_SHARE) < 0.05
 
 
-def test_drawn_ahead_or_not_batch_k_is_the_same():
+def test_drawn_ahead_or_not_batch_k_is_the_same() -> None:
     here = world(8, seed=5)
     ahead = list(DataLoader(here, batch_size=None, sampler=range(3, 6), num_workers=1))
     for step, batch in zip(range(3, 6), ahead, strict=True):

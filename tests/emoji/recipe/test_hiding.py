@@ -10,7 +10,7 @@ from overpaint.emoji.recipe.tokens import Tokens
 
 
 @pytest.fixture
-def always_hidden(monkeypatch):
+def always_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hiding, "HIDE_LOWER", 1.0)
     monkeypatch.setattr(hiding, "HIDE_UPPER", 1.0)
 
@@ -19,7 +19,7 @@ def visible(mask: torch.Tensor) -> np.ndarray:
     return (mask[0, 0] == 0).numpy()
 
 
-def test_tokens_behind_the_subject_see_its_last_token_and_only_later(always_hidden):
+def test_tokens_behind_the_subject_see_its_last_token_and_only_later(always_hidden: None) -> None:
     # begin, a, pi, zz, a</w>, on, plate, end, padding
     tokens = Tokens(torch.zeros(1, 9, dtype=torch.long), [(2, 5)], [(0, 0)], torch.tensor([7]))
     lower, upper = (visible(mask) for mask in hiding_masks(stray_places(tokens), np.random.default_rng(0)))
@@ -36,7 +36,7 @@ def test_tokens_behind_the_subject_see_its_last_token_and_only_later(always_hidd
     assert upper[7, [1, 5, 6]].all(), "and every other word"
 
 
-def test_most_samples_are_hidden_and_some_are_not():
+def test_most_samples_are_hidden_and_some_are_not() -> None:
     count = 2000
     tokens = Tokens(
         torch.zeros(count, 6, dtype=torch.long), [(1, 3)] * count, [(0, 0)] * count, torch.full((count,), 4)

@@ -1,6 +1,7 @@
 """The locked tower is embedded once, afresh when it changes, and every row is the picture that it says."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,12 +18,12 @@ from overpaint.emoji.recipe.render import Pictures, composite
 CPU = torch.device("cpu")
 
 
-def put(work, seed):
+def put(work: Path, seed: int) -> None:
     torch.manual_seed(seed)
     save_file({k: v.contiguous() for k, v in ImageTower(WIDTH).state_dict().items()}, work / image_side.FILE)
 
 
-def test_embeddings_follow_pictures_backgrounds_and_tower(tmp_path):
+def test_embeddings_follow_pictures_backgrounds_and_tower(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rgba = rng.integers(0, 256, size=(3, 64, 64, 4)).astype(np.uint8)
     pictures = Pictures(rgba, np.array([0, 0, 1], np.int16), np.zeros(3, np.int8))
@@ -41,7 +42,7 @@ def test_embeddings_follow_pictures_backgrounds_and_tower(tmp_path):
     )
 
 
-def test_a_picture_does_not_vote_for_itself():
+def test_a_picture_does_not_vote_for_itself() -> None:
     pictures = Pictures(np.zeros((4, 1, 1, 4), np.uint8), np.array([0, 0, 1, 1], np.int16), np.zeros(4, np.int8))
     apart = torch.tensor([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
     assert image_side._own_concept_is_nearest(F.normalize(apart, dim=1), pictures) == 1

@@ -1,6 +1,7 @@
 """A killed and resumed training run must end with the very weights of an unbroken one."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ def stage(steps: int, fail_at: int | None = None) -> Stage:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 3))
 
-    def loss(step: int, random: StepRandom):
+    def loss(step: int, random: StepRandom) -> tuple[torch.Tensor, dict[str, float]]:
         if step == fail_at:
             raise KeyboardInterrupt
         x = torch.randn(8, 3, generator=random.torch) + random.numpy.random()
@@ -25,7 +26,7 @@ def stage(steps: int, fail_at: int | None = None) -> Stage:
     )
 
 
-def test_resumed_equals_unbroken(tmp_path):
+def test_resumed_equals_unbroken(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
@@ -42,7 +43,7 @@ def test_resumed_equals_unbroken(tmp_path):
         assert torch.equal(tensor, resumed.averaged[name])
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     run(stage(3), tmp_path)
     before = (tmp_path / "toy.safetensors").read_bytes()
     bad = stage(6)
@@ -52,7 +53,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     assert (tmp_path / "toy.safetensors").read_bytes() == before
 
 
-def test_the_rate_rises_holds_and_falls():
+def test_the_rate_rises_holds_and_falls() -> None:
     rates = [one_cycle(s, 100, warmup=0.1, cooldown=0.5) for s in range(100)]
     assert rates[0] < 0.1
     assert rates[20] == rates[49] == 1.0

@@ -8,7 +8,7 @@ from overpaint.emoji.recipe.optimizer import HybridMuon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (1, 6, 40), (3, 40, 6)])
-def test_singular_values_become_about_one_and_directions_stay(shape):
+def test_singular_values_become_about_one_and_directions_stay(shape: tuple[int, int, int]) -> None:
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     result = orthogonalise(matrices, steps=8)
     s = torch.linalg.svdvals(result)
@@ -20,7 +20,7 @@ def test_singular_values_become_about_one_and_directions_stay(shape):
     assert (inner - torch.diag_embed(inner.diagonal(dim1=1, dim2=2))).abs().max() < 1e-3
 
 
-def test_trains_a_small_network_and_splits_parameters_by_kind():
+def test_trains_a_small_network_and_splits_parameters_by_kind() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
     optimizer = HybridMuon(model, lr=0.02, plain=("0.", "4."))

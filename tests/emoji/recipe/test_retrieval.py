@@ -1,5 +1,7 @@
 """Retrieval counts what is found and nothing else."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -33,7 +35,7 @@ class Oracle:
     def train(self, mode: bool) -> None:
         pass
 
-    def tokenizer(self, texts, **_):
+    def tokenizer(self, texts: list[str], **_: Any) -> Any:
         names = sorted(self.vocabulary.by_name, key=len, reverse=True)
         index = [next((self.vocabulary.by_name[n] for n in names if n in text), 4095) for text in texts]
         return type("Encoded", (), {"input_ids": torch.tensor(index)[:, None]})
@@ -46,7 +48,7 @@ def pictures(concepts: int) -> Pictures:
     return Pictures(rgba, np.arange(concepts, dtype=np.int16), np.zeros(concepts, np.int8))
 
 
-def test_a_tower_that_knows_names_finds_them_and_no_alias():
+def test_a_tower_that_knows_names_finds_them_and_no_alias() -> None:
     oracle = Oracle()
     drawn = pictures(len(oracle.vocabulary))
     assert prototypes(oracle, drawn, len(oracle.vocabulary)).shape == (len(oracle.vocabulary), 12)

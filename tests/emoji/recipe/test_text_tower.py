@@ -8,7 +8,7 @@ from overpaint.emoji.palette import BACKGROUND_WORDS, STYLE_WORDS
 from overpaint.emoji.recipe.text_tower import Gallery
 
 
-def test_a_caption_describes_every_picture_that_it_does_not_contradict():
+def test_a_caption_describes_every_picture_that_it_does_not_contradict() -> None:
     gallery = Gallery(np.array([0, 0, 1]), np.array([2, 3, 2]), np.array([0, 1, 0]), torch.zeros(3, 4))
     captions = [
         Caption("a cat", "cat", None, None),

@@ -65,7 +65,7 @@ def test_the_concept_is_predicted_as_its_anchor(parameters: str, rate: float, pl
     before = {name: value.detach().clone() for name, value in named_parameters(backbone.pipe).items()}
     pictures = pictures_of(backbone, "dog")
     anchor, concept = predicted(backbone, "dog", pictures), predicted(backbone, "hens", pictures)
-    many = {"images": 8, "batch": 8, "steps": 20, "weight_decay": 0.0, "teacher": "original"}
+    many: dict[str, Any] = {"images": 8, "batch": 8, "steps": 20, "weight_decay": 0.0, "teacher": "original"}
     patch = made(backbone, plan_of(EDIT | {"prompts": ["photo of {}"]}, parameters=parameters, rate=rate, **many))
     assert all(name.endswith(place) for name in patch.deltas)
     assert all(torch.equal(value, before[name]) for name, value in named_parameters(backbone.pipe).items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from overpaint.methods import fit
@@ -28,14 +30,14 @@ def test_the_revived_embedding_is_the_best_there_is() -> None:
 
 def test_what_revived_the_concept_no_longer_does() -> None:
     model = tiny_backbone(double=True, width=96)
-    plain = {"tokens": "last", "bare": False, "lambda": 0.1, "fixed": ["begin"], "protect": 0.01}
+    plain: dict[str, Any] = {"tokens": "last", "bare": False, "lambda": 0.1, "fixed": ["begin"], "protect": 0.01}
     pairs, kept, config = asked(model, plan_of("rece", ERASE, **plain))
     change = text_map(pairs, kept, config.lambda_)
     h = gram([layer.weight for layer in model.cross_attention_projections().values()])
     worst = revived(pairs.keys, change, h, 1e-3)
     before, anchor = readings(model, pairs.keys.mT), readings(model, pairs.targets.mT)
 
-    def distance(method: str, **extra: object) -> float:
+    def distance(method: str, **extra: Any) -> float:
         patch = fit(model, plan_of(method, ERASE, **plain, **extra))
         with patch.applied_to(model):
             return float((readings(model, worst.mT) - before).norm() / (anchor - before).norm())

@@ -73,7 +73,8 @@ def test_neither_company_nor_order_matters(
 
 
 def test_free_places_are_taken_at_once(backbone: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps, told = Steps(monkeypatch), []
+    steps = Steps(monkeypatch)
+    told: list[int] = []
     chosen = config(**STATES, states_rate=2.0, clamp=100.0, flat=0.02)
     stage_one(backbone, CONCEPTS, chosen, AFTER, advance=told.append)
     made = steps.made()

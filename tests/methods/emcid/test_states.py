@@ -173,7 +173,14 @@ def test_what_is_the_destination_already_stays(backbone: StableDiffusion) -> Non
 
 
 def test_noise_may_begin_where_states_end(backbone: StableDiffusion) -> None:
-    noise = {"values": "noise", "steps": 1, "rate": 1e-9, "states_rate": 1e-9, "image_steps": 2, "image_guidance": 2.0}
+    noise: dict[str, Any] = {
+        "values": "noise",
+        "steps": 1,
+        "rate": 1e-9,
+        "states_rate": 1e-9,
+        "image_steps": 2,
+        "image_guidance": 2.0,
+    }
     warm = learned(backbone, **{**noise, "warm_start": "states", "states_steps": 1})
     copied = learned(backbone, **noise)
     for one, other in zip(warm, copied, strict=True):

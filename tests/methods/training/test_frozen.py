@@ -7,7 +7,7 @@ from torch import nn
 from overpaint.methods.training.frozen import frozen
 
 
-def test_no_gradient_inside_and_the_old_state_behind():
+def test_no_gradient_inside_and_the_old_state_behind() -> None:
     module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     module[0].weight.requires_grad_(False)
     with frozen(module):
@@ -17,7 +17,7 @@ def test_no_gradient_inside_and_the_old_state_behind():
     assert module[1].weight.requires_grad
 
 
-def test_an_error_inside_leaves_nothing_frozen():
+def test_an_error_inside_leaves_nothing_frozen() -> None:
     module = nn.Linear(2, 2)
     with pytest.raises(KeyError), frozen(module):
         raise KeyError
