@@ -54,7 +54,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 
 types: $(VENV)/.installed-dev
-	$(BIN)/mypy src
+	$(BIN)/mypy src tests
 	cd benchmarks && $(abspath $(BIN))/mypy --config-file ../pyproject.toml *.py
 
 check: $(VENV)/.installed-dev
