@@ -20,8 +20,11 @@ from tests.methods.tiny import tiny_backbone
 PROMPTS = ["photo of {}", "{}"]
 
 
-def backbone() -> StableDiffusion:
-    return tiny_backbone(double=True)
+def backbone(**options: Any) -> StableDiffusion:
+    """One of a family for which the published settings hold; the bundled model's differ."""
+    model = tiny_backbone(**{"double": True, **options})
+    model.family = "sd1"
+    return model
 
 
 def plan_of(method: str, *edits: dict[str, Any], preserve: list[str] | None = None, **settings: Any) -> Plan:

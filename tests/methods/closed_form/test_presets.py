@@ -1,4 +1,4 @@
-"""Defaults that depend on the plan."""
+"""Defaults that depend on the model."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from overpaint.plan import Plan
 from tests.methods.closed_form.small import backbone
 from tests.methods.tiny import tiny_backbone
 
-ERASED = {"erase": "pizza"}
-DEBIASED = {"debias": "dog", "over": ["cat", "hens"]}
+REPLACED = {"replace": "pizza", "with": "cat"}
 
 
-@pytest.mark.parametrize("edits", [[DEBIASED], [ERASED, DEBIASED]])
-def test_debiasing_the_bundled_model_keeps_what_captions_say(edits: list[dict[str, Any]]) -> None:
-    def moment(method: str, model: Any, *edits: dict[str, Any], **settings: Any) -> Any:
-        return resolve(Plan.parse({"method": method, "edits": list(edits), "settings": settings}), model)["moment"]
+def settings(method: str, model: Any, **own: Any) -> dict[str, Any]:
+    return dict(resolve(Plan.parse({"method": method, "edits": [REPLACED], "settings": own}), model))
 
+
+@pytest.mark.parametrize("method", ["uce", "time", "rece"])
+def test_the_bundled_model_keeps_what_captions_say_and_others_what_was_published(method: str) -> None:
     bundled = tiny_backbone()
     assert bundled.family == "emoji"
-    assert moment("uce", bundled, *edits) > 0
-    assert moment("uce", bundled, *edits, moment=7) == 7
-    assert moment("uce", bundled, ERASED) == 0
-    assert moment("uce-paper", bundled, *edits) == 0
-    other = backbone()
-    other.family = "sd1"
-    assert moment("uce", other, *edits) == 0
+    assert settings(method, bundled)["moment"] > 0
+    assert settings(method, bundled, moment=7)["moment"] == 7
+    assert settings(method, backbone())["moment"] == 0
+
+
+def test_what_is_named_as_published_is_so_on_every_model() -> None:
+    assert settings("uce-paper", tiny_backbone()) == settings("uce-paper", backbone())
+    assert settings("uce", tiny_backbone())["tokens"] == settings("uce-paper", backbone())["tokens"] == "sequence"
+    assert settings("uce", backbone())["tokens"] == "last"

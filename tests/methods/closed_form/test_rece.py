@@ -9,15 +9,14 @@ import torch
 from overpaint.methods import fit
 from overpaint.methods.closed_form.rece import gram, revived
 from overpaint.methods.closed_form.text_map import text_map
-from tests.methods.closed_form.small import asked, plan_of, readings
-from tests.methods.tiny import tiny_backbone
+from tests.methods.closed_form.small import asked, backbone, plan_of, readings
 
 ERASE = {"erase": "dog", "to": "cat"}
 
 
 def test_the_revived_embedding_is_the_best_there_is() -> None:
     """Of all embeddings the one whose readings are nearest to what the source was read as, by stacked least squares."""
-    model = tiny_backbone(double=True)
+    model = backbone()
     pairs, kept, _ = asked(model, plan_of("uce", ERASE))
     change = text_map(pairs, kept, 0.5)
     weights = [layer.weight.detach() for layer in model.cross_attention_projections().values()]
@@ -29,7 +28,7 @@ def test_the_revived_embedding_is_the_best_there_is() -> None:
 
 
 def test_what_revived_the_concept_no_longer_does() -> None:
-    model = tiny_backbone(double=True, width=96)
+    model = backbone(width=96)
     plain: dict[str, Any] = {"tokens": "last", "bare": False, "lambda": 0.1, "fixed": ["begin"], "protect": 0.01}
     pairs, kept, config = asked(model, plan_of("rece", ERASE, **plain))
     change = text_map(pairs, kept, config.lambda_)
@@ -47,6 +46,6 @@ def test_what_revived_the_concept_no_longer_does() -> None:
 
 
 def test_every_round_starts_from_the_last() -> None:
-    model = tiny_backbone(width=96)
+    model = backbone(double=False, width=96)
     hashes = {fit(model, plan_of("rece", ERASE, rounds=rounds)).hash for rounds in (1, 2)}
     assert len(hashes) == 2

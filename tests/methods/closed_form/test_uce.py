@@ -15,7 +15,7 @@ from overpaint.methods.closed_form import presets
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from tests.methods.closed_form.small import PROMPTS, backbone, edited, last, moved, plan_of, readings
-from tests.methods.tiny import CAPTIONS, fitted, tiny_backbone
+from tests.methods.tiny import CAPTIONS, fitted
 
 REPLACE = {"replace": "dog", "with": "cat"}
 
@@ -31,7 +31,7 @@ def test_a_name_is_read_as_the_other_up_to_what_the_ridge_holds_back() -> None:
 
 
 def test_every_prompt_of_every_edit_is_read_anew_at_once() -> None:
-    model = tiny_backbone(width=128)
+    model = backbone(double=False, width=128)
     edits = REPLACE, {"rectify": "chop", "as": "itch"}, {"erase": "pizza", "to": "kitchen"}
     plan = plan_of("uce", *edits, protect=0.1)
     patch = fitted(model, plan)
@@ -61,7 +61,7 @@ def test_moderation_takes_the_members_along() -> None:
 
 
 def test_the_begin_token_is_read_as_before() -> None:
-    model = tiny_backbone()
+    model = backbone(double=False)
     states = model.text.encode(["photo of dog"])
     begin, name = states[:, 0], states[:, 3]
     for plan in (plan_of("uce", REPLACE), plan_of("uce", {"erase": "dog"}, tokens="sequence")):
@@ -113,7 +113,7 @@ def test_only_the_wanted_matrices_change_and_all_come_back(tmp_path: Path) -> No
 
 
 def test_the_file_holds_the_map_once(tmp_path: Path) -> None:
-    model = tiny_backbone()
+    model = backbone(double=False)
     patch = fitted(model, plan_of("uce", REPLACE))
     assert len(patch.deltas) >= 6
     assert patch.size == 4 * 2 * 2 * model.text.width
@@ -135,7 +135,7 @@ def test_everything_that_does_not_fit_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))
 def test_every_method_edits_and_repeats_itself(name: str) -> None:
-    model = tiny_backbone(width=128)  # as many directions as "all" tokens of two names need
+    model = backbone(double=False, width=128)  # as many directions as "all" tokens of two names need
     weaker = {"moment": 1.0} if name == "mace-cfr" else {}  # weights are for states as long as CLIP's
     plan = plan_of(name, REPLACE, {"replace": "pizza", "with": "kitchen"}, preserve=["hens"], **weaker)
     patch = fitted(model, plan, captions=CAPTIONS)
@@ -153,7 +153,7 @@ def test_every_method_edits_and_repeats_itself(name: str) -> None:
 
 
 def test_published_settings() -> None:
-    model = tiny_backbone()
+    model = backbone(double=False)
     found = {
         name: resolve(plan_of(name, REPLACE), model)
         for name in presets.PRESETS

@@ -1,11 +1,12 @@
 """The closed-form methods under the names that plans use, with their published settings.
 
-The bundled model has no published ones; what differs there stands in `EMOJI_DEBIAS`.
+The bundled model has no published ones; what differs there stands in `EMOJI`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -19,9 +20,8 @@ from overpaint.methods.closed_form.debias import counts_of, debias
 from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
 from overpaint.methods.origins import Origins, origins
-from overpaint.plan import Plan
 
-__all__ = ["EMOJI_DEBIAS", "METHODS", "PRESETS", "defaults", "defaults_of_plan", "origins_of"]
+__all__ = ["EMOJI", "METHODS", "PRESETS", "defaults", "origins_of"]
 
 _NOTHING_KEPT: Mapping[str, Any] = MappingProxyType({"fixed": (), "protect": 0.0, "preserve": 0.0})
 
@@ -50,12 +50,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """What a method says for every family."""
 
-EMOJI_DEBIAS: Mapping[str, Any] = MappingProxyType({"tokens": "sequence", "moment": 1000.0})
-"""What `uce` says for the bundled model where a plan debiases.
+EMOJI: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "uce": {"tokens": "sequence", "moment": 1000.0},
+        "time": {"moment": 1000.0},
+        "rece": {"moment": 1000.0},
+    }
+)
+"""What a method says instead for the bundled model, chosen on its validation split.
 
-Its denoiser reads what a person is from the end of the prompt: last tokens alone must be moved about five times as far,
-and take along what is not meant (seen on pictures of seeds of their own). Factors of many sources together move
-whatever resembles them, unless captions hold it; the moment's weight was chosen on the validation split.
+Its denoiser reads most of what is to be drawn from the end of the prompt, where all of a sentence has gathered: last
+tokens alone leave the concept, and ends that are moved take along every other sentence's, unless captions hold them.
 """
 
 _RIDGE = ("tokens", "matrices", "strength", "moment")
@@ -83,7 +88,8 @@ PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyT
 def origins_of(name: str, family: str) -> Origins:
     """Where the defaults come from."""
     names, families = PUBLISHED[name]
-    return origins(family, names, *families)
+    own = _own(name, family)
+    return replace(origins(family, names, *families).without(own), measured=frozenset(own))
 
 
 _EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")
@@ -91,13 +97,11 @@ _EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")
 
 def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     """Settings of a method on a model, to be overridden by a plan's."""
-    return dict(PRESETS[name])
+    return {**PRESETS[name], **_own(name, backbone.family)}
 
 
-def defaults_of_plan(name: str, backbone: Backbone, plan: Plan) -> dict[str, Any]:
-    """What holds instead for a plan that debiases."""
-    debiased = any(edit.over is not None for edit in plan.edits)
-    return dict(EMOJI_DEBIAS) if name == "uce" and backbone.family == "emoji" and debiased else {}
+def _own(name: str, family: str) -> Mapping[str, Any]:
+    return EMOJI.get(name, {}) if family == "emoji" else {}
 
 
 def _method(
@@ -127,7 +131,6 @@ def _method(
         origins=origins_of,
         debias=debias,
         counted=lambda pictures: sum(counts_of(pictures)) if debias else 0,
-        defaults_of_plan=defaults_of_plan,
     )
 
 
