@@ -158,7 +158,7 @@ METHODS: tuple[Method, ...] = (
     ),
     _method(
         "time",
-        "cross-attention, closed form: each token becomes its counterpart in a fuller prompt; nothing else is kept",
+        "cross-attention, closed form: each token becomes its counterpart in a fuller prompt",
         "Editing Implicit Assumptions in Text-to-Image Diffusion Models, arXiv 2303.08084",
         uce.fit,
         edits=_KV,
