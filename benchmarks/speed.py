@@ -164,8 +164,7 @@ def gather(model: str, preset: str, folder: Path, seed: int, threads: int) -> di
 
 def remembering(folder: Path) -> SharingStore:
     """A store that knows the model's moments and their factors, and no concept."""
-    empty: Any = TransientStore()
-    return SharingStore(empty, MemoryBank(folder))
+    return SharingStore(TransientStore(), MemoryBank(folder))
 
 
 def plan_of(model: str, preset: str, number: int, seed: int) -> Plan:

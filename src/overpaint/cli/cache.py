@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
+    from overpaint.methods.store import MemoryStore
     from overpaint.runs.bank import MemoryBank
 
 __all__ = ["SharingStore", "cache_folder"]
@@ -36,7 +36,7 @@ def cache_folder() -> Path | None:
 class SharingStore:
     """A run's bank, and a cache for what is about no concept."""
 
-    def __init__(self, bank: MemoryBank, cache: MemoryBank) -> None:
+    def __init__(self, bank: MemoryStore, cache: MemoryBank) -> None:
         self.bank = bank
         self.cache = cache
 
@@ -45,17 +45,15 @@ class SharingStore:
         found = self.bank.get(key)
         return self.cache.get(key) if found is None else found
 
-    def put(self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None = None) -> None:
+    def put(self, key: str, tensors: dict[str, torch.Tensor], meta: dict[str, str]) -> None:
         """Store in the bank, or in the cache if no concept is named; a cache that cannot be written is none."""
-        if "source" not in (meta or {}):
+        if "source" not in meta:
             try:
                 return self.cache.put(key, tensors, meta)
             except OSError as error:
                 _log.warning("the cache %s cannot be written (%s)", self.cache.folder, error.strerror)
         self.bank.put(key, tensors, meta)
 
-    def keep(
-        self, key: str, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, str] | None = None
-    ) -> dict[str, torch.Tensor]:
-        """See `MemoryBank.keep`: what is about a concept stays in the bank."""
+    def keep(self, key: str, tensors: dict[str, torch.Tensor], meta: dict[str, str]) -> dict[str, torch.Tensor]:
+        """See `MemoryStore`: what is about a concept stays in the bank."""
         return self.bank.keep(key, tensors, meta)
