@@ -136,6 +136,21 @@ def test_of_many_that_are_kept_at_once_the_first_stays(tmp_path: Path) -> None:
     assert same(bank.get("a"), {"value": values[3]})
 
 
+def test_what_is_stored_between_looking_and_keeping_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = {"value": torch.zeros(3)}, {"value": torch.ones(3)}
+    look = MemoryBank.get
+
+    def late(self: MemoryBank, key: str) -> dict[str, torch.Tensor] | None:
+        monkeypatch.setattr(MemoryBank, "get", look)
+        found = self.get(key)
+        MemoryBank(tmp_path).put(key, first)
+        return found
+
+    monkeypatch.setattr(MemoryBank, "get", late)
+    assert same(MemoryBank(tmp_path).keep("a", second), first)
+    assert same(MemoryBank(tmp_path).get("a"), first)
+
+
 @pytest.mark.parametrize("meta", ["[]", "null", "3", '{"source": 3}', "{", "[" * 9000 + "]" * 9000, '{"a": "\\ud800"}'])
 def test_a_memory_with_words_that_are_none_is_absent_everywhere(tmp_path: Path, meta: str) -> None:
     ours, theirs = MemoryBank(tmp_path / "ours"), MemoryBank(tmp_path / "theirs")

@@ -66,12 +66,14 @@ class MemoryBank:
     ) -> dict[str, torch.Tensor]:
         """As `put`, unless ``key`` has a memory already; returns the one that is stored.
 
-        However many processes do this at once, all are given the same tensors. OSError as `put`.
+        However many processes do this at once, all are given the same tensors, but for those that meet a damaged file:
+        each of them replaces it. OSError as `put`.
         """
         found = self.get(key)
-        if found is None:
-            self._write(key, tensors, meta, over=self.path_of(key).exists())  # what is there is damaged
-            found = self.get(key)
+        for over in (False, True):  # over what is there only once that was read and is damaged: others write as well
+            if found is None:
+                self._write(key, tensors, meta, over=over)
+                found = self.get(key)
         return dict(tensors) if found is None else found
 
     def merge(self, other: MemoryBank) -> int:
