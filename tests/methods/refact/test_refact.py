@@ -17,6 +17,7 @@ from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.moments import key_moments
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import contrast, learn
+from overpaint.methods.refact.presets import EMOJI, origins_of
 from overpaint.patch import LowRank
 from overpaint.plan import Plan
 from tests.methods.tiny import CAPTIONS, TEMPLATES, fitted, tiny_backbone
@@ -134,20 +135,37 @@ def test_what_is_learned_is_kept() -> None:
     assert len(set(store.entries) - kept) == 2
 
 
-def test_published_settings_and_refusals() -> None:
+def test_settings_are_the_published_ones_but_for_the_bundled_model() -> None:
     model = tiny_backbone()
-    found = resolve(Plan.parse({"method": "refact", "edits": [{"replace": "dog", "with": "cat"}]}), model)
-    assert (found["rate"], found["steps"], found["clamp"], found["weight_decay"], found["stop"]) == (
-        0.05,
-        100,
-        4,
-        0.01,
-        0.99,
-    )
-    assert found["block"] == 2
+    plan = Plan.parse({"method": "refact", "edits": [{"replace": "dog", "with": "cat"}]})
+    bundled = resolve(plan, model)
+    assert bundled.items() >= EMOJI.items()
+    assert origins_of("refact", "emoji").measured == EMOJI.keys()
+    model.family = "sd1"
+    found = resolve(plan, model)
+    assert {name: found[name] for name in ("rate", "steps", "clamp", "weight_decay", "stop")} == {
+        "rate": 0.05,
+        "steps": 100,
+        "clamp": 4,
+        "weight_decay": 0.01,
+        "stop": 0.99,
+    }
+    assert found["block"] == round(0.75 * (len(model.text.blocks) - 1))
+    assert "block" not in origins_of("refact", "sd2").carried
+    assert origins_of("refact", "sd1").published >= {"block", "stop"}
+
+
+def test_each_thing_that_does_not_fit_is_refused_in_a_line() -> None:
+    model = tiny_backbone()
     with pytest.raises(PlanError) as caught:
         fit(model, plan_of({"erase": "dog"}, {"replace": "x" * 30, "with": "cat"}, block=7), captions=CAPTIONS)
     assert len(str(caught.value).splitlines()) == 3
     model.family = "sd1"
     with pytest.raises(OverpaintError, match="captions"):
         fit(model, plan_of(PAIR))
+
+
+def test_the_encoders_own_parameters_get_no_gradients() -> None:
+    model = tiny_backbone()
+    fitted(model, plan_of(PAIR, steps=2), captions=CAPTIONS)
+    assert all(parameter.grad is None for parameter in model.text.model.parameters())

@@ -48,7 +48,7 @@ def learn(
     Returns:
         Values (n, width), the mean unedited state after the block plus delta, and probabilities (n,).
     """
-    context = Context(text, concepts, config.block, "window", "mean")
+    context = Context(text, concepts, config.block, "window", "mean", tail=0)  # nothing behind the end is read
     assert context.destination is not None
     rows = torch.arange(len(context.prompts), device=context.v0.device)
     wanted = locate(text, [(c.prompts, c.destination or "") for c in concepts])
@@ -66,8 +66,7 @@ def learn(
             break
         # clamped, as a norm has no gradient at the start, where delta is nil
         decay = config.weight_decay * delta.square().sum(dim=1).clamp_min(1e-12).sqrt() / size.square()
-        optimizer.zero_grad()
-        (loss + decay).sum().backward()
+        (delta.grad,) = torch.autograd.grad((loss + decay).sum(), delta)  # none for the encoder's own parameters
         before = delta.detach().clone()
         optimizer.step()
         with torch.no_grad():
