@@ -57,8 +57,9 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy src tests
 	cd benchmarks && $(abspath $(BIN))/mypy --config-file ../pyproject.toml *.py
 
+# a file's tests go to one worker, as they share what is dear to make; a core of its own for each, and 2 GB of memory
 check: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(PYTEST_FLAGS)
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(COMFY) .pytest_cache .ruff_cache .mypy_cache .hypothesis
