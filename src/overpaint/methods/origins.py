@@ -29,6 +29,12 @@ class Origins:
         left = frozenset(names)
         return Origins(self.published - left, self.carried - left, self.measured - left)
 
+    def measuring(self, names: Iterable[str]) -> Origins:
+        """The same where these settings were measured, whatever was published of them."""
+        found = frozenset(names)
+        left = self.without(found)
+        return Origins(left.published, left.carried, left.measured | found)
+
 
 def origins(family: str, published: Iterable[str], *on: str) -> Origins:
     """Of settings that were published for the families ``on``."""

@@ -6,7 +6,6 @@ The bundled model has no published ones; what differs there stands in `EMOJI`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -88,8 +87,7 @@ PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyT
 def origins_of(name: str, family: str) -> Origins:
     """Where the defaults come from."""
     names, families = PUBLISHED[name]
-    own = _own(name, family)
-    return replace(origins(family, names, *families).without(own), measured=frozenset(own))
+    return origins(family, names, *families).measuring(_own(name, family))
 
 
 _EVERY = ("replace", "rectify", "erase", "erase to", "moderate", "moderate to")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -39,7 +38,7 @@ def origins_of(name: str, family: str) -> Origins:
     """Where the defaults come from; the block was published for towers of twelve."""
     found = origins(family, PUBLISHED, "sd1")
     if family == "emoji":
-        return replace(found.without(EMOJI), measured=frozenset(EMOJI))
+        return found.measuring(EMOJI)
     return found if family == "sd1" else found.without(("block",))
 
 
@@ -54,7 +53,7 @@ METHODS: tuple[Method, ...] = (
         work_of,
         actions=frozenset(("replace", "rectify", "erase", "erase to")),
         edits="text encoder: feed-forward output matrix of one block",
-        cost="up to 100 steps through the text encoder alone",
+        cost="up to 200 steps through the text encoder alone",
         paper="ReFACT: Updating Text-to-Image Models by Editing the Text Encoder, arXiv 2306.00738",
         origins=origins_of,
     ),
