@@ -123,6 +123,31 @@ def test_values_stay_near_and_stop_when_done() -> None:
     torch.testing.assert_close(alone[0], values[1], rtol=1e-4, atol=1e-4)
 
 
+def test_who_is_done_is_left_out_and_changes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = tiny_backbone().text
+    others = torch.zeros(0, text.width)
+    concepts = [Concept("dog", "cat", TEMPLATES, 0), Concept("pizza", "kitchen", TEMPLATES[:1], 0)]
+    start = [float(learn(text, [c], others, RefactConfig(block=0, steps=1, stop=1e-4))[1]) for c in concepts]
+    easy, hard = (start.index(pick(start)) for pick in (max, min))
+    config = RefactConfig(block=0, steps=6, stop=(start[0] + start[1]) / 2, rate=1e-4)
+    alone, _ = learn(text, [concepts[hard]], others, config)
+    rows: list[int] = []
+    student = Context.student
+
+    def counted(self: Context, delta: Tensor) -> Any:
+        rows.append(len(self.prompts))
+        return student(self, delta)
+
+    monkeypatch.setattr(Context, "student", counted)
+    values, _ = learn(text, concepts, others, config)
+    every, rest = len(TEMPLATES) + 1, len(concepts[hard].prompts)
+    assert rows == [every, *[rest] * 5, every]
+    torch.testing.assert_close(values[hard], alone[0], rtol=1e-5, atol=1e-5)
+    untouched = Context(text, concepts, 0, "window", "mean", tail=0).v0
+    assert torch.equal(values[easy], untouched[easy])
+    assert not torch.equal(values[hard], untouched[hard])
+
+
 def test_what_is_learned_is_kept() -> None:
     model, store = tiny_backbone(), TransientStore()
     first = fit(model, plan_of(PAIR, steps=3), store=store, captions=CAPTIONS)

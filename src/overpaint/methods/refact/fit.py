@@ -29,7 +29,7 @@ from overpaint.seeding import derive
 
 __all__ = ["concepts_of", "fit"]
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same settings would give other values."""
 
 

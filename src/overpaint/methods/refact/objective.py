@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.text import TextEncoder
+from overpaint.methods.emcid.adam import Adam, clamp_rows
 from overpaint.methods.emcid.context import Context
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.memory import Concept
@@ -50,42 +51,48 @@ def learn(
     """
     context = Context(text, concepts, config.block, "window", "mean", tail=0)  # nothing behind the end is read
     assert context.destination is not None
-    rows = torch.arange(len(context.prompts), device=context.v0.device)
     wanted = locate(text, [(c.prompts, c.destination or "") for c in concepts])
-    positive, old = context.destination.final[rows, wanted.end], context.source.final[rows, context.prompts.end]
+    positive = _ends(context.destination.final, wanted.end)
     size = torch.linalg.vector_norm(_outputs(text, context, config.block), dim=1)
-    delta = torch.zeros_like(context.v0, requires_grad=True)
-    optimizer = torch.optim.Adam([delta], lr=config.rate)
-    done = torch.zeros(len(concepts), dtype=torch.bool, device=delta.device)
+    delta = torch.zeros_like(context.v0)
+    adam = Adam(delta, config.rate)
+    active = torch.arange(len(concepts), device=delta.device)
+    learned, towards = context, positive
     for _ in range(config.steps):
-        loss, probability = _evaluate(context, delta, positive, old, others)
-        done |= probability.detach() > config.stop
+        value = delta[active].requires_grad_()
+        loss, probability = _evaluate(learned, value, towards, others)
+        left = probability.detach() <= config.stop
         if advance is not None:
             advance(len(concepts))
-        if bool(done.all()):
-            break
+        if not bool(left.all()):
+            active, loss = active[left], loss[left]
+            if not len(active):
+                break
+            learned, towards = context.take(active), positive[torch.isin(context.owner, active)]
         # clamped, as a norm has no gradient at the start, where delta is nil
-        decay = config.weight_decay * delta.square().sum(dim=1).clamp_min(1e-12).sqrt() / size.square()
-        (delta.grad,) = torch.autograd.grad((loss + decay).sum(), delta)  # none for the encoder's own parameters
-        before = delta.detach().clone()
-        optimizer.step()
-        with torch.no_grad():
-            norm = torch.linalg.vector_norm(delta, dim=1)
-            delta *= (config.clamp * size / norm.clamp_min(1e-12)).clamp(max=1.0)[:, None]
-            delta[done] = before[done]
+        norm = value[left].square().sum(dim=1).clamp_min(1e-12).sqrt()
+        decay = config.weight_decay * norm / size[active].square()
+        (gradient,) = torch.autograd.grad((loss + decay).sum(), value)  # none for the encoder's own parameters
+        stepped = adam.step(active, value.detach()[left], gradient[left])
+        delta[active] = clamp_rows(stepped, config.clamp * size[active])
     with torch.no_grad():
-        _, probability = _evaluate(context, delta, positive, old, others)
-        return context.v0 + delta.detach(), probability
+        _, probability = _evaluate(context, delta, positive, others)
+        return context.v0 + delta, probability
 
 
-def _evaluate(context: Context, delta: Tensor, positive: Tensor, old: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss (n,) and probability (n,) of each concept, means over its prompts."""
-    final = context.student(delta).final
-    edited = final[torch.arange(len(final), device=final.device), context.prompts.end]
-    losses = contrast(edited, positive, old, others)
+def _evaluate(context: Context, delta: Tensor, positive: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss (n,) and probability (n,) of each concept, means over its prompts (p of all)."""
+    end = context.prompts.end
+    old = _ends(context.source.final, end)
+    losses = contrast(_ends(context.student(delta).final, end), positive, old, others)
     count = torch.bincount(context.owner, minlength=len(delta))
     sums = [torch.zeros_like(delta[:, 0]).index_add(0, context.owner, x.to(delta)) for x in (losses, (-losses).exp())]
     return sums[0] / count, sums[1] / count
+
+
+def _ends(final: Tensor, end: Tensor) -> Tensor:
+    """States (p, width) at the end tokens (p,) of rows (p, L, width)."""
+    return final[torch.arange(len(final), device=final.device), end]
 
 
 @torch.no_grad()
