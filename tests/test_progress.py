@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from overpaint.progress import Progress, RichProgress, Silent
+from overpaint.progress import Inside, Progress, RichProgress, Silent
 
 
 def report(progress: Progress) -> None:
@@ -32,6 +32,18 @@ def test_bars_show_names_counts_and_notes_as_they_are() -> None:
     assert "3/3" in text
     assert "loss [0.1]" in text
     assert "concept" in text
+
+
+def test_what_is_done_inside_a_task_moves_its_bar() -> None:
+    console = Console(file=io.StringIO(), width=160)
+    with RichProgress(console).task("whole", total=4) as advance:
+        for _ in range(2):
+            with Inside(advance).task("part", total=2) as inner:
+                inner(2)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "4/4" in text
+    assert "part" not in text
+    assert isinstance(Inside(advance), Progress)
 
 
 def test_nothing_to_do_has_no_bar() -> None:

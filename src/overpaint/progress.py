@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-__all__ = ["Advance", "Progress", "RichProgress", "Silent"]
+__all__ = ["Advance", "Inside", "Progress", "RichProgress", "Silent"]
 
 Advance = Callable[..., None]
 """``advance(steps=1, note="")``: so many steps are done; ``note`` (a loss, a name) replaces the note beside the bar."""
@@ -36,6 +36,18 @@ class Silent:
     def task(self, name: str, total: int | None = None, unit: str = "it") -> Iterator[Advance]:
         """Open a task that nobody sees."""
         yield _ignore
+
+
+class Inside:
+    """Reports to a task that is open already: what is done in parts, it shows as one."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "it") -> Iterator[Advance]:
+        """Go on with the open task."""
+        yield self._advance
 
 
 class RichProgress:

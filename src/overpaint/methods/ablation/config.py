@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from overpaint.methods.origins import Origins, origins
+from overpaint.methods.training.updates import updates_of
 
 __all__ = ["DEFAULTS", "AblationConfig", "Parameters", "defaults", "origins_of"]
 
@@ -36,7 +37,7 @@ class AblationConfig(BaseModel):
             how they are drawn (guidance None: the model's own).
 
     Optimisation:
-        steps: updates for each concept; a run of n concepts makes n times as many.
+        steps: updates for a concept. further: for each further one of the same run; None: as many again.
         batch: rows of an update. rate, weight_decay: of AdamW. clip: largest norm of the gradients.
         precision: of the denoiser in training and drawing; trained tensors are float32 all the same.
 
@@ -59,6 +60,7 @@ class AblationConfig(BaseModel):
     guidance: float | None = 6.0
 
     steps: int = Field(100, ge=1)
+    further: int | None = Field(None, ge=1)
     batch: int = Field(8, ge=1)
     rate: float = Field(1.6e-5, gt=0)
     weight_decay: float = Field(0.01, ge=0)
@@ -70,6 +72,10 @@ class AblationConfig(BaseModel):
     preserve_images: int = Field(8, ge=1)
 
     checkpoint_every: int = Field(100, ge=0)
+
+    def updates(self, concepts: int) -> int:
+        """Of a run of so many."""
+        return updates_of(concepts, self.steps, self.further)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.errors import PlanError
 from overpaint.methods.ablation.ablations import Ablation, ablations_of
 from overpaint.methods.ablation.config import AblationConfig
+from overpaint.methods.ablation.drawn import drawn, sampled_by
 from overpaint.methods.ablation.embedding import EmbeddingStudent, own_tokens
 from overpaint.methods.ablation.training import Pictures, Read, Training
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.selection import Variant, select
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.provenance import provenance_of
-from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest
 from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -28,7 +25,7 @@ from overpaint.seeding import derive
 
 __all__ = ["fit"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same settings would train otherwise."""
 
 
@@ -50,17 +47,17 @@ def fit(
     """
     ablations = ablations_of(backbone.text, plan)
     student = _student(backbone, ablations, config)
-    keys = _keys(backbone, plan, ablations, config)
-    anchors = _anchors(backbone, ablations, config, store, keys["pictures"], progress)
-    kept = _preserved(backbone, plan, config, store, keys["preserved"], progress)
+    key = _key(backbone, plan, ablations, config)
+    anchors = _anchors(backbone, ablations, config, store, progress)
+    kept = _preserved(backbone, plan, config, store, progress)
     with ExitStack() as stack:
         for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):
             stack.enter_context(frozen(module))
         read = _reader(backbone, config, [*anchors.asked, *anchors.drawn, *(kept.asked if kept else ())])
         training = Training(backbone, student, read, anchors, kept, config, derive(plan.seed, "ablation"))
-        _train(training, config.steps * len(ablations), config, store, keys["training"], progress)
-    if store.get(keys["training"]):
-        store.put(keys["training"], {}, _meta(ablations, "emptied"))
+        _train(training, config.updates(len(ablations)), config, store, key, progress)
+    if store.get(key):
+        store.put(key, {}, {"what": "ablation: emptied", "source": "all"})
     done = {"updates": training.descent.step, "loss": training.loss}
     return Patch.made_on(backbone.pipe, student.deltas(), provenance_of(backbone, plan, config, training=done))
 
@@ -106,72 +103,38 @@ def _anchors(
     ablations: Sequence[Ablation],
     config: AblationConfig,
     store: MemoryStore,
-    key: str,
     progress: Progress,
 ) -> Pictures:
     each = [(one, number) for one in ablations for number in range(config.images)]
-    prompts = [one.prompt(one.anchor, number) for one, number in each]
-    seeds = [derive(one.seed, "picture", number) for one, number in each]
-    latents = _drawn(backbone, prompts, seeds, config, store, key, _meta(ablations, "anchor pictures"), progress)
-    return Pictures(latents, tuple(one.prompt(one.source, number) for one, number in each), tuple(prompts))
+    latents = drawn(backbone, ablations, config.images, config, store, progress, "anchor pictures")
+    asked, anchors = (tuple(one.prompt(getattr(one, of), n) for one, n in each) for of in ("source", "anchor"))
+    return Pictures(latents, asked, anchors)
 
 
 def _preserved(
-    backbone: Backbone, plan: Plan, config: AblationConfig, store: MemoryStore, key: str, progress: Progress
+    backbone: Backbone, plan: Plan, config: AblationConfig, store: MemoryStore, progress: Progress
 ) -> Pictures | None:
     """Pictures of the preserve list, in the company that the edits' prompts are."""
     if not plan.preserve or config.preserve == 0:
         return None
     templates = tuple(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
     named = [Ablation(name, name, templates, derive(plan.seed, "preserved", name)) for name in plan.preserve]
-    each = [(one, number) for one in named for number in range(config.preserve_images)]
-    prompts = tuple(one.prompt(one.source, number) for one, number in each)
-    seeds = [derive(one.seed, "picture", number) for one, number in each]
-    latents = _drawn(backbone, prompts, seeds, config, store, key, _meta(named, "preserved pictures"), progress)
+    latents = drawn(backbone, named, config.preserve_images, config, store, progress, "preserved pictures")
+    prompts = tuple(one.prompt(one.source, number) for one in named for number in range(config.preserve_images))
     return Pictures(latents, prompts, prompts)
 
 
-def _drawn(
-    backbone: Backbone,
-    prompts: Sequence[str],
-    seeds: Sequence[int],
-    config: AblationConfig,
-    store: MemoryStore,
-    key: str,
-    meta: dict[str, str],
-    progress: Progress,
-) -> Tensor:
-    found = store.get(key)
-    if found is None:
-        latents = backbone.sample(
-            prompts, seeds, config.image_steps, config.guidance, progress=progress, precision=config.precision
-        )
-        found = {"latents": latents.detach().to("cpu", torch.float32)}
-        store.put(key, found, meta)
-    return found["latents"]
-
-
-def _keys(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation], config: AblationConfig) -> dict[str, str]:
-    """Names of the run's records: hashes over all that they depend on."""
+def _key(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation], config: AblationConfig) -> str:
+    """The training's record: a hash over all that it depends on."""
     settings = config.model_dump(mode="json")
     del settings["checkpoint_every"]
-    base: dict[str, Any] = {
-        "version": VERSION,
-        "model": backbone.fingerprint,
-        "tokenizer": tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders)),
-        "scheduler": scheduler_fingerprint(backbone),
-        **{name: settings[name] for name in ("image_steps", "guidance")},
-    }
-    asked = [[one.source, one.anchor, list(one.templates), one.seed] for one in ablations]
-    drawn = [[one.anchor, list(one.templates), one.seed] for one in ablations]
-    kept = [list(plan.preserve), list(dict.fromkeys(t for edit in plan.edits for t in edit.prompts)), plan.seed]
-    return {
-        "pictures": digest({**base, "ablation": "pictures", "of": drawn, "count": config.images}),
-        "preserved": digest({**base, "ablation": "preserved", "of": kept, "count": config.preserve_images}),
-        "training": digest({**base, "ablation": asked, "kept": kept, "settings": settings, "seed": plan.seed}),
-    }
-
-
-def _meta(ablations: Sequence[Ablation], what: str) -> dict[str, str]:
-    # "source" tells stores that the record is about a concept, and so belongs to its run alone
-    return {"what": f"ablation: {what}", "source": ", ".join(one.source for one in ablations)}
+    return digest(
+        {
+            **sampled_by(backbone, config),
+            "ablation": [[one.source, one.anchor, list(one.templates), one.seed] for one in ablations],
+            "kept": [list(plan.preserve), list(dict.fromkeys(t for edit in plan.edits for t in edit.prompts))],
+            "seed": plan.seed,
+            "version": VERSION,
+            "settings": settings,
+        }
+    )

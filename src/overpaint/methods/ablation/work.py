@@ -23,7 +23,7 @@ def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
         parameters = elements(slot.value for slot in select(backbone.denoiser, variant, backbone.denoiser_name))
     keeping = config.preserve > 0 and bool(plan.preserve)
     pictures = len(ablations) * config.images + (len(plan.preserve) * config.preserve_images if keeping else 0)
-    rows = config.steps * len(ablations) * config.batch
+    rows = config.updates(len(ablations)) * config.batch
     trained = rows * (1 + (config.prior > 0) + keeping) * (1 + BACKWARD)
     asked = rows * ((config.objective == "model") + keeping)
     return Work(

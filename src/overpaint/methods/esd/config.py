@@ -17,6 +17,7 @@ from overpaint.emoji.styled import styled_pairs
 from overpaint.methods.esd.selection import VARIANTS, Variant
 from overpaint.methods.origins import Origins, origins
 from overpaint.methods.styled import STYLE
+from overpaint.methods.training.updates import updates_of
 from overpaint.plan import Plan
 from overpaint.plan.checks import template
 
@@ -101,8 +102,7 @@ class EsdConfig(BaseModel):
 
     def updates(self, concepts: int) -> int:
         """Of a run that erases so many."""
-        further = self.steps if self.further is None else self.further
-        return self.steps + further * (concepts - 1)
+        return updates_of(concepts, self.steps, self.further)
 
     @field_validator("styled")
     @classmethod
