@@ -26,6 +26,7 @@ FEW: dict[str, Any] = {
     "steps": 12,
     "batch": 4,
     "rate": 2e-3,
+    "prior": 0.0,
     "preserve_images": 2,
     "checkpoint_every": 0,
 }
