@@ -180,7 +180,7 @@ Many updates change much that no caption holds; so more are held.
 """
 
 STYLES: Mapping[str, Any] = MappingProxyType(
-    {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 1.0, "trajectories": 2}
+    {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 1.0, "trajectories": 1}
 )
 """What holds instead for plans that erase styles of the bundled model, chosen on two of them on its validation split.
 

@@ -19,6 +19,7 @@ from overpaint.bench.suites.emoji.world import World
 from overpaint.bench.suites.suite import Findings, Part, Spec
 from overpaint.emoji.captions import PAPER_TEMPLATES, PROMPTS_PLAIN, fill
 from overpaint.emoji.palette import STYLE_WORDS
+from overpaint.emoji.styled import shown
 from overpaint.plan import Edit
 from overpaint.seeding import derive
 
@@ -64,18 +65,19 @@ def erasure(world: World) -> Iterator[Spec]:
 def style_erasure(world: World) -> Iterator[Spec]:
     """Drawing styles, each by a patch of its own: is it drawn where it is named, and what of concepts and other styles?
 
-    Asked are concepts that exist in both styles. "templates" asks for the style, "concept" whether the same pictures
-    show their concept, "neighbours" for another style.
+    Asked are concepts that exist in both styles and that methods are not shown. "templates" asks for the style,
+    "concept" whether the same pictures show their concept, "neighbours" for another style.
     """
     order = sorted(STYLE_WORDS, key=lambda word: derive(world.split_seed, "erased style", word))
     parts = []
     for style in order[: world.size.styles]:
         edit = Edit(action="erase", source=style, kind="style", prompts=STYLE_TEMPLATES)
         other = order[-1] if style != order[-1] else order[0]
-        drawn = (name for name in world.free if {style, other} <= _styles(world, name))
+        drawn = (name for name in world.free if {style, other} <= _styles(world, name) and not shown(name))
         names = islice(drawn, world.size.styled)
         probes = [probe for name in names for probe in _styled(world, name, style, other)]
-        probes += asked.holdouts(world, world.size.single_holdouts)
+        held = (probe for probe in asked.holdouts(world) if not shown(probe.unit))
+        probes += islice(held, world.size.single_holdouts * world.size.holdout_templates)
         parts.append(Part((world.plan([edit], "style"),), tuple(probes)))
 
     def rows(found: Findings) -> Iterator[Row]:
