@@ -121,6 +121,23 @@ def test_no_style_is_its_own_neighbour() -> None:
         assert not any(f" {erased} style" in probe.prompt for probe in beside)
 
 
+def test_what_is_shown_to_methods_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = replace(world(), size=replace(SMALL, styles=1, styled=len(NAMES)))
+
+    def asked() -> set[str]:
+        (spec,) = style_erasure(few)
+        return {name for name in NAMES for probe in spec.parts[0].probes if name in (probe.unit, *without(probe.unit))}
+
+    def without(unit: str) -> list[str]:
+        return [unit.removesuffix(f" in {style}") for style in STYLE_WORDS if unit.endswith(f" in {style}")]
+
+    taken = sorted(asked())[::2]
+    monkeypatch.setattr("overpaint.bench.suites.emoji.erasing.shown", taken.__contains__)
+    left = asked()
+    assert left
+    assert left.isdisjoint(taken)
+
+
 def test_where_an_anchor_is_needed_a_category_becomes_another_one() -> None:
     several = replace(world(), size=replace(SMALL, categories=2))
     plain, anchored = (next(moderation(several, anchored=anchored)) for anchored in (False, True))
