@@ -38,13 +38,14 @@ def drawn(
     They depend on the anchor, its templates and its seed alone, and on no other concept of the run.
     """
     latents: list[Tensor] = []
+    base = sampled_by(backbone, config)
     with progress.task(what, total=len(named) * count, unit="image") as advance:
         for one in named:
             for first in range(0, count, PART):
                 numbers = range(first, min(first + PART, count))
                 key = digest(
                     {
-                        **sampled_by(backbone, config),
+                        **base,
                         "ablation": [one.anchor, list(one.templates), one.seed],
                         "pictures": [numbers.start, numbers.stop],
                         "version": VERSION,

@@ -107,8 +107,8 @@ def _anchors(
 ) -> Pictures:
     each = [(one, number) for one in ablations for number in range(config.images)]
     latents = drawn(backbone, ablations, config.images, config, store, progress, "anchor pictures")
-    asked, anchors = (tuple(one.prompt(getattr(one, of), n) for one, n in each) for of in ("source", "anchor"))
-    return Pictures(latents, asked, anchors)
+    asked = tuple(one.prompt(one.source, number) for one, number in each)
+    return Pictures(latents, asked, tuple(one.prompt(one.anchor, number) for one, number in each))
 
 
 def _preserved(
