@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from overpaint.backbone.sampling import default_batch
-from overpaint.bench.drawing import Drawing, Within
+from overpaint.bench.drawing import Drawing
 from overpaint.bench.pictures import Pictures, key, state
 from overpaint.bench.probes import Probe
 from overpaint.errors import OverpaintError
@@ -81,7 +81,7 @@ class Artist:
                     [probe.prompt for probe in full],
                     [probe.seed for probe in full],
                     batch=size,
-                    progress=Within(lambda *_, **__: None),
+                    progress=Silent(),
                 )
                 for (picture, _), image in zip(part, images, strict=False):
                     self.pictures.write(picture, image)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.bench.drawing import Drawing, Within
+from overpaint.bench.drawing import Drawing
 from overpaint.bench.grid import grid
 from overpaint.emoji.captions import fill
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.plan import Edit, Plan
-from overpaint.progress import Progress, Silent
+from overpaint.progress import Inside, Progress, Silent
 from overpaint.seeding import derive
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def before_after(
     """Draw every column without and with the patch."""
     prompts, seeds = [column.prompt for column in columns], [column.seed for column in columns]
     with (progress or Silent()).task("drawing the picture", total=2 * len(columns), unit="image") as advance:
-        inner = Within(advance)
+        inner = Inside(advance)
         before = drawing.images(backbone, prompts, seeds, progress=inner)
         with patch.applied_to(backbone.pipe):
             after = drawing.images(backbone, prompts, seeds, progress=inner)

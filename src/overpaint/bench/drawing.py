@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +12,9 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
 from overpaint.bench.graders.emoji import ConceptGrader, Grades
 from overpaint.methods.work import Work
-from overpaint.progress import Advance, Progress, Silent
+from overpaint.progress import Inside, Progress, Silent
 
-__all__ = ["Drawing", "Within", "grade"]
+__all__ = ["Drawing", "grade"]
 
 BATCH = 64
 
@@ -74,21 +73,9 @@ def grade(
     with (progress or Silent()).task(name, total=len(prompts), unit="image") as advance:
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
-            images = drawing.images(backbone, prompts[part], seeds[part], progress=Within(advance))
+            images = drawing.images(backbone, prompts[part], seeds[part], progress=Inside(advance))
             parts.append(grader.grade(images))
     if not parts:
         widths = (grader.network.concept, grader.network.style, grader.network.background)
         return Grades(*(torch.zeros(0, head.out_features) for head in widths))
     return Grades(*(torch.cat(head) for head in zip(*parts, strict=True)))
-
-
-class Within:
-    """A `Progress` whose tasks are part of one that is open already."""
-
-    def __init__(self, advance: Advance) -> None:
-        self._advance = advance
-
-    @contextmanager
-    def task(self, name: str, total: int | None = None, unit: str = "it") -> Iterator[Advance]:
-        """Count into the open task."""
-        yield self._advance

@@ -11,7 +11,9 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.hashing import digest
 
-__all__ = ["MemoryStore", "TransientStore", "digest", "once", "scheduler_fingerprint", "tokenizer_fingerprint"]
+__all__ = [
+    "MemoryStore", "TransientStore", "digest", "fingerprints", "once", "scheduler_fingerprint", "tokenizer_fingerprint",
+]  # fmt: skip
 
 
 class MemoryStore(Protocol):
@@ -75,6 +77,15 @@ def tokenizer_fingerprint(*tokenizers: Any) -> str:
         return digest({k: v for k, v in rules.items() if k not in ("padding", "truncation")})
     merges = [list(pair) for pair in getattr(tokenizer, "bpe_ranks", {})]
     return digest({"vocabulary": tokenizer.get_vocab(), "merges": merges})
+
+
+def fingerprints(backbone: Backbone) -> dict[str, str]:
+    """What a picture depends on beside its prompt, seed and settings: model, tokenizers and scheduler, for keys."""
+    return {
+        "model": backbone.fingerprint,
+        "tokenizer": tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders)),
+        "scheduler": scheduler_fingerprint(backbone),
+    }
 
 
 def scheduler_fingerprint(backbone: Backbone) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,11 +10,11 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.ablation.ablations import Ablation
 from overpaint.methods.ablation.config import AblationConfig
-from overpaint.methods.store import MemoryStore, digest, scheduler_fingerprint, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, fingerprints
 from overpaint.progress import Inside, Progress
 from overpaint.seeding import derive
 
-__all__ = ["drawn", "sampled_by"]
+__all__ = ["drawn"]
 
 VERSION = 2
 """Raised whenever the same settings would draw otherwise."""
@@ -38,7 +37,12 @@ def drawn(
     They depend on the anchor, its templates and its seed alone, and on no other concept of the run.
     """
     latents: list[Tensor] = []
-    base = sampled_by(backbone, config)
+    base = {
+        **fingerprints(backbone),
+        "image_steps": config.image_steps,
+        "guidance": config.guidance,
+        "precision": config.precision,
+    }
     with progress.task(what, total=len(named) * count, unit="image") as advance:
         for one in named:
             for first in range(0, count, PART):
@@ -59,18 +63,6 @@ def drawn(
                     advance(len(numbers))
                 latents.append(found["latents"])
     return torch.cat(latents)
-
-
-def sampled_by(backbone: Backbone, config: AblationConfig) -> dict[str, Any]:
-    """What a picture depends on beside its prompt and seed, for keys of records."""
-    return {
-        "model": backbone.fingerprint,
-        "tokenizer": tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders)),
-        "scheduler": scheduler_fingerprint(backbone),
-        "image_steps": config.image_steps,
-        "guidance": config.guidance,
-        "precision": config.precision,
-    }
 
 
 def _pictures(backbone: Backbone, one: Ablation, numbers: range, config: AblationConfig, progress: Progress) -> Tensor:

@@ -9,14 +9,14 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.errors import PlanError
 from overpaint.methods.ablation.ablations import Ablation, ablations_of
 from overpaint.methods.ablation.config import AblationConfig
-from overpaint.methods.ablation.drawn import drawn, sampled_by
+from overpaint.methods.ablation.drawn import drawn
 from overpaint.methods.ablation.embedding import EmbeddingStudent, own_tokens
 from overpaint.methods.ablation.training import Pictures, Read, Training
 from overpaint.methods.esd.erasures import Texts
 from overpaint.methods.esd.selection import Variant, select
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.provenance import provenance_of
-from overpaint.methods.store import MemoryStore, digest
+from overpaint.methods.store import MemoryStore, digest, fingerprints
 from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -130,7 +130,7 @@ def _key(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation], config: 
     del settings["checkpoint_every"]
     return digest(
         {
-            **sampled_by(backbone, config),
+            **fingerprints(backbone),
             "ablation": [[one.source, one.anchor, list(one.templates), one.seed] for one in ablations],
             "kept": [list(plan.preserve), list(dict.fromkeys(t for edit in plan.edits for t in edit.prompts))],
             "seed": plan.seed,

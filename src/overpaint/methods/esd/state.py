@@ -19,7 +19,7 @@ from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.kept import Kept
 from overpaint.methods.esd.pool import Pool
-from overpaint.methods.store import MemoryStore, digest, once, scheduler_fingerprint, tokenizer_fingerprint
+from overpaint.methods.store import MemoryStore, digest, fingerprints, once
 
 __all__ = ["ERASE", "VERSION", "Ledger"]
 
@@ -50,12 +50,7 @@ class Ledger:
         self._store = store
         self._source = ", ".join(erasure.source for erasure in erasures)
         settings = config.model_dump(mode="json")
-        model = {
-            "version": VERSION,
-            "model": backbone.fingerprint,
-            "tokenizer": tokenizer_fingerprint(*(text.tokenizer for text in backbone.text_encoders)),
-            "scheduler": scheduler_fingerprint(backbone),
-        }
+        model = {"version": VERSION, **fingerprints(backbone)}
         asked = [_asked(erasure) for erasure in erasures]
         chosen = {name: settings[name] for name in DRAWING}
         self._original = digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen})
