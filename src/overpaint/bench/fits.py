@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.loading import backbone_of
+from overpaint.bench.clock import ClockedStore, noted_seconds
 from overpaint.errors import PatchError
 from overpaint.files import replacing, write_json_atomic
 from overpaint.hashing import loose_digest
-from overpaint.json_reading import from_json
 from overpaint.methods import Counter, fit, resolve
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -50,6 +48,8 @@ class Fits:
     def fit(self, pipe: Any, plan: Plan) -> tuple[Change, float]:
         """The plan carried out on the pipeline as it is now, other patches included, and the seconds that it took.
 
+        The seconds of a fit that was killed on the way count up to the last memory that it kept.
+
         Raises:
             PlanError: the plan does not fit the method or the model.
         """
@@ -59,19 +59,14 @@ class Fits:
         noted = path.with_suffix(".json")
         if (known := _known(path, noted)) is not None:
             return known
-        start = time.monotonic()
-        change = fit(
-            backbone,
-            plan,
-            store=MemoryBank(self.folder / "bank"),
-            captions=self.captions,
-            progress=self.progress,
-            counter=counter,
-        )
-        seconds = time.monotonic() - start
+        begun = path.with_suffix(".begun.json")
+        store = ClockedStore(MemoryBank(self.folder / "bank"), begun)
+        change = fit(backbone, plan, store=store, captions=self.captions, progress=self.progress, counter=counter)
+        seconds = store.seconds
         with replacing(path) as temporary:
             change.save(temporary)
         write_json_atomic(noted, {"seconds": round(seconds, 3)})
+        begun.unlink(missing_ok=True)
         return change, seconds
 
     def _key(self, backbone: Backbone, plan: Plan, counter: Counter | None) -> str:
@@ -90,10 +85,7 @@ def _known(path: Path, noted: Path) -> tuple[Change, float] | None:
     if not (path.is_file() and noted.is_file()):
         return None
     try:
-        seconds = float(from_json(noted.read_text(encoding="utf-8"))["seconds"])
-        if not math.isfinite(seconds):
-            raise ValueError("it took no number of seconds")
-        return load_change(path), seconds
-    except (PatchError, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        return load_change(path), noted_seconds(noted)
+    except (PatchError, OSError, ValueError) as error:
         _log.warning("%s or its note is damaged (%.200s) and will be made again", path, error)
         return None
