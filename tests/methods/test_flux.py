@@ -17,7 +17,7 @@ from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.moments import key_moments
 from overpaint.methods.emcid.stage_one import stage_one
 from overpaint.methods.esd.erasures import Texts, erasures_of
-from overpaint.methods.esd.pool import erasing
+from overpaint.methods.esd.rows import erasing
 from overpaint.methods.esd.selection import select
 from overpaint.patch import Patch
 from overpaint.plan import Plan

@@ -22,7 +22,7 @@ from overpaint.methods.emcid.moments import key_moments
 from overpaint.methods.emcid.stage_one import stage_one
 from overpaint.methods.emcid.stage_two import stage_two
 from overpaint.methods.esd.erasures import Texts, erasures_of
-from overpaint.methods.esd.pool import erasing
+from overpaint.methods.esd.rows import erasing
 from overpaint.patch import Patch
 from tests.methods.alike import REPLACED, acts_and_is_undone, plan_of, reads_the_destination
 from tests.methods.tiny import CAPTIONS, TEMPLATES, WINDOW

@@ -11,6 +11,7 @@ from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
 from overpaint.methods.esd.fit import fit
+from overpaint.methods.esd.pool import Pool
 from overpaint.methods.store import MemoryStore, TransientStore
 from overpaint.patch import Patch
 from overpaint.plan import Plan
@@ -56,3 +57,13 @@ def run(
 def predicted(backbone: StableDiffusion, x: Tensor, t: Tensor, prompt: str) -> Tensor:
     with torch.no_grad():
         return backbone.predict(x, t, backbone.encode([prompt]).repeat(len(x)))
+
+
+def turned_by_hand(backbone: StableDiffusion, pool: Pool, base: str, source: str, eta: float) -> Tensor:
+    """Targets of a pool's rows: from the prediction for ``base`` away from that for ``source``."""
+    away = predicted(backbone, pool.x, pool.t, source) - predicted(backbone, pool.x, pool.t, "")
+    return predicted(backbone, pool.x, pool.t, base) - eta * away
+
+
+def close(a: Tensor, b: Tensor) -> None:
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

@@ -12,8 +12,9 @@ import torch
 
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import TransientStore
+from overpaint.methods.esd import records
 from overpaint.methods.esd.erasures import Texts, erasures_of
-from overpaint.methods.esd.pool import erasing
+from overpaint.methods.esd.rows import erasing
 from overpaint.methods.esd.selection import select
 from overpaint.methods.esd.validation import WayLeft
 from overpaint.patch import Dense, LowRank
@@ -152,12 +153,45 @@ def test_a_run_s_bank_serves_as_the_store(tmp_path: Path) -> None:
 def test_variants_share_the_pool() -> None:
     backbone, store = tiny_backbone(), TransientStore()
     run(backbone, store=store, parameters="x", steps=1)
-    drawn: list[int] = []
-    backbone.unet.register_forward_pre_hook(lambda *_: drawn.append(1) if not torch.is_grad_enabled() else None)
+    drawn = count_evaluations(backbone)
     run(backbone, store=store, parameters="u", steps=1, rate=1e-4)
     assert not drawn
     run(backbone, store=store, parameters="u", steps=1, eta=2.0)
     assert drawn
+
+
+def test_runs_share_the_trajectories_of_a_concept() -> None:
+    backbone, store = tiny_backbone(), TransientStore()
+    both = plan_of({"erase": "dog"}, {"erase": "pizza"})
+    fresh = run(backbone, both, protect=True)
+    run(backbone, plan_of(), store, protect=True)
+    drawn = count_evaluations(backbone)
+    assert run(backbone, both, store, protect=True).hash == fresh.hash
+    again, whole = len(drawn), count_evaluations(backbone)
+    run(backbone, both, protect=True)
+    assert again == len(whole) / 2  # pizza's
+
+
+def test_a_run_that_stops_while_it_draws_loses_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = tiny_backbone()
+    settings: dict[str, Any] = {"trajectories": 6, "steps": 1, "protect": True}
+    unbroken = run(backbone, **settings)
+    monkeypatch.setattr(records, "PART", 2)
+    drawn, store = count_evaluations(backbone), Breaking(2)
+    with pytest.raises(OSError, match="no space"):
+        run(backbone, store=store, **settings)
+    store.holds, first = 100, len(drawn)
+    again = run(backbone, store=store, **settings)
+    assert len(drawn) - first == first / 3  # of three records the last was drawn and could not be kept
+    for name, delta in again.deltas.items():
+        torch.testing.assert_close(matrix_of(delta), matrix_of(unbroken.deltas[name]), rtol=1e-3, atol=1e-6)
+
+
+def count_evaluations(backbone: Any) -> list[int]:
+    """Forward passes without a graph, from now on."""
+    calls: list[int] = []
+    backbone.unet.register_forward_pre_hook(lambda *_: None if torch.is_grad_enabled() else calls.append(1))
+    return calls
 
 
 # ---- stopping ---------------------------------------------------------------------------------------------------

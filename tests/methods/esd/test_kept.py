@@ -9,7 +9,7 @@ import torch
 
 from overpaint.errors import OverpaintError
 from overpaint.methods import TransientStore
-from overpaint.methods.esd import fit as esd
+from overpaint.methods.esd import rows
 from overpaint.methods.esd.kept import kept_prompts
 from tests.methods.esd.small import config_of, plan_of, predicted, run, world
 from tests.methods.tiny import tiny_backbone
@@ -57,7 +57,7 @@ def test_what_is_kept_is_the_same_after_a_run_with_other_erasures(monkeypatch: p
     run(backbone, plan_of(preserve=["horse", "cat"]), store, **shared)
     alone = run(backbone, **both)
     drawn: list[int] = []
-    monkeypatch.setattr(esd, "keeping", lambda *a: drawn.append(1))
+    monkeypatch.setattr(rows, "_kept", lambda *a: drawn.append(1))
     after = run(backbone, store=store, **both)
     assert alone.hash == after.hash
     assert not drawn

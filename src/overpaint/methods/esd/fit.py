@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import cached_property
 
 import torch
 
@@ -13,10 +14,12 @@ from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
 from overpaint.methods.esd.kept import Kept, kept_prompts
-from overpaint.methods.esd.pool import Pool, erasing, join, keeping
+from overpaint.methods.esd.pool import Pool, join
+from overpaint.methods.esd.records import Records
+from overpaint.methods.esd.rows import erasing, keeping
 from overpaint.methods.esd.selection import Slot, select
 from overpaint.methods.esd.sources import Cached, Published, Source
-from overpaint.methods.esd.state import ERASE, Ledger
+from overpaint.methods.esd.state import Ledger
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.esd.training import Training
 from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
@@ -29,9 +32,6 @@ from overpaint.progress import Progress
 from overpaint.seeding import derive
 
 __all__ = ["fit"]
-
-EMPTY = "empty"
-"""The pool that keeps prompts without the concept, which comes with the one to erase by."""
 
 
 def fit(
@@ -113,8 +113,8 @@ class _Run:
     def keep(self, kept: Sequence[Kept], seed: int) -> Source | None:
         """Rows to keep by: of preserved prompts, and of the empty one at the latents of what is erased."""
         pools = [self._kept(one, seed) for one in kept]
-        if self._config.protect and self._config.preserve > 0:
-            pools.append(self._original()[EMPTY])
+        if self._config.preserve > 0 and (empty := self._original[1]) is not None:
+            pools.append(empty)
         if not pools:
             return None
         pool = join(pools)
@@ -122,15 +122,13 @@ class _Run:
 
     def _kept(self, kept: Kept, seed: int) -> Pool:
         """The original model's pool of preserved prompts."""
-        prompts, counts = list(kept.drawn), list(kept.drawn.values())
-
-        def make() -> Pool:
-            with self._progress.task("trajectories to keep", sum(counts), "image") as advance:
-                return keeping(self._backbone, self._texts, prompts, counts, self._config, seed, advance)
-
-        pool = self._ledger.kept(kept, make)
-        # runs with other erasures share it: they number their prompts otherwise, and use others of them
-        pool = replace(pool, prompt=self._texts.rows(prompts)[pool.concept])
+        prompts = list(kept.drawn)
+        with self._progress.task("trajectories to keep", sum(kept.drawn.values()), "image") as advance:
+            records = self._ledger.kept(kept)
+            pool = keeping(
+                self._backbone, self._texts, kept.drawn, self._config, seed, records=records, advance=advance
+            )
+        # runs with other erasures share the records, and use others of the prompts
         wanted = set(kept.used)
         used = torch.tensor([prompt in wanted for prompt in prompts])
         return pool.rows(used[pool.concept].nonzero()[:, 0])
@@ -138,26 +136,26 @@ class _Run:
     def _erase(self, number: int) -> Pool:
         """The pool of a round; the first is the original model's own."""
         if number == 0:
-            return self._original()[ERASE]
+            return self._original[0]
         found = self._ledger.refreshed(number)
         if found is None:
-            found = self._drawn(f"round {number}", self._student)[ERASE]
+            found, _ = self._drawn(f"round {number}", self._student, None)
             if self._config.checkpoint_every:
                 self._ledger.put_refreshed(number, found)
         return found
 
-    def _original(self) -> dict[str, Pool]:
-        found = self._ledger.original()
-        if found is None:
-            found = self._drawn("round 0", None)
-            self._ledger.put_original(found)
-        return found
+    @cached_property
+    def _original(self) -> tuple[Pool, Pool | None]:
+        """The original model's pools: what is to be erased, and what goes with it and is to be kept."""
+        return self._drawn("round 0", None, self._ledger.original)
 
-    def _drawn(self, label: str, sampler: Student | None) -> dict[str, Pool]:
+    def _drawn(
+        self, label: str, sampler: Student | None, records: Records[tuple[Erasure, range]] | None
+    ) -> tuple[Pool, Pool | None]:
         config = self._config
         total = config.trajectories * sum(len(erasure.templates) for erasure in self._erasures)
         with self._progress.task("trajectories", total, "image") as advance, torch.no_grad():
-            pool, empty = erasing(
+            return erasing(
                 self._backbone,
                 self._texts,
                 self._erasures,
@@ -165,9 +163,9 @@ class _Run:
                 config.trajectories,
                 label,
                 sampler=None if sampler is None else sampler.acting,
+                records=records,
                 advance=advance,
             )
-        return {ERASE: pool} if empty is None else {ERASE: pool, EMPTY: empty}
 
 
 def _train(

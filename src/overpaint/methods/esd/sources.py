@@ -12,7 +12,8 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.pictures import noised
-from overpaint.methods.esd.pool import Acting, Pool, targets
+from overpaint.methods.esd.pool import Pool
+from overpaint.methods.esd.rows import Acting, targets
 from overpaint.methods.esd.trajectories import arrive, length
 from overpaint.methods.training.turns import turn
 from overpaint.seeding import derive

@@ -1,15 +1,17 @@
 """What a run of ESD leaves in the store while it trains, so that a stopped one goes on to the same bits.
 
-Records: the pools that the original model drew (shared by all variants of the method), the last pool that the student
-drew, and the training itself. The last two are emptied in the end.
+Records: parts of the pools that the original model drew (shared by all variants of the method, and by all runs that
+erase the same concept), the last pool that the student drew, and the training itself. The last two are emptied in the
+end.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,16 +21,18 @@ from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.kept import Kept
 from overpaint.methods.esd.pool import Pool
-from overpaint.methods.store import MemoryStore, digest, fingerprints, once
+from overpaint.methods.esd.records import Records
+from overpaint.methods.store import MemoryStore, digest, fingerprints
 
-__all__ = ["ERASE", "VERSION", "Ledger"]
+__all__ = ["VERSION", "Ledger"]
+
+About = TypeVar("About")
 
 _log = logging.getLogger(__name__)
 
 VERSION = 3
 """Raised whenever the same settings would train otherwise."""
 
-ERASE = "erase"
 DRAWING = ("image_steps", "guidance", "eta", "protect", "trajectories")
 KEEPING = ("image_steps", "guidance", "preserve_trajectories")
 NO_PART = ("checkpoint_every",)
@@ -51,42 +55,42 @@ class Ledger:
         self._source = ", ".join(erasure.source for erasure in erasures)
         settings = config.model_dump(mode="json")
         model = {"version": VERSION, **fingerprints(backbone)}
-        asked = [_asked(erasure) for erasure in erasures]
         chosen = {name: settings[name] for name in DRAWING}
-        self._original = digest({**model, "what": "esd pool", "erasures": asked, "settings": chosen})
+        self._original = {**model, "what": "esd trajectories", "settings": chosen}
         self._keeping = {**model, "what": "esd kept pool", "seed": seed, "settings": [settings[n] for n in KEEPING]}
         for name in NO_PART:
             del settings[name]
+        asked = [_asked(erasure) for erasure in erasures]
         run = {**model, "erasures": asked, "kept": [one.used for one in kept], "settings": settings, "seed": seed}
         self._training = digest({**run, "what": "esd training"})
         self._refreshed = digest({**run, "what": "esd refreshed pool"})
 
     # ---- pools ----------------------------------------------------------------------------------------------------
 
-    def original(self) -> dict[str, Pool] | None:
-        """The original model's pools: of `ERASE`, and what goes with it."""
-        return _unpacked(self._store.get(self._original))
+    @property
+    def original(self) -> Records[tuple[Erasure, range]]:
+        """Of trajectories of an erasure, by their numbers, that the original model drew."""
 
-    def put_original(self, pools: dict[str, Pool]) -> None:
-        """Keep them."""
-        self._put(self._original, _packed(pools), "trajectories")
+        def content(about: tuple[Erasure, range]) -> dict[str, Any]:
+            erasure, part = about
+            asked = {name: value for name, value in _asked(erasure).items() if name != "checked"}
+            return {**self._original, "erasure": asked, "part": [part.start, part.stop]}
 
-    def kept(self, kept: Kept, make: Callable[[], Pool]) -> Pool:
-        """The original model's pool of preserved prompts, made if it is not there. Its rows' ``prompt`` is no use."""
-        meta = {"what": "ESD: trajectories of captions"} if kept.shared else self._meta("trajectories")
-        content = {**self._keeping, "prompts": list(kept.drawn.items())}
-        return Pool.of(once(self._store, content, lambda: make().tensors(), meta))
+        return _Records(self._store, content, lambda about: _meta("trajectories", about[0].source))
+
+    def kept(self, kept: Kept) -> Records[Mapping[str, int]]:
+        """Of preserved prompts, by their numbers of trajectories."""
+        meta = {"what": "ESD: trajectories of captions"} if kept.shared else _meta("trajectories", self._source)
+        return _Records(self._store, lambda about: {**self._keeping, "prompts": list(about.items())}, lambda _: meta)
 
     def refreshed(self, number: int) -> Pool | None:
         """The pool that the student drew for a round, if it is the last one that was put here."""
         tensors = self._store.get(self._refreshed)
-        if not tensors or int(tensors["round"]) != number:
-            return None
-        return (_unpacked({k: v for k, v in tensors.items() if k != "round"}) or {}).get(ERASE)
+        return Pool.of(tensors) if tensors and int(tensors["round"]) == number else None
 
     def put_refreshed(self, number: int, pool: Pool) -> None:
         """Keep it in place of the one before."""
-        self._put(self._refreshed, {**_packed({ERASE: pool}), "round": torch.tensor(number)}, "trajectories")
+        self._put(self._refreshed, {**pool.tensors(), "round": torch.tensor(number)}, "trajectories")
 
     # ---- training -------------------------------------------------------------------------------------------------
 
@@ -107,11 +111,29 @@ class Ledger:
                 self._put(key, {}, "emptied")
 
     def _put(self, key: str, tensors: dict[str, Tensor], what: str) -> None:
-        self._store.put(key, tensors, self._meta(what))
+        self._store.put(key, tensors, _meta(what, self._source))
 
-    def _meta(self, what: str) -> dict[str, str]:
-        # "source" tells stores that the record is about a concept, and so belongs to its run alone
-        return {"what": f"ESD: {what}", "source": self._source}
+
+@dataclass(frozen=True)
+class _Records(Generic[About]):
+    """Records in a store, under a hash of all that they depend on."""
+
+    store: MemoryStore
+    content: Callable[[About], dict[str, Any]]
+    meta: Callable[[About], dict[str, str]]
+
+    def get(self, about: About) -> dict[str, Tensor] | None:
+        """See `overpaint.methods.esd.records.Records`."""
+        return self.store.get(digest(self.content(about)))
+
+    def put(self, about: About, rows: dict[str, Tensor]) -> None:
+        """See `overpaint.methods.esd.records.Records`."""
+        self.store.put(digest(self.content(about)), rows, self.meta(about))
+
+
+def _meta(what: str, source: str) -> dict[str, str]:
+    # "source" tells stores that the record is about a concept, and so belongs to its run alone
+    return {"what": f"ESD: {what}", "source": source}
 
 
 def _asked(erasure: Erasure) -> dict[str, Any]:
@@ -121,18 +143,4 @@ def _asked(erasure: Erasure) -> dict[str, Any]:
         "checked": list(erasure.checked),
         "styled": list(erasure.styled),
         "images": [hashlib.sha256(path.read_bytes()).hexdigest() for path in erasure.images],
-    }
-
-
-def _packed(pools: dict[str, Pool]) -> dict[str, Tensor]:
-    return {f"{kind} {name}": tensor for kind, pool in pools.items() for name, tensor in pool.tensors().items()}
-
-
-def _unpacked(tensors: dict[str, Tensor] | None) -> dict[str, Pool] | None:
-    if not tensors:
-        return None
-    kinds = dict.fromkeys(name.partition(" ")[0] for name in tensors)
-    return {
-        kind: Pool.of({n.partition(" ")[2]: tensor for n, tensor in tensors.items() if n.partition(" ")[0] == kind})
-        for kind in kinds
     }

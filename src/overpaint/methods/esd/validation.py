@@ -15,7 +15,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.objective import way_left
-from overpaint.methods.esd.pool import erasing
+from overpaint.methods.esd.rows import erasing
 from overpaint.methods.esd.student import Student
 from overpaint.methods.esd.trajectories import predictions
 
