@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import one_hot
 
+from overpaint.bench.graders.clip import ClipEncoder, ZeroShot
 from overpaint.bench.shares import ShareCounter, countable
+from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.errors import OverpaintError
 from overpaint.plan import Edit
 from overpaint.plan.templates import KINDS
@@ -57,6 +64,36 @@ def test_prompts_are_asked_as_people_write_them() -> None:
     assert asked(**kind, source="a cook") == ["a photo of a cook", "an image of a cook", "a cook"]
     assert asked(prompts=("the {} in his kitchen",)) == ["the cook in his kitchen"]
     assert asked(kind="style", prompts=("style of {}",)) == ["style of cook"]
+
+
+class Bands(ClipEncoder):
+    """Sees a picture's class of `Painter`, and knows the names of a vocabulary."""
+
+    def __init__(self, world: Vocabulary) -> None:
+        super().__init__()
+        self.name, self.world = "bands", world
+
+    def embed_images(self, images: Sequence[Image.Image]) -> Tensor:
+        pixels: list[Any] = [image.getpixel((0, 0)) for image in images]
+        return one_hot(torch.tensor([r + 256 * g for r, g, _ in pixels]), len(self.world)).float()
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        return one_hot(torch.tensor([self.world.by_name[text] for text in texts]), len(self.world)).float()
+
+
+def test_clip_counts_what_it_takes_a_picture_for() -> None:
+    """Of sources with unlike numbers of destinations, the same as a classifier that sees the same."""
+    world = small_world()
+    three = COOK.model_copy(update={"source": "pizza", "over": {"pizza": 0.2, "dog": 0.3, "cat": 0.5}})
+    backbone: Any = Painter(world)
+    becomes: Any = Swap({"pizza": "cat"})
+    graders = ZeroShot(Bands(world)), Reader(world)
+    by_clip, by_class = (ShareCounter(backbone, g, [COOK, three], pictures=90) for g in graders)
+    found = by_clip(becomes, ["cook", "pizza"])
+    assert found == by_class(becomes, ["cook", "pizza"])
+    assert found["pizza"] == {"pizza": 0.0, "dog": 0.0, "cat": 1.0}
+    assert by_clip.key != by_class.key
+    assert countable(graders[0], [COOK.model_copy(update={"over": {"sad": 0.5, "glad": 0.5}})])
 
 
 def test_the_key_tells_what_was_counted_how() -> None:

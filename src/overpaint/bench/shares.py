@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.bench.drawing import Drawing, grade
-from overpaint.bench.graders.emoji import ConceptGrader
+from overpaint.bench.drawing import BATCH, Drawing
+from overpaint.bench.graders.grader import Classifier, Grader
 from overpaint.emoji.articles import with_article
 from overpaint.emoji.captions import fill
 from overpaint.errors import OverpaintError
@@ -16,7 +16,7 @@ from overpaint.guards import Change
 from overpaint.hashing import loose_digest
 from overpaint.plan import Edit
 from overpaint.plan.templates import KINDS
-from overpaint.progress import Progress
+from overpaint.progress import Inside, Progress, Silent
 from overpaint.seeding import derive
 
 __all__ = ["ShareCounter", "countable"]
@@ -36,6 +36,9 @@ class ShareCounter:
 
     A picture's number says its prompt and seed, so the same numbers give shares that move with the factors and not with
     the noise, and new numbers give a count that owes nothing to those before.
+
+    Any grader serves that tells a source's destinations apart: a classifier that has them among its classes, or CLIP
+    zero-shot over them, as both papers count (arXiv 2403.13807, 2308.14761).
     """
 
     PICTURES = 96
@@ -44,7 +47,7 @@ class ShareCounter:
     def __init__(
         self,
         backbone: Backbone,
-        grader: ConceptGrader,
+        grader: Grader,
         edits: Sequence[Edit],
         pictures: int = PICTURES,
         seed: int = 0,
@@ -65,9 +68,8 @@ class ShareCounter:
         for edit in edits:
             if edit.over is None:
                 continue
-            unknown = [name for name in edit.over if not grader.meaning(name)]
-            if unknown:
-                raise OverpaintError(f"{edit.at}: the grader does not know {unknown[0]!r}, so nobody can count it")
+            if unknown := _unknown(grader, edit.over):
+                raise OverpaintError(f"{edit.at}: {grader.name} does not know {unknown[0]!r}, so it cannot count it")
             self._over[edit.source] = tuple(edit.over)
             self._texts[edit.source] = _said(edit)
 
@@ -75,7 +77,7 @@ class ShareCounter:
     def key(self) -> str:
         """Hash over prompts, seeds, sampler and judge."""
         asked = self._asked(list(self._texts), range(self.pictures))
-        content = [asked, self._over, asdict(self._drawing), dict(self._grader.details)]
+        content = [asked, self._over, asdict(self._drawing), self._grader.name, dict(self._grader.details)]
         return loose_digest(content)
 
     def __call__(
@@ -90,20 +92,17 @@ class ShareCounter:
         if not numbers:
             raise ValueError("no pictures to count")
         asked = self._asked([source for source in self._texts if source in sources], numbers)
-        with patch.applied_to(self._backbone.pipe):
-            concept = grade(
-                self._backbone,
-                self._grader,
-                [text for _, text, _ in asked],
-                [seed for _, _, seed in asked],
-                self._drawing,
-                self._progress,
-                "counting",
-            ).concept
         found = {source: dict.fromkeys(self._over[source], 0) for source in sources}
-        scores = self._grader.read(concept, [self._over[source] for source, _, _ in asked])
-        for (source, _, _), row in zip(asked, scores, strict=True):
-            found[source][self._over[source][int(row.argmax())]] += 1
+        task = (self._progress or Silent()).task("counting", total=len(asked), unit="image")
+        with patch.applied_to(self._backbone.pipe), task as advance:
+            for start in range(0, len(asked), BATCH):
+                part = asked[start : start + BATCH]
+                texts, seeds = [text for _, text, _ in part], [seed for _, _, seed in part]
+                images = self._drawing.images(self._backbone, texts, seeds, progress=Inside(advance))
+                for source in dict.fromkeys(source for source, _, _ in part):  # as many labels for each of them
+                    shown = [image for image, (of, _, _) in zip(images, part, strict=True) if of == source]
+                    for row in self._grader.scores(shown, [self._over[source]] * len(shown)):
+                        found[source][self._over[source][int(row.argmax())]] += 1
         return {source: {name: n / len(numbers) for name, n in counts.items()} for source, counts in found.items()}
 
     def _asked(self, sources: Sequence[str], numbers: range) -> list[tuple[str, str, int]]:
@@ -124,7 +123,12 @@ def _said(edit: Edit) -> list[str]:
     return list(dict.fromkeys([*texts, *([name] if "{}" in edit.prompts else [])]))
 
 
-def countable(grader: ConceptGrader, edits: Sequence[Edit]) -> bool:
+def countable(grader: Grader, edits: Sequence[Edit]) -> bool:
     """Whether anything is debiased, and the grader knows all of its destinations."""
     debiased: list[Mapping[str, float]] = [edit.over for edit in edits if edit.over is not None]
-    return bool(debiased) and all(grader.meaning(name) for over in debiased for name in over)
+    return bool(debiased) and not any(_unknown(grader, over) for over in debiased)
+
+
+def _unknown(grader: Grader, names: Iterable[str]) -> list[str]:
+    """Those that a grader with fixed classes has none for."""
+    return [name for name in names if isinstance(grader, Classifier) and not grader.meaning(name)]

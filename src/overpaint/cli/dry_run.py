@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["costs", "dry_run", "work_with_look"]
 
 
-def dry_run(plan: Plan, backbone: Backbone, look: bool) -> Table:
+def dry_run(plan: Plan, backbone: Backbone, look: bool, grader: str | None = None) -> Table:
     """A table of what a plan takes. Raises as `work_with_look`."""
     title = f"{len(plan.edits)} edits of {plan.model} by {plan.method}"
     from overpaint.methods import precision_of
     from overpaint.methods.pace import seconds_of
 
-    work = work_with_look(plan, backbone, look)
+    work = work_with_look(plan, backbone, look, grader)
     return costs(title, work, backbone, seconds_of(backbone, work, precision_of(backbone, plan)))
 
 
-def work_with_look(plan: Plan, backbone: Backbone, look: bool) -> Work:
+def work_with_look(plan: Plan, backbone: Backbone, look: bool, grader: str | None = None) -> Work:
     """Check a plan against a model and count what it takes, with the look before and after if it is wanted.
 
     Pictures that a search for shares counts are in it, as many as there can be.
 
     Raises:
         PlanError: the plan does not fit the method or the model, in the words of the run itself.
+        OverpaintError: as `share_counter`.
     """
     from overpaint.bench.counting import counting_work
     from overpaint.bench.drawing import Drawing
@@ -42,7 +43,7 @@ def work_with_look(plan: Plan, backbone: Backbone, look: bool) -> Work:
     from overpaint.methods import work_of
 
     work = work_of(backbone, plan)
-    work = work.then(counting_work(backbone, plan, share_counter(backbone, plan), Drawing()))
+    work = work.then(counting_work(backbone, plan, share_counter(backbone, plan, grader=grader), Drawing()))
     if look:
         work = work.then(Drawing().work(backbone, looked(plan, backbone)))
     return work

@@ -86,18 +86,33 @@ def arithmetic(asked: Arithmetic | None, backbone: Backbone) -> str:
 
 
 def share_counter(
-    backbone: Backbone, plan: Plan, progress: Progress | None = None, drawing: Drawing | None = None
+    backbone: Backbone,
+    plan: Plan,
+    progress: Progress | None = None,
+    drawing: Drawing | None = None,
+    grader: str | None = None,
 ) -> Counter | None:
-    """Who counts what debiased concepts are drawn as; None if nothing is debiased, or nobody knows the pictures."""
+    """Who counts what debiased concepts are drawn as; None if nothing is debiased, or nobody knows the pictures.
+
+    Arguments:
+        grader: its name, as `grader_named` takes it; None: the bundled one where it knows them.
+
+    Raises:
+        OverpaintError: the named grader cannot be loaded, or knows a destination not.
+    """
+    from overpaint.bench.graders.loading import grader_named
     from overpaint.bench.shares import ShareCounter, countable
 
     if all(edit.over is None for edit in plan.edits):
         return None
-    grader = grader_for(backbone)
-    if grader is None or not countable(grader, plan.edits):
-        _log.warning("shares are not counted, as no grader knows the pictures: they are as wanted in the mixture alone")
+    judge = grader_for(backbone) if grader is None else grader_named(grader, str(backbone.device))
+    if judge is None or (grader is None and not countable(judge, plan.edits)):
+        _log.warning(
+            "shares are not counted, as no grader knows the pictures: they are as wanted in the mixture alone; "
+            "--grader clip:openai/clip-vit-large-patch14 counts them"
+        )
         return None
-    return ShareCounter(backbone, grader, plan.edits, seed=plan.seed, drawing=drawing, progress=progress)
+    return ShareCounter(backbone, judge, plan.edits, seed=plan.seed, drawing=drawing, progress=progress)
 
 
 def _quiet() -> None:

@@ -70,6 +70,14 @@ class WorkOptions:
     reuse: Annotated[
         list[Path] | None, typer.Option("--reuse", help="A run or bank whose memories may serve; repeat for more.")
     ] = None
+    grader: Annotated[
+        str | None,
+        typer.Option(
+            "--grader",
+            help="Who counts what debiased concepts are drawn as: clip:MODEL, such as "
+            "clip:openai/clip-vit-large-patch14, or a classifier's id. [the bundled model's own]",
+        ),
+    ] = None
     ray: Ray = None
     force: Force = False
     dry_run: DryRun = False

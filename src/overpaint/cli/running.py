@@ -33,6 +33,8 @@ HELD = 5
 def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     """Carry out ``plan`` and print a table of what came of it; memories are kept in the run or in a shared ``bank``."""
     captions = None if options.captions is None else read_captions(options.captions)
+    if options.grader is not None and all(edit.over is None for edit in plan.edits):
+        raise OverpaintError(f"--grader {options.grader}: the plan debiases nothing, so there is nothing to count")
 
     from overpaint.cli.models import open_backbone
     from overpaint.methods import AUTO, method_of, settled
@@ -47,9 +49,9 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     if options.dry_run:
         from overpaint.cli.dry_run import dry_run
 
-        out().print(dry_run(plan, backbone, wanted(options.evaluate, backbone)))
+        out().print(dry_run(plan, backbone, wanted(options.evaluate, backbone), options.grader))
         return
-    provenance = provenance_of(plan, backbone, captions)
+    provenance = provenance_of(plan, backbone, captions, grader=options.grader)
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
         if work.finished:
             say(f"{work.path} is finished; nothing to do", "dim", err())
@@ -58,15 +60,20 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
         evaluate = wanted(options.evaluate, backbone)
         progress = RichProgress(err())
         patch = carry_out(
-            work, backbone, plan, progress, captions=captions, bank=bank, ray=options.ray, evaluate=evaluate
-        )
+            work, backbone, plan, progress,
+            captions=captions, bank=bank, ray=options.ray, evaluate=evaluate, grader=options.grader,
+        )  # fmt: skip
         _tell(work, carried_out(plan, patch.provenance), patch)
 
 
 def provenance_of(
-    plan: Plan, backbone: Backbone, captions: list[str] | None = None, strength: float = 1.0
+    plan: Plan,
+    backbone: Backbone,
+    captions: list[str] | None = None,
+    strength: float = 1.0,
+    grader: str | None = None,
 ) -> Provenance:
-    """What a run is made of. A run with other captions or at another strength is another run.
+    """What a run is made of. A run with other captions, at another strength or counted otherwise is another run.
 
     Raises:
         PlanError: the plan does not fit the method or the model.
@@ -79,6 +86,8 @@ def provenance_of(
         settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
     if strength != 1:
         settings["strength"] = strength
+    if grader is not None:
+        settings["grader"] = grader
     return Provenance(plan.model, backbone.fingerprint, plan.method, settings, plan.seed)
 
 
@@ -93,6 +102,7 @@ def carry_out(
     ray: str | None = None,
     evaluate: bool,
     strength: float = 1.0,
+    grader: str | None = None,
 ) -> Change:
     """Do what is left of a run: fit, draw before and after, finish, write the report. Gives the patch or guard.
 
@@ -102,13 +112,14 @@ def carry_out(
         ray: address of a Ray cluster that learns; None: this process does.
         evaluate: whether pictures are drawn.
         strength: what the patch is scaled by before it is saved.
+        grader: who counts what debiased concepts are drawn as, by name; None: the bundled one where it can.
 
     Raises:
-        OverpaintError: the plan does not fit, or a guard was to be scaled.
+        OverpaintError: the plan does not fit, the grader does not know its destinations, or a guard was to be scaled.
     """
     from overpaint.methods.words.widen import carried_out
 
-    patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength)
+    patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength, grader)
     plan = carried_out(plan, patch.provenance)
     if evaluate:
         from overpaint.cli.looking import look
@@ -145,6 +156,7 @@ def _patch(
     bank: Path | None,
     ray: str | None,
     strength: float,
+    grader: str | None,
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
     from overpaint.cli.models import share_counter
@@ -165,7 +177,7 @@ def _patch(
         from overpaint.scale import learn_on_ray
 
         learn_on_ray(backbone, plan, store=store, captions=captions, address=ray, progress=progress)
-    counter = share_counter(backbone, plan, progress)
+    counter = share_counter(backbone, plan, progress, grader=grader)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
     _log.info("fitted in %.1f s", time.monotonic() - start)
     if strength != 1:
