@@ -15,9 +15,10 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.backbone.gradients import gradients
 from overpaint.backbone.text import TextEncoder
 from overpaint.bench.attacks.attack import Attack, Attempt, Target
-from overpaint.bench.attacks.noise import conditioned, gradients, noise_loss, noisy
+from overpaint.bench.attacks.noise import conditioned, noise_loss, noisy, towards_text
 from overpaint.methods.work import BACKWARD, Work
 from overpaint.progress import Progress
 from overpaint.seeding import derive
@@ -71,13 +72,17 @@ class EmbeddingInversion(Attack):
         """Fit the word to latents x0 (k, c, h, w); the loss over the last tenth of the steps."""
         source = torch.Generator("cpu").manual_seed(seed)
         losses = []
-        optimizer = torch.optim.Adam(list(word.offsets.values()), lr=self.rate)
-        with gradients(word.backbone), progress.task("learning an embedding", total=self.steps, unit="step") as advance:
+        offsets = list(word.offsets.values())
+        optimizer = torch.optim.Adam(offsets, lr=self.rate)
+        with (
+            towards_text(word.backbone),
+            progress.task("learning an embedding", total=self.steps, unit="step") as advance,
+        ):
             for step in range(self.steps):
                 draws = noisy(word.backbone, x0, self.draws, source)
                 loss = noise_loss(word.backbone, draws, word.condition(step % len(word)))
-                optimizer.zero_grad()
-                loss.backward()
+                for offset, gradient in zip(offsets, gradients(loss, offsets, word.backbone.dtype), strict=True):
+                    offset.grad = gradient
                 optimizer.step()
                 losses.append(float(loss.detach()))
                 advance(note=f"{losses[-1]:.4f}")

@@ -17,7 +17,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
 from overpaint.methods.training.frozen import frozen
 
-__all__ = ["Noisy", "conditioned", "gradients", "noise_loss", "noisy"]
+__all__ = ["Noisy", "conditioned", "noise_loss", "noisy", "towards_text"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def conditioned(backbone: Backbone, ids: Mapping[str, Tensor], states: Mapping[s
 
 
 @contextmanager
-def gradients(backbone: Backbone) -> Iterator[None]:
+def towards_text(backbone: Backbone) -> Iterator[None]:
     """Where gradients with respect to text are taken: none of the model's parameters gets one."""
     with ExitStack() as stack:
         for module in (backbone.denoiser, *(text.model for text in backbone.text_encoders)):

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
+from overpaint.backbone.gradients import gradients
 from overpaint.bench.attacks.attack import Attack, Attempt, Target
 from overpaint.bench.attacks.embedding import table_of
-from overpaint.bench.attacks.noise import Noisy, conditioned, gradients, noise_loss, noisy
+from overpaint.bench.attacks.noise import Noisy, conditioned, noise_loss, noisy, towards_text
 from overpaint.bench.attacks.typed import Typed
 from overpaint.methods.work import BACKWARD, Work
 from overpaint.progress import Progress
@@ -105,10 +106,10 @@ class TokenSearch(Attack):
 
 def _gradient(backbone: Backbone, prefix: Typed, draws: Noisy) -> Tensor:
     """Of the loss with respect to the embeddings (n, width) of the words in front, in the first text encoder."""
-    with gradients(backbone):
+    with towards_text(backbone):
         ids = {text.name: text.tokenize([prefix.prompt]) for text in backbone.text_encoders}
         states = {text.name: text.embed(ids[text.name]).detach() for text in backbone.text_encoders}
         own = states[prefix.text.name].requires_grad_()
         loss = noise_loss(backbone, draws, conditioned(backbone, ids, states))
-        (gradient,) = torch.autograd.grad(loss, own)
+        (gradient,) = gradients(loss, [own], backbone.dtype)
     return gradient[0, prefix.text.begin : prefix.text.begin + len(prefix.chosen)].float()

@@ -67,7 +67,7 @@ class Training:
     ) -> None:
         self.loss: float | None = None
         self.student = student
-        self.descent = Descent(student.trained, config.rate, config.weight_decay, config.clip)
+        self.descent = Descent(student.trained, backbone.dtype, config.rate, config.weight_decay, config.clip)
         self._backbone, self._read, self._config, self._seed = backbone, read, config, seed
         self._anchors, self._kept = anchors, kept
 

@@ -73,6 +73,11 @@ class Joint:
         """Concept (p,) of each row."""
         return self.prompts.owner
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the networks that gradients go through."""
+        return self._backbone.dtype
+
     def split(self, rows: Tensor) -> list[Tensor]:
         """Vectors (n, width) as one (n, width_e) for each edited encoder."""
         return list(rows.split([context.v0.shape[1] for context in self._edited], dim=1))

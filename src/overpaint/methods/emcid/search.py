@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from overpaint.backbone.gradients import gradients
 from overpaint.backbone.precision import in_training
 from overpaint.backbone.text import Encoded
 from overpaint.methods.emcid.adam import Adam, clamp_rows
@@ -72,7 +73,8 @@ class _Run:
             student = joint.student(value)
         losses = self._goal.losses(student, made.tolist())
         losses[REGULAR] = self._config.weight_decay * self._relative(value, at)
-        (gradient,) = torch.autograd.grad(sum(loss.sum() for loss in losses.values()), value)
+        total = torch.stack([loss.sum() for loss in losses.values()]).sum()
+        (gradient,) = gradients(total, [value], joint.dtype)
         value = value.detach()
         if self._plateau is None:
             self._tell(losses, at, torch.ones_like(at, dtype=torch.bool))

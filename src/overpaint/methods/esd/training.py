@@ -47,7 +47,7 @@ class Training:
         self.student = student
         self._backbone, self._texts, self._config = backbone, texts, config
         self._erasing, self._keeping = erasing, keeping
-        self._descent = Descent(student.trained, config.rate)
+        self._descent = Descent(student.trained, backbone.dtype, config.rate)
 
     @property
     def step(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from overpaint.backbone.gradients import gradients
 from overpaint.backbone.text import TextEncoder
 from overpaint.methods.emcid.adam import Adam, clamp_rows
 from overpaint.methods.emcid.context import Context
@@ -25,6 +26,8 @@ def contrast(edited: Tensor, positive: Tensor, old: Tensor, others: Tensor) -> T
         positive, old: (p, width), of what each is to become and of what it was, unedited.
         others: (m, width), of texts that none should become.
     """
+    dtype = torch.promote_types(edited.dtype, torch.float32)  # distances of float16 texts overflow
+    edited, positive, old, others = (states.to(dtype) for states in (edited, positive, old, others))
     pairwise = torch.stack([edited - positive, edited - old], dim=1)
     near = torch.linalg.vector_norm(pairwise, dim=2)
     far = torch.cdist(edited, others) if len(others) else near[:, :0]
@@ -72,7 +75,7 @@ def learn(
         # clamped, as a norm has no gradient at the start, where delta is nil
         norm = value[left].square().sum(dim=1).clamp_min(1e-12).sqrt()
         decay = config.weight_decay * norm / size[active].square()
-        (gradient,) = torch.autograd.grad((loss + decay).sum(), value)  # none for the encoder's own parameters
+        (gradient,) = gradients((loss + decay).sum(), [value], text.dtype)  # none for the encoder's own parameters
         stepped = adam.step(active, value.detach()[left], gradient[left])
         delta[active] = clamp_rows(stepped, config.clamp * size[active])
     with torch.no_grad():

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from overpaint.backbone.gradients import gradients
+
 __all__ = ["Descent"]
 
 
@@ -18,15 +20,20 @@ class Descent:
     """
 
     def __init__(
-        self, leaves: Mapping[str, Tensor], rate: float, weight_decay: float = 0.0, clip: float | None = None
+        self,
+        leaves: Mapping[str, Tensor],
+        dtype: torch.dtype,
+        rate: float,
+        weight_decay: float = 0.0,
+        clip: float | None = None,
     ) -> None:
         """Over ``leaves`` by name: Adam, or with a decoupled decay AdamW (arXiv 1711.05101).
 
-        ``clip``: the largest norm of all gradients together.
+        ``dtype``: of the network that gradients go through. ``clip``: the largest norm of all gradients together.
         """
         self.step = 0
         self._leaves = dict(leaves)
-        self._clip, self._rate = clip, rate
+        self._clip, self._rate, self._dtype = clip, rate, dtype
         kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
         # a CPU goes through the tensors once for each operation of Adam otherwise: four times as long
         fused = all(leaf.device.type == "cpu" for leaf in leaves.values()) or None
@@ -37,7 +44,7 @@ class Descent:
 
         Zeros for a leaf that the loss does not depend on: a transformer drops what its last block makes of the text.
         """
-        return torch.autograd.grad(loss, list(self._leaves.values()), materialize_grads=True)
+        return gradients(loss, list(self._leaves.values()), self._dtype)
 
     def update(self, gradients: Sequence[Tensor], share: float = 1.0) -> None:
         """Change the leaves in place by gradients of their shapes, in their order, at a share of the rate."""
