@@ -98,3 +98,17 @@ def test_looking_for_other_words_counts() -> None:
     with counted(backbone) as found:
         differences(backbone, {"dog": ("cat", "pizza")}, "{}", 0, lambda count: None)
     assert found["evaluations"] == asked_of_one(2)
+
+
+def test_the_published_loop_draws_no_pool_but_to_protect() -> None:
+    """Its own trajectories end by chance, at the same steps in all of these."""
+    backbone, evaluations, priced = tiny_backbone(), [], []
+    for more in ({"preserve": 0.0}, {"protect": False}, {"protect": True}):
+        plan = plan_of("esd-x", sampling="published", image_steps=4, **more)
+        priced.append(work_of(backbone, plan).evaluations)
+        with counted(backbone) as found:
+            fit(backbone, plan, store=TransientStore(), captions=CAPTIONS)
+        evaluations.append(found["evaluations"])
+    assert evaluations[1] == evaluations[0]
+    assert priced[1] == priced[0]
+    assert evaluations[2] - evaluations[1] == priced[2] - priced[1] > 0

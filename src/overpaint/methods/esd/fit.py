@@ -113,7 +113,7 @@ class _Run:
     def keep(self, kept: Sequence[Kept], seed: int) -> Source | None:
         """Rows to keep by: of preserved prompts, and of the empty one at the latents of what is erased."""
         pools = [self._kept(one, seed) for one in kept]
-        if self._config.preserve > 0 and (empty := self._original[1]) is not None:
+        if self._config.protect and self._config.preserve > 0 and (empty := self._original[1]) is not None:
             pools.append(empty)
         if not pools:
             return None

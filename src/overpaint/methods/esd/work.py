@@ -34,17 +34,19 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     updates = config.updates(len(erasures))
     keeping = config.preserve > 0 and bool(plan.preserve or config.captions or config.protect)
     kept = len(plan.preserve) * len(templates_of(plan, config)) * config.preserve_trajectories + config.captions
-    rounds = 1 if config.on_policy_every is None else -(-updates // config.on_policy_every)
+    protected = config.protect and config.preserve > 0  # at the original model's trajectories, whatever trains
+    cached = config.sampling == "cached"
+    rounds = -(-updates // config.on_policy_every) if cached and config.on_policy_every else 1
     drawn = teacher = checked = 0
     for erasure in erasures:
         # what the sampler has not told of already
         told = {erasure.given} if erasure.styled else {"", erasure.given}
         asked = {"", erasure.source, erasure.base or ""} - (set() if erasure.images else told)
-        if config.sampling == "published":
+        if not cached:
             # half a trajectory, both predictions of it, and the teacher's at its end, for every row
             each = -(-updates // len(erasures)) * config.batch
             teacher += each * (steps + len({"", erasure.source, erasure.base or ""}))
-        else:
+        if cached or protected:
             paths = config.trajectories * len(erasure.templates)
             drawn += 0 if erasure.images else paths
             # a student that samples tells nothing of the teacher
