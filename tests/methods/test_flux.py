@@ -135,7 +135,7 @@ def test_targets_are_velocities_turned_away(model: Flux) -> None:
     config: Any = configure(plan, model)
     assert (config.rate, config.eta) == (1e-4, 1.0)
     erasures = erasures_of(model.text, plan, config)
-    pool, _ = erasing(model, Texts(model, ["dog"]), erasures, config, 2, "round 0")
+    pool, _ = erasing(model, Texts(model, ["dog"]), erasures, config, [2], "round 0")
     assert float(pool.t.max()) == 1000.0
     with torch.no_grad():
         named = model.predict(pool.x, pool.t, model.encode(["dog"]).repeat(len(pool)))

@@ -222,7 +222,7 @@ def test_esd_trains_on_scaled_inputs_and_on_the_zeros_that_guidance_subtracts(mo
     config = config.model_copy(update={"eta": 1.0})
     erasures = erasures_of(model.text, plan, config)
     texts = Texts(model, ["dog"])
-    pool, _ = erasing(model, texts, erasures, config, 2, "round 0")
+    pool, _ = erasing(model, texts, erasures, config, [2] * len(erasures), "round 0")
     assert 0.8 < float(pool.x[pool.t == pool.t.max()].std()) < 1.2
     with torch.no_grad():
         named = model.predict(pool.x, pool.t, model.encode(["dog"]).repeat(len(pool)))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from overpaint.bench.graders.emoji import ConceptGrader
     from overpaint.cli.options import Arithmetic
     from overpaint.methods import Counter
+    from overpaint.methods.esd.validation import Validator
     from overpaint.plan import Plan
     from overpaint.progress import Progress
 
@@ -113,6 +114,27 @@ def share_counter(
         )
         return None
     return ShareCounter(backbone, judge, plan.edits, seed=plan.seed, drawing=drawing, progress=progress)
+
+
+def validator_for(
+    backbone: Backbone, plan: Plan, progress: Progress | None = None, grader: str | None = None
+) -> Validator | None:
+    """Who says in pictures what is left while a method trains; None if the plan does not ask for that.
+
+    Raises:
+        OverpaintError: nobody knows the pictures, the named grader cannot be loaded, or has no class for a concept.
+    """
+    from overpaint.bench.graders.loading import grader_named
+    from overpaint.bench.remaining import PictureValidator
+
+    if plan.settings.get("measure") != "pictures" or plan.settings.get("until", "steps") == "steps":
+        return None
+    judge = grader_for(backbone) if grader is None else grader_named(grader, str(backbone.device))
+    if judge is None:
+        at = plan.at("settings.measure")
+        raise OverpaintError(f"{at}: no grader knows the model's pictures; name one by --grader")
+    pictures = plan.settings.get("validate_trajectories", 2)
+    return PictureValidator(judge, plan.edits, pictures, progress=progress)
 
 
 def _quiet() -> None:

@@ -74,7 +74,7 @@ class WorkOptions:
         str | None,
         typer.Option(
             "--grader",
-            help="Who counts what debiased concepts are drawn as: clip:MODEL, such as "
+            help="Who looks at pictures while debiasing (or ESD, measure=pictures): clip:MODEL, such as "
             "clip:openai/clip-vit-large-patch14, or a classifier's id. [the bundled model's own]",
         ),
     ] = None

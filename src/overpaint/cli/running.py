@@ -33,8 +33,9 @@ HELD = 5
 def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     """Carry out ``plan`` and print a table of what came of it; memories are kept in the run or in a shared ``bank``."""
     captions = None if options.captions is None else read_captions(options.captions)
-    if options.grader is not None and all(edit.over is None for edit in plan.edits):
-        raise OverpaintError(f"--grader {options.grader}: the plan debiases nothing, so there is nothing to count")
+    looked_at = plan.settings.get("measure") == "pictures" or any(edit.over is not None for edit in plan.edits)
+    if options.grader is not None and not looked_at:
+        raise OverpaintError(f"--grader {options.grader}: nothing is debiased or measured in pictures; leave it out")
 
     from overpaint.cli.models import open_backbone
     from overpaint.methods import AUTO, method_of, settled
@@ -159,7 +160,7 @@ def _patch(
     grader: str | None,
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
-    from overpaint.cli.models import share_counter
+    from overpaint.cli.models import share_counter, validator_for
     from overpaint.guards import load_change
     from overpaint.methods import fit
     from overpaint.runs.bank import MemoryBank
@@ -178,7 +179,8 @@ def _patch(
 
         learn_on_ray(backbone, plan, store=store, captions=captions, address=ray, progress=progress)
     counter = share_counter(backbone, plan, progress, grader=grader)
-    patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter)
+    validator = validator_for(backbone, plan, progress, grader)
+    patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter, validator=validator)
     _log.info("fitted in %.1f s", time.monotonic() - start)
     if strength != 1:
         patch = patch.scale(strength)

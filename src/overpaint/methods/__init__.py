@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
@@ -25,6 +25,9 @@ from overpaint.methods.words import widened
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from overpaint.methods.esd.validation import Validator
 
 __all__ = [
     "AUTO",
@@ -52,6 +55,7 @@ def fit(
     captions: Sequence[str] | None = None,
     progress: Progress | None = None,
     counter: Counter | None = None,
+    validator: Validator | None = None,
 ) -> Patch | Guard:
     """Carry out a plan on a model and return the patch; the model itself is left as it is.
 
@@ -67,6 +71,7 @@ def fit(
         counter: draws and counts what a patch does to debiased concepts. With one, a method that can corrects its
             factors until the wanted shares come out, and keeps the counts in ``store``; without, shares are as wanted
             in what the method mixes, which need not be what is drawn.
+        validator: says while a method trains how much is left of each concept, for ``settings.until`` of ESD.
 
     Raises:
         OverpaintError: the plan does not fit the method or the model; before any work starts.
@@ -77,6 +82,10 @@ def fit(
     method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
     if plan.other_words:
         plan = widened(backbone, plan, captions, store, progress)
+    if validator is not None and method.validated is not None:
+        return method.validated(
+            backbone, plan, config, store=store, progress=progress, captions=captions, validator=validator
+        )
     if counter is None or method.debias is None or all(edit.over is None for edit in plan.edits):
         return method.fit(backbone, plan, config, store=store, progress=progress, captions=captions)
     found = method.debias(

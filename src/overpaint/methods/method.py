@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
@@ -19,7 +19,10 @@ from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["Debias", "Defaults", "Fit", "Method"]
+if TYPE_CHECKING:
+    from overpaint.methods.esd.validation import Validator
+
+__all__ = ["Debias", "Defaults", "Fit", "Method", "Validated"]
 
 
 class Fit(Protocol):
@@ -36,6 +39,24 @@ class Fit(Protocol):
         captions: Sequence[str] | None,
     ) -> Patch | Guard:
         """Make the patch, or the guard of a method that acts while pictures are drawn."""
+        ...
+
+
+class Validated(Protocol):
+    """How a method is called that asks somebody what is left while it trains."""
+
+    def __call__(
+        self,
+        backbone: Backbone,
+        plan: Plan,
+        config: Any,
+        *,
+        store: MemoryStore,
+        progress: Progress,
+        captions: Sequence[str] | None,
+        validator: Validator | None,
+    ) -> Patch | Guard:
+        """Make the patch; without a validator as `Fit`."""
         ...
 
 
@@ -87,6 +108,7 @@ class Method:
         debias: plan to patch in a closed loop, with shares that are counted; None: it has none.
         counted: pictures of each source that this draws at most, by the counter's number of them.
         defaults_of_plan: which of these settings are others on a model for a plan.
+        validated: `fit` with somebody who says what is left; None: the method does not ask.
     """
 
     name: str
@@ -105,6 +127,7 @@ class Method:
     debias: Debias | None = None
     counted: Callable[[int], int] = lambda pictures: 0
     defaults_of_plan: Callable[[str, Backbone, Plan], dict[str, Any]] = lambda name, backbone, plan: {}
+    validated: Validated | None = None
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def test_predictions_come_closer_to_the_target() -> None:
     """Of rows that training never saw, and of each concept's own."""
     plan, config = plan_of({"erase": "dog"}, {"erase": "pizza"}), config_of()
     backbone, erasures, texts = world(plan, config)
-    unseen, _ = erasing(backbone, texts, erasures, config, 2, "unseen")
+    unseen, _ = erasing(backbone, texts, erasures, config, [2] * len(erasures), "unseen")
     patch = run(backbone, plan, steps=15, rate=3e-3, batch=4, trajectories=3)
 
     def distance(number: int, name: str) -> float:
@@ -67,7 +67,7 @@ def test_the_first_update_is_adam_s_on_the_published_loss() -> None:
     """One step of Adam moves every weight by the rate, against the sign of the gradient of the mean squared error."""
     plan, config = plan_of(), config_of(steps=1, batch=6, rate=1e-3)
     backbone, erasures, texts = world(plan, config)
-    pool, _ = erasing(backbone, texts, erasures, config, 2, "round 0")
+    pool, _ = erasing(backbone, texts, erasures, config, [2] * len(erasures), "round 0")
     assert len(pool) == 6
     loss = torch.nn.functional.mse_loss(backbone.predict(pool.x, pool.t, texts.conditions[pool.prompt]), pool.wanted)
     slots = select(backbone.unet, "x-strict")

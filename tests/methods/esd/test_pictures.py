@@ -34,7 +34,7 @@ def test_pictures_are_erased_under_their_name(tmp_path: Path) -> None:
     Image.new("RGB", (16, 16), (200, 30, 60)).save(path)
     plan, config = plan_of({"erase": "dog", "images": [str(path)]}), config_of()
     backbone, erasures, texts = world(plan, config)
-    pool, _ = erasing(backbone, texts, erasures, config, 2, "x")
+    pool, _ = erasing(backbone, texts, erasures, config, [2] * len(erasures), "x")
     assert len(pool) == 6
     close(pool.wanted, turned_by_hand(backbone, pool, "", "dog", 1.0))
 

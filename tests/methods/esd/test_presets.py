@@ -69,3 +69,20 @@ def test_what_contradicts_itself_is_refused() -> None:
         resolve(plan("esd-x", {"guidance": 1.0}), backbone)
     with pytest.raises(PlanError, match="esd-x has no way to replace"):
         resolve(Plan.parse({"method": "esd-x", "edits": [{"replace": "dog", "with": "cat"}]}), backbone)
+
+
+@pytest.mark.parametrize(
+    ("settings", "enough"),
+    [({}, 0.5), ({"eta": 3.0}, 0.75), ({"eta": 0.0}, 0.2), ({"measure": "pictures"}, 0.05), ({"gone": 0.3}, 0.3)],
+)
+def test_what_is_gone_depends_on_what_is_measured_and_on_the_target(settings: dict[str, Any], enough: float) -> None:
+    assert EsdConfig(**settings).enough == enough
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl", "sd3"])
+def test_no_more_is_drawn_than_the_updates_of_one_concept_take(family: str) -> None:
+    config = EsdConfig(**defaults("esd-x", family))
+    assert 0.85 <= config.updates(1) * config.batch / (config.trajectories * config.image_steps) <= 1.2
+    rounds = EsdConfig(**{**defaults("esd-x", family), "on_policy_every": 50})
+    assert rounds.refreshed(1, config.image_steps) == -(-50 // config.image_steps)
+    assert rounds.refreshed(40, config.image_steps) == 1

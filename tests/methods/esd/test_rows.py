@@ -14,7 +14,7 @@ from tests.methods.esd.small import close, config_of, plan_of, predicted, turned
 def test_every_concept_of_a_run_has_its_own_target() -> None:
     plan, config = plan_of({"erase": "dog"}, {"erase": "pizza"}, seed=3), config_of(eta=1.5)
     backbone, erasures, texts = world(plan, config)
-    pool, kept = erasing(backbone, texts, erasures, config, 2, "x")
+    pool, kept = erasing(backbone, texts, erasures, config, [2] * len(erasures), "x")
     assert kept is None
     assert len(pool) == 2 * 2 * 3
     for number, name in enumerate(("dog", "pizza")):
@@ -30,7 +30,7 @@ def test_a_concept_s_rows_do_not_depend_on_its_neighbours() -> None:
     pools = []
     for plan in (alone, both):
         backbone, erasures, texts = world(plan, config)
-        pool, _ = erasing(backbone, texts, erasures, config, 2, "x")
+        pool, _ = erasing(backbone, texts, erasures, config, [2] * len(erasures), "x")
         pools.append(pool)
     close(pools[0].x, pools[1].x[6:])
     close(pools[0].wanted, pools[1].wanted[6:])
@@ -39,7 +39,7 @@ def test_a_concept_s_rows_do_not_depend_on_its_neighbours() -> None:
 def test_erasing_from_a_concept_changes_that_concept_s_prompts() -> None:
     plan, config = plan_of({"erase": "pizza", "from": "kitchen"}), config_of(eta=1.0)
     backbone, erasures, texts = world(plan, config)
-    pool, _ = erasing(backbone, texts, erasures, config, 1, "x")
+    pool, _ = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x")
     assert torch.equal(texts.conditions[pool.prompt].states, backbone.text.encode(["kitchen"]).expand(3, -1, -1))
     close(pool.wanted, turned_by_hand(backbone, pool, "kitchen", "pizza", 1.0))
 
@@ -47,7 +47,7 @@ def test_erasing_from_a_concept_changes_that_concept_s_prompts() -> None:
 def test_an_anchor_is_where_the_target_starts() -> None:
     plan, config = plan_of({"erase": "dog", "to": "cat"}), config_of()
     backbone, erasures, texts = world(plan, config)
-    pool, _ = erasing(backbone, texts, erasures, config, 1, "x")
+    pool, _ = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x")
     assert torch.equal(texts.conditions[pool.prompt].states, backbone.text.encode(["dog"]).expand(3, -1, -1))
     close(pool.wanted, turned_by_hand(backbone, pool, "cat", "dog", 1.0))
 
@@ -63,7 +63,7 @@ def test_templates_each_get_their_own_predictions() -> None:
     plan = plan_of({"erase": "dog", "prompts": ["photo of {}", "{} in a kitchen"]})
     config = config_of(prompts="templates", protect=True)
     backbone, erasures, texts = world(plan, config)
-    pool, kept = erasing(backbone, texts, erasures, config, 1, "x")
+    pool, kept = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x")
     assert kept is not None
     for part, prompt in ((slice(0, 3), "photo of dog"), (slice(3, 6), "dog in a kitchen")):
         rows = pool.rows(torch.arange(6)[part])
@@ -77,7 +77,7 @@ def test_in_a_context_nothing_but_the_style_is_turned_away_from() -> None:
     plan = plan_of({"erase": "pizza", "kind": "style", "prompts": ["{}"]}, {"erase": "cat", "prompts": ["{}"]})
     config = config_of(styled={"photo of dog {}": ("photo of dog",)}, protect=True, eta=1.5)
     backbone, erasures, texts = world(plan, config)
-    pool, kept = erasing(backbone, texts, erasures, config, 1, "x")
+    pool, kept = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x")
     assert kept is not None
     asked = (("pizza", ""), ("photo of dog pizza", "photo of dog"), ("cat", ""))  # an object has no style
     assert len(pool) == 3 * len(asked)
@@ -99,7 +99,7 @@ def test_in_a_context_a_style_may_become_another_one() -> None:
         ({"erase": "cat"}, "pizza"),
     ):
         backbone, erasures, texts = world(plan_of({**edit, "kind": "style", "prompts": ["{}"]}), config)
-        pool, kept = erasing(backbone, texts, erasures, config, 1, "x")
+        pool, kept = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x")
         assert kept is not None
         rows, stay = pool.rows(torch.arange(3, 6)), kept.rows(torch.arange(3, 6))
         close(rows.wanted, predicted(backbone, rows.x, rows.t, f"photo of dog {other}"))
@@ -128,14 +128,14 @@ def test_kept_prompts_are_to_stay() -> None:
 def test_a_student_s_trajectories_get_the_teacher_s_targets() -> None:
     plan, config = plan_of(), config_of()
     backbone, erasures, texts = world(plan, config)
-    frozen, _ = erasing(backbone, texts, erasures, config, 1, "x")
+    frozen, _ = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x")
     student = DenseStudent(select(backbone.unet, "x"))
-    same, _ = erasing(backbone, texts, erasures, config, 1, "x", sampler=student.acting)
+    same, _ = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x", sampler=student.acting)
     close(same.wanted, frozen.wanted)  # an untrained student draws as the teacher does
     with torch.no_grad():
         for value in student.trained.values():
             value.mul_(1.5)
-    moved, _ = erasing(backbone, texts, erasures, config, 1, "x", sampler=student.acting)
+    moved, _ = erasing(backbone, texts, erasures, config, [1] * len(erasures), "x", sampler=student.acting)
     assert torch.equal(moved.x[0], frozen.x[0])
     assert (moved.x[1:] - frozen.x[1:]).abs().max() > 1e-3
     close(moved.wanted, turned_by_hand(backbone, moved, "", "dog", 1.0))

@@ -59,9 +59,13 @@ class EsdConfig(BaseModel):
     When to stop:
         until: ``steps``, all of them; ``gone``, as soon as little enough is left of every concept; ``strength``, after
             all steps, at the smallest strength of the change at which that holds.
-        gone: how little. By default what is measured is the share of the way to the target on validation noise; with
-            eta 1 nothing of the concept is left in a prediction at 0.5. A validator of one's own may measure another.
-        validate_every: updates between measurements. validate_trajectories: drawn for each prompt of the templates.
+        measure: what is left as ``predictions`` show it, the share of the way to the target on validation noise, or as
+            ``pictures`` do, the probability that a grader gives the concept in them. In Python a validator of one's own
+            may measure something else.
+        gone: how little; None: of the way ``eta / (1 + eta)``, where nothing of the concept is left in a prediction,
+            but not less than 0.2; of probability 0.05.
+        validate_every: updates between measurements. validate_prompts: at most, for each concept, by chance.
+            validate_trajectories: drawn for each of them, or pictures.
 
     checkpoint_every: updates between states that a stopped run goes on from; 0: none. A state is three times as large
         as what is trained.
@@ -94,11 +98,25 @@ class EsdConfig(BaseModel):
     captions: int = Field(0, ge=0)
 
     until: Literal["steps", "gone", "strength"] = "steps"
-    gone: float = 0.5
+    measure: Literal["predictions", "pictures"] = "predictions"
+    gone: float | None = None
     validate_every: int = Field(50, ge=1)
+    validate_prompts: int = Field(16, ge=1)
     validate_trajectories: int = Field(2, ge=1)
 
     checkpoint_every: int = Field(100, ge=0)
+
+    @property
+    def enough(self) -> float:
+        """How little is gone."""
+        if self.gone is not None:
+            return self.gone
+        return 0.05 if self.measure == "pictures" else max(self.eta / (1 + self.eta), 0.2)
+
+    def refreshed(self, prompts: int, length: int) -> int:
+        """Trajectories of so many steps for each of a concept's prompts, after the first round: no more than serve."""
+        wanted = (self.on_policy_every or 1) * self.batch
+        return max(1, min(self.trajectories, -(-wanted // (prompts * length))))
 
     def updates(self, concepts: int) -> int:
         """Of a run that erases so many."""
@@ -119,7 +137,7 @@ class EsdConfig(BaseModel):
 
 
 _FLOW: Mapping[str, Any] = MappingProxyType(
-    {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28}
+    {"steps": 200, "rate": 1e-4, "guidance": 3.0, "eta": 1.0, "image_steps": 28, "trajectories": 8}
 )
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -141,7 +159,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "sd1": {"steps": 1000, "rate": 1e-5, "guidance": 3.0, "eta": 1.0},
         # nothing is published for it: the settings of its predecessor
         "sd2": {"steps": 1000, "rate": 1e-5, "guidance": 3.0, "eta": 1.0},
-        "sdxl": {"steps": 200, "guidance": 2.0, "eta": 0.0},
+        # as many rows as the updates take
+        "sdxl": {"steps": 200, "guidance": 2.0, "eta": 0.0, "trajectories": 4},
         # the authors' rate for FLUX.1; drawn with the paper's guidance, by two predictions, distilled or not
         "sd3": _FLOW,
         "z-image": _FLOW,
@@ -214,7 +233,7 @@ def defaults_of_plan(name: str, family: str, plan: Plan) -> dict[str, Any]:
     return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "styled": styled_pairs()}
 
 
-PUBLISHED = frozenset(("parameters", "eta", "prompts", "styled", "guidance", "image_steps", "steps", "batch", "rate"))
+PUBLISHED = frozenset(("parameters", "eta", "prompts", "guidance", "image_steps", "steps", "batch", "rate"))
 """Settings of the paper's loop, and of the authors' scripts."""
 
 

@@ -33,7 +33,7 @@ class Erasure:
         given: the phrase whose prompts change, and from which trajectories are drawn: X, or Y where X goes from Y.
         base: the phrase whose prediction the target starts at: Y, an anchor, or None for the empty prompt.
         templates: with one ``{}`` each, to train with.
-        checked: the same, to validate with.
+        checked: the same, to validate with: other noise on the plan's own templates, or on some of many.
         seed: of all its randomness.
         images: pictures whose noised latents stand in for trajectories.
         styled: of the templates that say the concept of something, each with the same prompt without it, whose
@@ -139,6 +139,7 @@ def _of(reader: Reader, plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasu
         return [Erasure(edit.source, edit.within, edit.within, trained, edit.prompts, seed, edit.images)]
     styled = _styled(reader, plan, edit, config) if edit.kind == STYLE else {}
     trained, checked = ((*templates, *styled) for templates in (trained, edit.prompts))
+    checked = tuple(sorted(checked, key=lambda t: derive(seed, "checked", t))[: config.validate_prompts])
     return [
         Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, tuple(styled.items()))
         for name in edit.edited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from functools import cached_property
 import torch
 
 from overpaint.backbone.backbone import Backbone
+from overpaint.errors import PlanError
 from overpaint.methods.esd.adapter import AdapterStudent
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
@@ -22,6 +24,7 @@ from overpaint.methods.esd.sources import Cached, Published, Source
 from overpaint.methods.esd.state import Ledger
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.esd.training import Training
+from overpaint.methods.esd.trajectories import length
 from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
 from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore
@@ -32,6 +35,8 @@ from overpaint.progress import Progress
 from overpaint.seeding import derive
 
 __all__ = ["fit"]
+
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -52,9 +57,15 @@ def fit(
             A run that goes on needs the same one.
 
     Raises:
-        PlanError: the plan does not fit the model; before any work starts.
+        PlanError: the plan does not fit the model, or pictures are to be looked at and nobody does; before any work
+            starts.
         OverpaintError: no captions for a model that brings none, or no peft for factors of low rank.
     """
+    if config.until != "steps" and config.measure == "pictures" and validator is None:
+        at = plan.at("settings.measure")
+        raise PlanError(
+            f"{at}: nobody looks at pictures here; say --grader, give fit() a validator, or take predictions"
+        )
     erasures = erasures_of(backbone.text, plan, config)
     slots = select(backbone.denoiser, config.parameters, backbone.denoiser_name)
     kept = kept_prompts(backbone, plan, config, erasures, captions)
@@ -71,13 +82,17 @@ def fit(
         left = _train(training, backbone, erasures, config, ledger, progress, validate)
         strength = 1.0
         if config.until == "strength" and validate is not None:
-            strength = least_strength(student, validate, backbone, erasures, config.gone)
+            strength, left = least_strength(student, validate, backbone, erasures, config.enough)
         deltas = student.deltas(strength)
     ledger.finish()
+    names = [erasure.name for erasure in erasures]
+    for name, rest in zip(names, left, strict=False):
+        if rest > config.enough:
+            _log.warning("%r is not gone: %.2f is left (goal: %.2f); give it more steps", name, rest, config.enough)
     made = {
         "updates": training.step,
         "loss": None if training.loss is None else asdict(training.loss),
-        "left": dict(zip([erasure.name for erasure in erasures], left, strict=False)),
+        "left": dict(zip(names, left, strict=False)),
         "strength": strength,
         "preserved prompts": sum(len(one.used) for one in kept),
     }
@@ -153,14 +168,19 @@ class _Run:
         self, label: str, sampler: Student | None, records: Records[tuple[Erasure, range]] | None
     ) -> tuple[Pool, Pool | None]:
         config = self._config
-        total = config.trajectories * sum(len(erasure.templates) for erasure in self._erasures)
+        steps = length(self._backbone, config.image_steps)
+        counts = [
+            config.trajectories if sampler is None else config.refreshed(len(erasure.templates), steps)
+            for erasure in self._erasures
+        ]
+        total = sum(n * len(erasure.templates) for n, erasure in zip(counts, self._erasures, strict=True))
         with self._progress.task("trajectories", total, "image") as advance, torch.no_grad():
             return erasing(
                 self._backbone,
                 self._texts,
                 self._erasures,
                 config,
-                config.trajectories,
+                counts,
                 label,
                 sampler=None if sampler is None else sampler.acting,
                 records=records,
@@ -192,7 +212,7 @@ def _train(
             if validate is not None and (step % config.validate_every == 0 or step == total):
                 with torch.no_grad(), training.student.acting():
                     left[:] = validate(backbone, erasures)
-                if config.until == "gone" and max(left) <= config.gone:
+                if config.until == "gone" and max(left) <= config.enough:
                     return True
             if config.checkpoint_every and step < total:
                 every = config.on_policy_every

@@ -26,6 +26,7 @@ def _esd(variant: str, summary: str, edits: str, needs: tuple[Need, ...] = ()) -
         cost="hundreds of gradient steps",
         paper="ESD, arXiv 2303.07345",
         origins=origins_of,
+        validated=esd.fit,
         defaults_of_plan=lambda name, backbone, plan: defaults_of_plan(name, backbone.family, plan),
     )
 

@@ -34,7 +34,7 @@ def erasing(
     texts: Texts,
     erasures: Sequence[Erasure],
     config: EsdConfig,
-    count: int,
+    counts: Sequence[int],
     label: str,
     *,
     checked: bool = False,
@@ -45,7 +45,7 @@ def erasing(
     """Rows that teach the erasures, and with ``protect`` as many that keep prompts without the concept.
 
     Args:
-        count: trajectories for each prompt (noisy pictures in their place: as many rows).
+        counts: of each erasure trajectories for each prompt (noisy pictures in their place: as many rows).
         label: part of every trajectory's seed.
         checked: use the templates of validation.
         sampler: in this context, that is, with these weights, trajectories are drawn; predictions that make the
@@ -54,7 +54,7 @@ def erasing(
         advance: hears of finished trajectories.
     """
     pools, kept = [], []
-    for number, erasure in enumerate(erasures):
+    for number, (erasure, count) in enumerate(zip(erasures, counts, strict=True)):
         given, without = (texts.rows(e) for e in (erasure.prompts(erasure.given, checked), erasure.without(checked)))
         for part in parts(len(given) * count):
             make = partial(_part, backbone, texts, erasure, config, count, part, label, checked, sampler, advance)

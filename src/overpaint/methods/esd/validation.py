@@ -1,7 +1,7 @@
-"""How much of every concept is left, on noise and prompts apart from training's; when that is little enough, stop.
+"""How much of every concept is left, on other noise than training's; when that is little enough, stop.
 
-A method never sees a grader, so what is measured by default is taken from predictions alone. Whoever has a validation
-split of his own hands in a `Validator`, which is called while the pipeline draws as the student does.
+A method never sees a grader, so what is measured by default is taken from predictions alone. Whoever has one, or a
+validation split of his own, hands in a `Validator`, which is called while the pipeline draws as the student does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,13 @@ class WayLeft:
     def __init__(self, backbone: Backbone, texts: Texts, erasures: Sequence[Erasure], config: EsdConfig) -> None:
         """Made while the original weights are in place."""
         self._rows, _ = erasing(
-            backbone, texts, erasures, config, config.validate_trajectories, "validation", checked=True
+            backbone,
+            texts,
+            erasures,
+            config,
+            [config.validate_trajectories] * len(erasures),
+            "validation",
+            checked=True,
         )
         self._given = texts.conditions[self._rows.prompt]
         self._start = predictions(backbone, self._rows.x, self._rows.t, self._given)
@@ -52,20 +58,24 @@ class WayLeft:
 
 def least_strength(
     student: Student, validate: Validator, backbone: Backbone, erasures: Sequence[Erasure], enough: float
-) -> float:
+) -> tuple[float, list[float]]:
     """The smallest strength of the change, found by bisection, at which no more than ``enough`` is left; 1 if none.
 
-    What is left is taken to fall with the strength.
+    Beside it what is left there of each concept. That is taken to fall with the strength.
     """
 
-    def gone(strength: float) -> bool:
+    def left(strength: float) -> list[float]:
         with torch.no_grad(), student.acting(strength):
-            return max(validate(backbone, erasures)) <= enough
+            return list(validate(backbone, erasures))
 
     low, high = 0.0, 1.0
-    if not gone(high):
-        return high
+    rest = left(high)
+    if max(rest) > enough:
+        return high, rest
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if gone(middle) else (middle, high)
-    return high
+        if max(there := left(middle)) <= enough:
+            high, rest = middle, there
+        else:
+            low = middle
+    return high, rest

@@ -37,7 +37,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     protected = config.protect and config.preserve > 0  # at the original model's trajectories, whatever trains
     cached = config.sampling == "cached"
     rounds = -(-updates // config.on_policy_every) if cached and config.on_policy_every else 1
-    drawn = teacher = checked = 0
+    drawn = refreshed = teacher = checked = 0
     for erasure in erasures:
         # what the sampler has not told of already
         told = {erasure.given} if erasure.styled else {"", erasure.given}
@@ -49,12 +49,15 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
         if cached or protected:
             paths = config.trajectories * len(erasure.templates)
             drawn += 0 if erasure.images else paths
+            again = (rounds - 1) * config.refreshed(len(erasure.templates), steps) * len(erasure.templates)
+            refreshed += 0 if erasure.images else again
             # a student that samples tells nothing of the teacher
-            teacher += paths * steps * (len(asked) + (rounds - 1) * len(asked | {"", erasure.given}))
-        checked += config.validate_trajectories * len(erasure.checked) * steps
+            teacher += steps * (paths * len(asked) + again * len(asked | {"", erasure.given}))
+        shown = 2 if config.measure == "pictures" else 1
+        checked += config.validate_trajectories * len(erasure.checked) * steps * shown
     looks = 0 if config.until == "steps" else 3 + updates // config.validate_every
     looks += 1 + HALVINGS if config.until == "strength" else 0
-    pictures = drawn * rounds + (kept if keeping else 0)
+    pictures = drawn + refreshed + (kept if keeping else 0)
     trained = updates * config.batch * (2 if keeping else 1) * (1 + BACKWARD)
     pool = 2 * SINGLE * steps * (drawn + kept) * torch.Size(backbone.latent_shape).numel()
     return Work(
