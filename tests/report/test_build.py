@@ -141,6 +141,14 @@ def test_of_long_settings_the_beginning_is_shown(tmp_path: Path) -> None:
     assert shown == {"contexts": long, "styled": long, "blocks": ", ".join(map(str, range(12)))}
 
 
+def test_settings_that_differ_between_cases_are_told_by_case(tmp_path: Path) -> None:
+    first = case(tmp_path).model_copy(update={"name": "a/1", "settings": {"steps": 60, "precision": "float32"}})
+    second = first.model_copy(update={"name": "a/10", "settings": {"steps": 60, "precision": "bfloat16", "MB": 2}})
+    (source,) = card(suite(tmp_path, first, second)).sources
+    given = {name: value for name, value in source.settings if name.rpartition(": ")[2] in ("steps", "precision", "MB")}
+    assert given == {"steps": "60", "a/1: precision": "float32", "a/10: precision": "bfloat16", "a/10: MB": "2"}
+
+
 def test_a_result_file_is_as_good_as_its_folder(tmp_path: Path) -> None:
     folder = suite(tmp_path / "suite")
     assert card(folder / "result.json").blocks == card(folder).blocks

@@ -194,11 +194,24 @@ def _source(one: Evidence) -> Source:
         facts += [(f"{prefix}patch", case.patch)] if case.patch else []
         facts += [(f"{prefix}seconds for {name}", f"{value:.1f}") for name, value in case.seconds.items()]
     settings = list(_flat(result.settings))
-    by_method = {case.method: case.settings for case in result.cases if case.settings}
-    for method, given in by_method.items():
-        prefix = f"{method}: " if len(by_method) > 1 else ""
-        settings += [(prefix + name, value) for name, value in _flat(given)]
+    by_method: dict[str | None, list[Case]] = {}
+    for case in result.cases:
+        if case.settings:
+            by_method.setdefault(case.method, []).append(case)
+    for method, cases in by_method.items():
+        settings += _settings(cases, f"{method}: " if len(by_method) > 1 else "")
     return Source(one.name, tuple(facts), tuple(settings), result.judges)
+
+
+def _settings(cases: Sequence[Case], prefix: str) -> Iterator[tuple[str, str]]:
+    """What a method's cases were given: once what is the same in all, by case what is not."""
+    given = {case.name: dict(_flat(case.settings)) for case in cases}
+    for name in dict.fromkeys(name for settings in given.values() for name in settings):
+        values = {case: settings[name] for case, settings in given.items() if name in settings}
+        if len(values) == len(cases) and len(set(values.values())) == 1:
+            yield prefix + name, next(iter(values.values()))
+        else:
+            yield from ((f"{case}: {name}", value) for case, value in values.items())
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
