@@ -2,7 +2,9 @@
 
 Matrices have the shapes of all key and value matrices of cross-attention in Stable Diffusion 1.4 (32, reading states of
 768 numbers) and SDXL (140, of 2048), with random values; concepts are pairs of random states as long as CLIP's, alike
-in a common part. In one run, in one process, for each number of concepts:
+in a common part. With ``--templates N`` each concept has N pairs, one for each prompt that it is edited in (`uce` has
+three); those of one concept are no more alike than those of two, for neither rank nor work depends on it. In one run,
+in one process, for each number of concepts:
 
 * textbook: UCE's loop as published (arXiv 2308.14761): for every matrix both sums over all concepts, an inverse and a
   product, in float32. With ``--sample N`` only N matrices spread over the network are computed, and the time is scaled
@@ -16,6 +18,7 @@ matrices). The difference is that of the new first matrix from the textbook's in
 largest change.
 
     python benchmarks/closed_form.py --models sd14 sdxl --concepts 1 10 100 1000 --sample-from 100 --sample 14
+    python benchmarks/closed_form.py --models sdxl --concepts 100 --templates 3 --empty-prompt --sample-from 100
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ from overpaint.patch import Mapped, Patch
 from overpaint.patch.fingerprint import fingerprint
 
 LAMBDA = 0.5
+EMPTY_PROMPT = 77
+"""Tokens of CLIP's window; the first is the begin token."""
 SHAPES: dict[str, tuple[int, list[int]]] = {
     # width of the text states, outputs of each key matrix; values are as many again
     "sd14": (768, [320] * 2 + [640] * 2 + [1280] * 2 + [1280] + [1280] * 3 + [640] * 3 + [320] * 3),
@@ -76,9 +81,11 @@ def main() -> None:
     parser.add_argument("--skip-from", type=int, default=10**9, help="no textbook loop from so many concepts on")
     parser.add_argument("--sample-from", type=int, default=10**9, help="a part of its matrices from so many on")
     parser.add_argument("--sample", type=int, default=14, help="how many matrices that part has")
+    parser.add_argument("--templates", type=int, default=1, help="pairs of each concept, one for each prompt")
     parser.add_argument(
-        "--begin", action="store_true", help="keep one state exactly, as the method does with the begin token"
-    )
+        "--empty-prompt", action="store_true",
+        help="the map keeps a begin token exactly and protects the empty prompt's other tokens, as `uce` does",
+    )  # fmt: skip
     parser.add_argument("--cpu", action="store_true", help="count the process's own seconds, all threads together")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -100,12 +107,13 @@ def measure(
     model: str, layers: dict[str, Tensor], base: dict[str, str], concepts: int, options: argparse.Namespace
 ) -> Row:
     """One row, both ways on the same pairs."""
-    pairs = concept_pairs(SHAPES[model][0], concepts, options.seed)
+    width = SHAPES[model][0]
+    pairs = concept_pairs(width, concepts * options.templates, options.seed)
     clock = time.process_time if options.cpu else time.perf_counter
-    begin = concept_pairs(SHAPES[model][0], 1, options.seed + 2).keys[:, : int(options.begin)]
+    empty = concept_pairs(width, EMPTY_PROMPT if options.empty_prompt else 0, options.seed + 2).keys
     with tempfile.TemporaryDirectory() as folder:
         started = clock()
-        change = text_map(pairs, Kept(begin, pairs.keys[:, :0]), LAMBDA)
+        change = text_map(pairs, Kept(empty[:, :1], empty[:, 1:]), LAMBDA)
         patch = Patch({name: Mapped(written(change)) for name in layers}, base)
         path = patch.save(Path(folder) / "patch.safetensors")
         solve = clock() - started
@@ -118,7 +126,7 @@ def measure(
     took = clock() - started
     scaled = took * effort(layers.values()) / effort(slow.values()) if slow else None
     weights = apply_all(layers, patch, clock)
-    difference = apart(*next(iter(layers.items())), patch, pairs) if slow and not options.begin else None
+    difference = apart(*next(iter(layers.items())), patch, pairs) if slow and not options.empty_prompt else None
     return Row(model, concepts, len(chosen), len(layers), scaled, solve, weights, megabytes, difference)
 
 
