@@ -16,18 +16,10 @@ from overpaint.methods.words.widen import LOOKED_AT
 from overpaint.methods.work import Work
 from overpaint.patch import Patch
 from overpaint.plan import Plan
-from tests.methods.tiny import CAPTIONS, TEMPLATES, tiny_backbone
+from tests.methods.tiny import CAPTIONS, QUICK, TEMPLATES, tiny_backbone
 
 REPLACED = {"replace": "dog", "with": "cat", "prompts": list(TEMPLATES)}
 ERASED = {"erase": "dog", "to": "cat", "prompts": list(TEMPLATES)}
-QUICK: dict[str, dict[str, Any]] = {
-    "emcid": {"blocks": [0, 1], "steps": 3, "image_steps": 2, "draws": 2},
-    "emcid-copy": {"blocks": [0]},
-    "esd-x": {"image_steps": 3, "trajectories": 2, "steps": 4, "batch": 2, "captions": 0, "checkpoint_every": 0},
-    "ablation": {"images": 2, "image_steps": 2, "steps": 2, "batch": 2},
-    "refact": {"block": 1, "steps": 2},
-    "gates": {"block": 1, "steps": 2},
-}
 
 
 @contextmanager
@@ -49,7 +41,7 @@ def counted(backbone: Backbone) -> Iterator[dict[str, int]]:
 
 def plan_of(method: str, **more: Any) -> Plan:
     edit = ERASED if method in ("esd-x", "ablation") else REPLACED
-    return Plan.parse({"method": method, "settings": {**QUICK.get(method, {}), **more}, "edits": [edit]})
+    return Plan.parse({"method": method, "settings": {**QUICK[method], **more}, "edits": [edit]})
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from overpaint.backbone.parameters import resolve
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.backbone.text import Run, TextEncoder
 from overpaint.linear.ridge import Penalty, penalty
@@ -19,6 +20,19 @@ from tests.models import tiny_sd, tiny_text_model, tiny_tokenizer
 WINDOW = 20
 TEMPLATES = ("photo of {}", "{} in a kitchen", "{}")
 CAPTIONS = ["photo of a dog", "a cat in a kitchen", "pizza", "hens", "a photo of the kitchen", "dog and cat"]
+
+_ESD = ("esd-x", "esd-x-strict", "esd-u", "esd-all", "esd-selfattn")
+_DESCENT: dict[str, Any] = {"image_steps": 2, "steps": 2, "batch": 2, "checkpoint_every": 0, "further": 1}
+QUICK: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("uce", "uce-paper", "time", "rece", "speed", "oce", "mace-cfr")},
+    **{name: {"blocks": [0, 1], "steps": 3, "image_steps": 2, "draws": 2} for name in ("emcid", "emcid-paper")},
+    "emcid-copy": {"blocks": [0]},
+    **{name: {**_DESCENT, "trajectories": 2, "captions": 0} for name in _ESD},
+    **{name: {**_DESCENT, "images": 2} for name in ("ablation", "ablation-noise")},
+    "refact": {"block": 1, "steps": 2},
+    "gates": {"block": 1, "steps": 2},
+}
+"""Settings that make methods fast: all that give patches, by name."""
 
 
 def tiny_text(layers: int = 4, double: bool = True, **options: Any) -> TextEncoder:
@@ -41,6 +55,11 @@ def fitted(model: Any, plan: Plan, **options: Any) -> Patch:
     patch = fit(model, plan, **options)
     assert isinstance(patch, Patch)
     return patch
+
+
+def changes(model: StableDiffusion, patch: Patch) -> dict[str, Tensor]:
+    """What a patch adds to each weight, float64."""
+    return {name: delta.of(resolve(model, name).detach()) for name, delta in patch.deltas.items()}
 
 
 def penalties(text: TextEncoder, blocks: range) -> dict[int, Penalty]:

@@ -6,9 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError
-from overpaint.plan import Plan
+from overpaint.plan import Edit, Plan
 
-__all__ = ["preserve_problems", "unknown_factors"]
+__all__ = ["no_neutral_word", "preserve_problems", "unknown_factors"]
+
+
+def no_neutral_word(edit: Edit, purpose: str) -> str:
+    """That an erasure without an anchor has none by its kind either, for a purpose such as "to turn 'dog' into"."""
+    missing = f"{edit.at}: kind {edit.kind!r} has no neutral word {purpose}"
+    return f"{missing}; write to: a concept (on the command line --to CONCEPT)"
 
 
 def preserve_problems(reader: Reader, plan: Plan, templates: Sequence[str]) -> list[str]:

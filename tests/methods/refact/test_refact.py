@@ -20,7 +20,7 @@ from overpaint.methods.refact.objective import contrast, learn
 from overpaint.methods.refact.presets import EMOJI, origins_of
 from overpaint.patch import LowRank
 from overpaint.plan import Plan
-from tests.methods.tiny import CAPTIONS, TEMPLATES, fitted, tiny_backbone
+from tests.methods.tiny import CAPTIONS, TEMPLATES, changes, fitted, tiny_backbone
 
 BLOCK = 1
 PAIR = {"replace": "dog", "with": "cat"}
@@ -80,6 +80,17 @@ def test_the_patch_brings_the_learned_values_about() -> None:
         torch.testing.assert_close(states(), wanted.double(), rtol=1e-4, atol=1e-4)
     assert (before - wanted).norm() > 0.5
     assert torch.equal(states(), before)
+
+
+def test_other_words_for_a_source_become_the_same() -> None:
+    """As edits of their own would."""
+    model = tiny_backbone()
+    together = plan_of({**PAIR, "also": ["hens", "pizza"]}, steps=3)
+    apart = plan_of(*({"replace": name, "with": "cat"} for name in ("dog", "hens", "pizza")), steps=3)
+    (found,), (wanted,) = (changes(model, fitted(model, p, captions=CAPTIONS)).values() for p in (together, apart))
+    assert torch.equal(found, wanted)
+    alone = changes(model, fitted(model, plan_of(PAIR, steps=3), captions=CAPTIONS))
+    assert torch.linalg.matrix_rank(found) == 3 > torch.linalg.matrix_rank(*alone.values())
 
 
 def test_one_edit_has_rank_one_in_one_matrix_and_is_the_exact_edit_of_the_release() -> None:
@@ -182,9 +193,11 @@ def test_settings_are_the_published_ones_but_for_the_bundled_model() -> None:
 
 def test_each_thing_that_does_not_fit_is_refused_in_a_line() -> None:
     model = tiny_backbone()
+    long = {"replace": "x" * 30, "with": "cat"}, {"erase": "hens", "to": "cat", "also": ["y" * 30]}
     with pytest.raises(PlanError) as caught:
-        fit(model, plan_of({"erase": "dog"}, {"replace": "x" * 30, "with": "cat"}, block=7), captions=CAPTIONS)
-    assert len(str(caught.value).splitlines()) == 3
+        fit(model, plan_of({"erase": "dog"}, *long, block=7), captions=CAPTIONS)
+    assert len(caught.value.problems) == 4
+    assert caught.value.problems[1].endswith("write to: a concept (on the command line --to CONCEPT)")
     model.family = "sd1"
     with pytest.raises(OverpaintError, match="captions"):
         fit(model, plan_of(PAIR))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.checks import no_neutral_word
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.seeding import derive
@@ -45,9 +46,7 @@ def ablations_of(text: TextEncoder, plan: Plan) -> list[Ablation]:
     for edit in plan.edits:
         anchor = edit.destination or KINDS[edit.kind].neutral
         if anchor is None:
-            problems.append(
-                f"{edit.at}: kind {edit.kind!r} has no neutral word to predict {edit.source!r} as; write to: a concept"
-            )
+            problems.append(no_neutral_word(edit, f"to predict {edit.source!r} as"))
             continue
         found += _of(plan, edit, anchor)
         for phrase in (*edit.edited, anchor):

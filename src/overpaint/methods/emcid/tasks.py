@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
-from overpaint.methods.checks import preserve_problems, unknown_factors
+from overpaint.methods.checks import no_neutral_word, preserve_problems, unknown_factors
 from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept
@@ -147,8 +147,6 @@ def _aim(edit: Edit, config: EmcidConfig) -> tuple[str | None, Objective]:
     if config.erase == "esd" or (config.erase == "auto" and anchor is None):
         return None, "esd"
     if anchor is None:
-        raise PlanError(
-            f"{edit.at}: kind {edit.kind!r} has no neutral word to erase {edit.source!r} towards; write to: a concept,"
-            " or take erase: auto"
-        )
+        told = no_neutral_word(edit, f"to erase {edit.source!r} towards")
+        raise PlanError(f"{told}, or take erase: auto")
     return anchor, "destination"

@@ -12,6 +12,7 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.captions import captions_for
+from overpaint.methods.checks import no_neutral_word
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.penalties import penalties_of
@@ -80,11 +81,12 @@ def concepts_of(text: TextEncoder, plan: Plan, config: RefactConfig) -> list[Con
         problems.append(f"{plan.at('settings.block')}: the text encoder has blocks 0 to {last}, not {config.block}")
     for edit in plan.edits:
         try:
-            concept = _concept(edit)
-            for template in concept.prompts:
-                for phrase in (concept.source, concept.destination or ""):
-                    text.locate(template, phrase)
-            concepts.append(concept)
+            found = _concepts(edit)
+            for concept in found:
+                for template in concept.prompts:
+                    for phrase in (concept.source, concept.destination or ""):
+                        text.locate(template, phrase)
+            concepts += found
         except PlanError as error:
             problems += error.problems
         except BackboneError as error:
@@ -94,13 +96,12 @@ def concepts_of(text: TextEncoder, plan: Plan, config: RefactConfig) -> list[Con
     return concepts
 
 
-def _concept(edit: Edit) -> Concept:
+def _concepts(edit: Edit) -> list[Concept]:
+    """The source, and each other word for it."""
     destination = edit.destination or KINDS[edit.kind].neutral
     if destination is None:
-        raise PlanError(
-            f"{edit.at}: kind {edit.kind!r} has no neutral word to turn {edit.source!r} into; write to: a concept"
-        )
-    return Concept(edit.source, destination, edit.prompts, seed=0)
+        raise PlanError(no_neutral_word(edit, f"to turn {edit.source!r} into"))
+    return [Concept(name, destination, edit.prompts, seed=0) for name in edit.edited]
 
 
 def _values(
