@@ -10,7 +10,7 @@ import torch
 from overpaint.backbone.flux import Flux
 from overpaint.backbone.loading import backbone_of
 from overpaint.errors import PlanError
-from overpaint.methods import METHODS, TransientStore, configure, fit
+from overpaint.methods import METHODS, TransientStore, configure, fit, work_of
 from overpaint.methods.emcid.context import Context
 from overpaint.methods.emcid.keys import aligned_around
 from overpaint.methods.emcid.memory import Concept
@@ -38,6 +38,15 @@ def model() -> Flux:
 
 def test_uce_makes_both_layers_read_the_destination_with_their_bias_once(model: Flux) -> None:
     assert len(reads_the_destination(model, fixed=[], protect=0.0).deltas) == 2
+
+
+@pytest.mark.parametrize("method", ["uce", "uce-paper", "oce"])
+@pytest.mark.parametrize("which", ["k", "v"])
+def test_keys_or_values_alone_are_refused_where_there_are_none(model: Flux, method: str, which: str) -> None:
+    plan = plan_of(method, matrices=which)
+    for ask in (fit, work_of):
+        with pytest.raises(PlanError, match=rf"settings.matrices: no cross-attention has '{which}'.*context_embedder"):
+            ask(model, plan)
 
 
 @torch.no_grad()

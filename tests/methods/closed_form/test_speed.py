@@ -11,7 +11,7 @@ from torch import Tensor
 from overpaint.linear.subspace import null_space
 from overpaint.methods.closed_form.config import SpeedConfig
 from overpaint.methods.closed_form.pairs import Pairs
-from overpaint.methods.closed_form.speed import centres, refined, within_null_space
+from overpaint.methods.closed_form.speed import centres, dimmest, refined, within_null_space
 from overpaint.patch import Mapped
 from tests.methods.closed_form.small import edited, last, plan_of, readings
 from tests.methods.tiny import CAPTIONS, fitted, tiny_backbone
@@ -48,20 +48,58 @@ def test_retained_and_fixed_states_are_read_exactly_as_before() -> None:
     assert (change @ c).norm() > 0.1 * (g - c).norm()
 
 
-def test_only_what_the_edit_would_move_is_retained_and_variations_are_ones_that_matrices_hardly_see() -> None:
-    pairs, weight = Pairs(draw(2, 1), draw(2, 2)), draw(D, 5).mT
-    h = weight.mT @ weight
-    near, far = pairs.keys + 0.1 * draw(2, 6), torch.linalg.qr(pairs.keys, mode="complete").Q[:, 4:8]
-    kept = refined(pairs, torch.cat([near, far], dim=1), h, config(augment=0), 0)
-    torch.testing.assert_close(kept, near)
-    more = refined(pairs, near, h, config(augment=5, filter=False), 0)
+def refined_of(named: Tensor, said: Tensor, weight: Tensor, **settings: Any) -> Tensor:
+    return refined(Pairs(draw(2, 1), draw(2, 2)), named, said, weight.mT @ weight, config(**settings), 0)
+
+
+def test_of_captions_only_what_the_edit_would_move_is_retained_and_of_names_all() -> None:
+    keys, weight = draw(2, 1), draw(D, 5).mT
+    near, far = keys + 0.1 * draw(2, 6), torch.linalg.qr(keys, mode="complete").Q[:, 4:8]
+    none = near[:, :0]
+    torch.testing.assert_close(refined_of(none, torch.cat([near, far], dim=1), weight, augment=0), near)
+    torch.testing.assert_close(refined_of(far, near, weight, augment=0), torch.cat([far, near], dim=1))
+    torch.testing.assert_close(refined_of(near, far, weight, augment=0), near)
+    twice = near[:, :1].repeat(1, 2)  # what is all alike is as much as its mean
+    torch.testing.assert_close(refined_of(none, twice, weight, augment=0), twice)
+    torch.testing.assert_close(refined_of(twice, none, weight, augment=0), twice)
+    assert refined_of(none, none, weight).shape == (D, 0)
+
+
+def test_variations_are_ones_that_matrices_hardly_see() -> None:
+    near, weight = draw(2, 1) + 0.1 * draw(2, 6), draw(D, 5).mT
+    none = near[:, :0]
+    more = refined_of(near, none, weight, augment=5, filter=False)
     assert more.shape == (D, 12)
-    blind = torch.linalg.eigh(h).eigenvectors[:, 0]
+    least = torch.linalg.svd(weight).Vh[-1]
     shift = more[:, 2:] - near.repeat(1, 5)
-    assert (shift - blind[:, None] * (blind @ shift)).abs().max() < 1e-12
+    assert (shift - least[:, None] * (least @ shift)).abs().max() < 1e-8
     assert shift.abs().max() > 0.1
-    assert torch.equal(more, refined(pairs, near, h, config(augment=5, filter=False), 0))
-    assert refined(pairs, near[:, :0], h, config(), 0).shape == (D, 0)
+    assert torch.equal(more, refined_of(near, none, weight, augment=5, filter=False))
+
+
+def test_variations_of_what_a_wide_matrix_reads_are_seen_and_sure() -> None:
+    """Where outputs are fewer than inputs, a null space of H is no direction."""
+    near, weight, noise = draw(2, 1), draw(D // 2, 5).mT, draw(D // 2, 7).mT
+    assert weight.shape == (12, 24)
+    h = weight.mT @ weight
+    found = dimmest(h)
+    last = torch.linalg.svd(weight, full_matrices=False)
+    assert abs(float(found @ last.Vh[-1])) == pytest.approx(1)
+    assert float((weight @ found).norm()) == pytest.approx(float(last.S[-1]))
+    shaken = weight + 1e-13 * noise
+    assert abs(float(dimmest(shaken.mT @ shaken) @ found)) == pytest.approx(1, abs=1e-9)
+    more = refined_of(near, near[:, :0], weight, augment=5, filter=False)
+    assert ((weight @ (more[:, 2:] - near.repeat(1, 5))).norm(dim=0) > 1e-3).all()
+
+
+def test_a_preserved_name_that_the_edit_hardly_moves_is_retained() -> None:
+    model = tiny_backbone(double=True, width=96)
+    model.family = "sd1"
+    edit, names = {"erase": "dog", "to": "cat"}, ["hens", "pizza", "kitchen"]
+    patch = fitted(model, plan_of("speed", edit, preserve=names, threshold=1e-6, **{"lambda": 0.01}))
+    for name in names:
+        state = last(model, name)
+        assert (edited(model, patch, state) - readings(model, state)).abs().max() < 1e-4
 
 
 def test_centres_of_well_separated_groups_are_their_means() -> None:

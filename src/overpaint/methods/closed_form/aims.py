@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.checks import preserve_problems, unknown_factors
-from overpaint.methods.closed_form.config import MapConfig
+from overpaint.methods.closed_form.config import EditedConfig, UceConfig
 from overpaint.methods.closed_form.shares import text_shares
 from overpaint.methods.closed_form.tokens import destination_of
 from overpaint.methods.emcid.tasks import templates_of
@@ -45,7 +45,7 @@ def guide(edit: Edit) -> str:
     return edit.destination or neutral or ""
 
 
-def aims_of(reader: Reader, plan: Plan, config: MapConfig) -> list[Aim]:
+def aims_of(reader: Reader, plan: Plan, config: EditedConfig) -> list[Aim]:
     """The plan's edits as aims, checked against the text window.
 
     Raises:
@@ -67,21 +67,21 @@ def aims_of(reader: Reader, plan: Plan, config: MapConfig) -> list[Aim]:
         except BackboneError as error:
             problems.append(f"{edit.at}: {error}")
     problems += preserve_problems(reader, plan, preserved_templates(plan, config))
-    problems += unknown_factors(plan, config.factors)
+    problems += unknown_factors(plan, _factors(config))
     if problems:
         raise PlanError(*problems)
     return aims
 
 
-def preserved_templates(plan: Plan, config: MapConfig) -> tuple[str, ...]:
+def preserved_templates(plan: Plan, config: EditedConfig) -> tuple[str, ...]:
     """The prompts that preserved names are met in: those of the edits."""
     return BARE if config.bare else tuple(templates_of(plan))
 
 
-def _aims(reader: Reader, edit: Edit, templates: tuple[str, ...], config: MapConfig) -> list[Aim]:
+def _aims(reader: Reader, edit: Edit, templates: tuple[str, ...], config: EditedConfig) -> list[Aim]:
     if edit.over is None:
         return [Aim(name, templates, ((guide(edit), 1.0),)) for name in edit.edited]
-    factors = config.factors.get(edit.source)
+    factors = _factors(config).get(edit.source)
     if factors is None:
         now = text_shares(reader, edit, templates)
         factors = {name: share - now[name] for name, share in edit.over.items()}
@@ -89,3 +89,7 @@ def _aims(reader: Reader, edit: Edit, templates: tuple[str, ...], config: MapCon
         wanted = ", ".join(map(repr, edit.over))
         raise PlanError(f"{edit.at}: settings.factors of {edit.source!r} must be of {wanted}; give one number for each")
     return [Aim(edit.source, templates, tuple(factors.items()), keep=1.0)]
+
+
+def _factors(config: EditedConfig) -> dict[str, dict[str, float]]:
+    return config.factors if isinstance(config, UceConfig) else {}

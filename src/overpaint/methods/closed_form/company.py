@@ -29,7 +29,7 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.reading import Reader
 from overpaint.methods.closed_form.aims import Aim, aims_of
-from overpaint.methods.closed_form.config import MapConfig
+from overpaint.methods.closed_form.config import UceConfig
 from overpaint.methods.closed_form.kept import kept_of
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.text_map import text_map
@@ -84,7 +84,7 @@ class Company:
 def company_of(
     backbone: Backbone,
     plan: Plan,
-    config: MapConfig,
+    config: UceConfig,
     *,
     store: MemoryStore,
     progress: Progress,
@@ -134,7 +134,7 @@ def _length(phrases: Sequence[Pairs], alone: Tensor) -> float:
     return float(phrases[0].keys.norm() * apart.max() / moved) if moved > 0 else 0.0
 
 
-def _pairs(readers: Sequence[Reader], aim: Aim, phrase: str, config: MapConfig) -> Pairs:
+def _pairs(readers: Sequence[Reader], aim: Aim, phrase: str, config: UceConfig) -> Pairs:
     """A source's states, and those of one of its destinations at the same places."""
     alone = tuple((name, float(name == phrase)) for name, _ in aim.parts)
     return Pairs.join([pairs_of(reader, [Aim(aim.source, aim.templates, alone)], config.tokens) for reader in readers])

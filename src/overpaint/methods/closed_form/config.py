@@ -6,7 +6,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EMPTY_PROMPT", "MapConfig", "Matrices", "OceConfig", "ReceConfig", "SpeedConfig", "Tokens"]
+__all__ = [
+    "EMPTY_PROMPT",
+    "EditedConfig",
+    "HeldConfig",
+    "MapConfig",
+    "Matrices",
+    "OceConfig",
+    "ReceConfig",
+    "SpeedConfig",
+    "Tokens",
+    "UceConfig",
+]
 
 Tokens = Literal["last", "sequence", "matching", "context", "all"]
 Matrices = Literal["kv", "k", "v"]
@@ -14,24 +25,13 @@ EMPTY_PROMPT = ("begin", "end", "padding")
 """Parts of the empty prompt."""
 
 
-class MapConfig(BaseModel):
-    """Settings that all of them share, in the words of a plan's ``settings``.
+class EditedConfig(BaseModel):
+    """Settings that all of them share, in the words of a plan's ``settings``: what is edited.
 
-    What is edited:
-        tokens: which token states of a source prompt are to be read as which of the destination's (`tokens`).
-        bare: the names alone, without their prompts.
-        matrices: key and value matrices of cross-attention, or one kind alone.
-        strength: weight of each edited token.
-
-    What must stay:
-        lambda: weight of all directions alike, ``||W' - W||^2``.
-        fixed: parts of the empty prompt whose tokens keep their outputs exactly.
-        protect: weight of each of its other tokens; None: as ``preserve``.
-        preserve: weight of each token of the plan's preserve list; None: ``max(0.1, 1 / prompts)``, as first released.
-        moment: weight of the captions' mean second moment (0: no captions are needed).
-        captions: how many of the bundled captions.
-
-    factors: for debias, how far each source goes towards each destination; found by `debias`, or on the text side.
+    tokens: which token states of a source prompt are to be read as which of the destination's (`tokens`).
+    bare: the names alone, without their prompts.
+    matrices: key and value matrices of cross-attention, or one kind alone.
+    lambda: weight of all directions alike, ``||W' - W||^2``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -39,14 +39,40 @@ class MapConfig(BaseModel):
     tokens: Tokens = "last"
     bare: bool = False
     matrices: Matrices = "kv"
-    strength: float = Field(1.0, gt=0)
-
     lambda_: float = Field(0.5, alias="lambda", gt=0)
-    fixed: tuple[Literal["begin", "end", "padding"], ...] = ("begin",)
+
+
+class HeldConfig(EditedConfig):
+    """Those of methods that weigh what must stay.
+
+    protect: weight of each token of the empty prompt that is not fixed; None: as ``preserve``.
+    preserve: weight of each token of the plan's preserve list; None: ``max(0.1, 1 / prompts)``, as first released.
+    """
+
     protect: float | None = Field(1.0, ge=0)
     preserve: float | None = Field(1.0, ge=0)
+
+
+class MapConfig(HeldConfig):
+    """Those of the methods with one map for all matrices.
+
+    strength: weight of each edited token.
+    fixed: parts of the empty prompt whose tokens keep their outputs exactly.
+    moment: weight of the captions' mean second moment (0: no captions are needed).
+    captions: how many of the bundled captions.
+    """
+
+    strength: float = Field(1.0, gt=0)
+    fixed: tuple[Literal["begin", "end", "padding"], ...] = ("begin",)
     moment: float = Field(0.0, ge=0)
     captions: int = Field(3000, ge=1)
+
+
+class UceConfig(MapConfig):
+    """Those of UCE beside them.
+
+    factors: for debias, how far each source goes towards each destination; found by `debias`, or on the text side.
+    """
 
     factors: dict[str, dict[str, float]] = Field(default_factory=dict)
 
@@ -62,18 +88,21 @@ class ReceConfig(MapConfig):
     closeness: float = Field(0.1, gt=0)
 
 
-class SpeedConfig(MapConfig):
-    """Those of SPEED beside them.
+class SpeedConfig(EditedConfig):
+    """Those of SPEED, which retains the plan's preserve list without a weight.
 
+    strength: weight of the edited tokens' mean.
     threshold: eigenvalue of the retained states' second moment below which a direction is free.
     retain: how many captions' tokens to retain beside the preserve list.
-    filter: retain only states that the edit would move more than average.
+    filter: of captions' states, and of variations of any, retain those alone that the edit would move at least as much
+        as the mean of all; the preserve list's own states are always retained.
     augment: variations of each retained state, along what the matrices hardly see.
     centres: how many centres of the empty prompt's other tokens are fixed with its begin token.
     slack: weight of not fixing them exactly.
     shared: filter and augment by all matrices together, for one map; the paper does so for each matrix alone.
     """
 
+    strength: float = Field(1.0, gt=0)
     threshold: float = Field(0.1, gt=0)
     retain: int = Field(0, ge=0)
     filter: bool = True
@@ -83,5 +112,8 @@ class SpeedConfig(MapConfig):
     shared: bool = False
 
 
-class OceConfig(MapConfig):
-    """Those of OCE: ``lambda`` is the weight of the identity against pairs of unit vectors."""
+class OceConfig(HeldConfig):
+    """Those of OCE: ``lambda`` is the weight of the identity against pairs of unit vectors.
+
+    Nothing is exact here: the begin token counts 1, the empty prompt's other tokens ``protect``.
+    """

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.company import company_of
-from overpaint.methods.closed_form.config import MapConfig
+from overpaint.methods.closed_form.config import UceConfig
 from overpaint.methods.closed_form.response import Count, response_to, scatter
 from overpaint.methods.debiasing import Counter, Debiased, Factors, deviation, shares_of
 from overpaint.methods.store import MemoryStore
@@ -34,7 +34,7 @@ ROUNDS = 9
 def debias(
     backbone: Backbone,
     plan: Plan,
-    config: MapConfig,
+    config: UceConfig,
     counter: Counter,
     *,
     store: MemoryStore,

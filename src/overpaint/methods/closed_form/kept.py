@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,14 +13,14 @@ from overpaint.backbone.reading import Reader
 from overpaint.linear.moments import SecondMoment
 from overpaint.methods.captions import captions_for
 from overpaint.methods.closed_form.aims import preserved_templates
-from overpaint.methods.closed_form.config import EMPTY_PROMPT, MapConfig
+from overpaint.methods.closed_form.config import EMPTY_PROMPT, EditedConfig, HeldConfig, MapConfig
 from overpaint.methods.closed_form.pairs import condensed
 from overpaint.methods.closed_form.states import read_states
 from overpaint.methods.store import MemoryStore, digest, once, tokenizer_fingerprint
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["Kept", "caption_moment", "empty_prompt", "kept_of", "preserved"]
+__all__ = ["Kept", "caption_moment", "empty_prompt", "kept_of", "kept_states", "preserved"]
 
 CHUNK = 64
 
@@ -68,15 +68,15 @@ def kept_of(
     if config.moment > 0:
         texts = captions_for(backbone, config.captions, captions)
         moments = [config.moment * caption_moment(backbone, reader, texts, store, progress) for reader in readers]
-    states = [_states(reader, plan, config) for reader in readers]
+    states = [kept_states(reader, plan, config, config.fixed) for reader in readers]
     return Kept.join([Kept(*one, moment) for one, moment in zip(states, moments, strict=True)])
 
 
-def _states(reader: Reader, plan: Plan, config: MapConfig) -> tuple[Tensor, Tensor]:
-    """What is fixed and what is soft of `Kept`."""
+def kept_states(reader: Reader, plan: Plan, config: HeldConfig, exactly: Collection[str]) -> tuple[Tensor, Tensor]:
+    """What is fixed and what is soft of `Kept`; ``exactly`` are parts of the empty prompt."""
     parts = empty_prompt(reader)
-    fixed = [parts[name] for name in EMPTY_PROMPT if name in config.fixed]
-    free = [parts[name] for name in EMPTY_PROMPT if name not in config.fixed]
+    fixed = [parts[name] for name in EMPTY_PROMPT if name in exactly]
+    free = [parts[name] for name in EMPTY_PROMPT if name not in exactly]
     names = preserved(reader, plan, config, whole=config.tokens != "last")
     rule = max(0.1, 1 / (1 + len(plan.preserve) * len(preserved_templates(plan, config))))
     preserve = rule if config.preserve is None else config.preserve
@@ -94,7 +94,7 @@ def empty_prompt(reader: Reader) -> dict[str, Tensor]:
     return {"begin": states[:, :begin], "end": states[:, begin : end + 1], "padding": padding}
 
 
-def preserved(reader: Reader, plan: Plan, config: MapConfig, whole: bool) -> Tensor:
+def preserved(reader: Reader, plan: Plan, config: EditedConfig, whole: bool) -> Tensor:
     """States (d, m) of the plan's preserve list in all templates: of the names' last tokens, or of the whole rows."""
     found = [reader.locate(t, name) for name in plan.preserve for t in preserved_templates(plan, config)]
     columns = []

@@ -16,11 +16,12 @@ from overpaint.backbone.backbone import Backbone
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.orthogonal import rotation
 from overpaint.linear.precision import exact
+from overpaint.methods.closed_form.aims import aims_of
 from overpaint.methods.closed_form.config import OceConfig
-from overpaint.methods.closed_form.kept import Kept
+from overpaint.methods.closed_form.kept import Kept, kept_states
 from overpaint.methods.closed_form.pairs import Pairs
-from overpaint.methods.closed_form.text_map import matrices_of, patch_of, written
-from overpaint.methods.closed_form.uce import problem
+from overpaint.methods.closed_form.text_map import patch_of, read_by, written
+from overpaint.methods.closed_form.uce import gathered
 from overpaint.methods.store import MemoryStore
 from overpaint.patch import Delta, Patch
 from overpaint.plan import Plan
@@ -40,9 +41,9 @@ def fit(
 ) -> Patch:
     """The patch of a plan. Raises as `overpaint.methods.closed_form.uce.fit` does."""
     changes: dict[str, Delta] = {}
-    for reading in backbone.readings:
-        pairs, kept = problem(backbone, reading, plan, config, store, progress, captions)
-        layers = matrices_of(reading, config.matrices)
+    for reading, layers in read_by(backbone, plan, config.matrices):
+        pairs = gathered(reading, {one.name: aims_of(one, plan, config) for one in reading.readers}, config, progress)
+        kept = Kept.join([Kept(*kept_states(reader, plan, config, ("begin",))) for reader in reading.readers])
         with progress.task("rotations", total=len(layers), unit="matrix") as advance:
             for name, layer in layers.items():
                 changes[name] = written(turned(exact(layer.weight.detach()), pairs, kept, config.lambda_))

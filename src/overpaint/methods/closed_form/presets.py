@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.families import Need
 from overpaint.methods.closed_form import oce, rece, speed, uce
-from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfig, SpeedConfig
+from overpaint.methods.closed_form.config import MapConfig, OceConfig, ReceConfig, SpeedConfig, UceConfig
 from overpaint.methods.closed_form.debias import counts_of, debias
 from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
@@ -140,6 +140,7 @@ METHODS: tuple[Method, ...] = (
         "cross-attention, closed form: last tokens become the destination's, the empty prompt and preserved names stay",
         "Unified Concept Editing in Diffusion Models, arXiv 2308.14761",
         uce.fit,
+        UceConfig,
         edits=_KV,
         actions=(*_EVERY, "debias"),
         debias=debias,
@@ -149,6 +150,7 @@ METHODS: tuple[Method, ...] = (
         "the same as first published: every token from the last of the name on",
         "Unified Concept Editing in Diffusion Models, arXiv 2308.14761",
         uce.fit,
+        UceConfig,
         edits=_KV,
         actions=(*_EVERY, "debias"),
         debias=debias,

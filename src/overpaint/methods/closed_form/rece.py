@@ -20,7 +20,7 @@ from overpaint.linear.lowrank import Factors
 from overpaint.linear.precision import exact
 from overpaint.methods.closed_form.config import ReceConfig
 from overpaint.methods.closed_form.pairs import Pairs
-from overpaint.methods.closed_form.text_map import compose, mapped, matrices_of, patch_of, text_map
+from overpaint.methods.closed_form.text_map import compose, mapped, patch_of, read_by, text_map
 from overpaint.methods.closed_form.uce import problem
 from overpaint.methods.store import MemoryStore
 from overpaint.patch import Delta, Patch
@@ -44,15 +44,15 @@ def fit(
     The paper keeps the round with the lowest rate of a detector; here the number of rounds is a setting.
     """
     changes: dict[str, Delta] = {}
-    for reading in backbone.readings:
+    for reading, layers in read_by(backbone, plan, config.matrices):
         pairs, kept = problem(backbone, reading, plan, config, store, progress, captions)
         change = text_map(pairs, kept, config.lambda_)
-        h = gram([layer.weight for layer in matrices_of(reading, config.matrices).values()]).to(pairs.keys.device)
+        h = gram([layer.weight for layer in layers.values()]).to(pairs.keys.device)
         for _ in range(config.rounds):
             worst = revived(pairs.keys, change, h, config.closeness)
             step = text_map(Pairs(worst, pairs.targets), kept, config.lambda_)
             change = compose(change, step)
-        changes |= mapped(reading, config.matrices, change)
+        changes |= mapped(layers, change)
     return patch_of(backbone, plan, config, changes)
 
 

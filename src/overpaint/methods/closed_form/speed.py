@@ -28,14 +28,17 @@ from overpaint.methods.closed_form.kept import empty_prompt, preserved
 from overpaint.methods.closed_form.pairs import Pairs, pairs_of
 from overpaint.methods.closed_form.rece import gram
 from overpaint.methods.closed_form.states import read_states
-from overpaint.methods.closed_form.text_map import mapped, matrices_of, patch_of, written
+from overpaint.methods.closed_form.text_map import mapped, patch_of, read_by, written
 from overpaint.methods.store import MemoryStore
 from overpaint.patch import Delta, Mapped, Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 from overpaint.seeding import derive
 
-__all__ = ["centres", "fit", "refined", "within_null_space"]
+__all__ = ["centres", "dimmest", "fit", "refined", "within_null_space"]
+
+SEEN = 1e-12
+"""Share of the largest eigenvalue of H below which it is rounding."""
 
 
 def fit(
@@ -49,49 +52,52 @@ def fit(
 ) -> Patch:
     """The patch of a plan. Raises as `overpaint.methods.closed_form.uce.fit` does."""
     # whatever reads text by keys and values reads one thing
-    (reading,) = backbone.readings
+    ((reading, layers),) = read_by(backbone, plan, config.matrices)
     (reader,) = reading.readers
     aims = aims_of(reader, plan, config)
     with progress.task("text states", total=len(aims), unit="concept") as advance:
         pairs = pairs_of(reader, aims, config.tokens, advance)
     pairs = pairs.scaled(config.strength / sum(len(aim.templates) for aim in aims))
-    retained = preserved(reader, plan, config, whole=False)
+    named = preserved(reader, plan, config, whole=False)
+    said = named[:, :0]
     if config.retain:
-        texts = captions_for(backbone, config.retain, captions)[: config.retain]
-        retained = torch.cat([retained, _caption_states(reader, texts)], dim=1)
+        said = _caption_states(reader, captions_for(backbone, config.retain, captions)[: config.retain])
     empty = empty_prompt(reader)
     others = torch.cat([empty["end"], empty["padding"]], dim=1)
     fixed = torch.cat([empty["begin"], centres(others, config.centres)], dim=1)
-    layers = {name: layer.weight for name, layer in matrices_of(reading, config.matrices).items()}
 
     def change(weights: Sequence[Tensor]) -> Factors:
         h = gram(weights).to(pairs.keys.device)
         # one seed for all matrices: the order in which they come must not matter
-        known = refined(pairs, retained, h, config, derive(plan.seed, "speed"))
+        known = refined(pairs, named, said, h, config, derive(plan.seed, "speed"))
         return within_null_space(pairs, known, fixed, config)
 
     if config.shared:
-        shared = mapped(reading, config.matrices, change(list(layers.values())))
+        shared = mapped(layers, change([layer.weight for layer in layers.values()]))
         return patch_of(backbone, plan, config, shared)
     changes: dict[str, Delta] = {}
     with progress.task("null spaces", total=len(layers), unit="matrix") as advance:
-        for name, weight in layers.items():
-            changes[name] = Mapped(written(change([weight])))
+        for name, layer in layers.items():
+            changes[name] = Mapped(written(change([layer.weight])))
             advance()
     return patch_of(backbone, plan, config, changes)
 
 
-def refined(pairs: Pairs, retained: Tensor, h: Tensor, config: SpeedConfig, seed: int) -> Tensor:
+def refined(pairs: Pairs, named: Tensor, said: Tensor, h: Tensor, config: SpeedConfig, seed: int) -> Tensor:
     """Retained states (d, m) filtered by influence and augmented along what matrices hardly see.
 
     Influence-based prior filtering and directed prior augmentation of the paper.
 
     The influence of a state r is ``||W D_0 r||`` for the unconstrained edit ``D_0 = (G - C) C^T (I + C C^T)^-1``.
+    What has less than the mean of all states is left out: of captions' states, and of variations. The paper's filter
+    may drop a name, too; here whoever preserves one has it retained.
 
     Args:
-        retained: (d, m).
+        named: (d, a), of the preserve list.
+        said: (d, b), of captions.
         h: ``sum W^T W`` (d, d) of the matrices concerned.
     """
+    retained = torch.cat([named, said], dim=1)
     if not retained.shape[1]:
         return retained
     edit = ridge_update(pairs.keys, pairs.residual, None, 1.0)
@@ -101,20 +107,29 @@ def refined(pairs: Pairs, retained: Tensor, h: Tensor, config: SpeedConfig, seed
         return (moved * (h @ moved)).sum(dim=0).clamp_min(0).sqrt()
 
     least = influence(retained).mean()
-    if config.filter and retained.shape[1] > 1:
-        retained = retained[:, influence(retained) > least]
+    if config.filter:
+        retained = torch.cat([named, said[:, influence(said) >= least]], dim=1)
     if config.augment:
-        blind = torch.linalg.eigh(h).eigenvectors[:, 0]
+        dim = dimmest(h)
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(config.augment, *retained.shape, generator=generator, dtype=torch.float64).to(retained)
         # xi v v^T for each xi
-        varied = (
-            (retained + blind[:, None] * (noise * blind[:, None]).sum(dim=1, keepdim=True)).movedim(0, 1).flatten(1)
-        )
+        varied = (retained + dim[:, None] * (noise * dim[:, None]).sum(dim=1, keepdim=True)).movedim(0, 1).flatten(1)
         if config.filter:
-            varied = varied[:, influence(varied) > least]
+            varied = varied[:, influence(varied) >= least]
         retained = torch.cat([retained, varied], dim=1)
     return retained
+
+
+def dimmest(h: Tensor) -> Tensor:
+    """The direction (d) that matrices see least of those that they see: v with the smallest ``v^T H v`` above nought.
+
+    That is the last right singular vector of the reduced decomposition of a matrix with H = W^T W, the paper's v_min
+    where W has as many outputs as inputs. Where it has fewer, others have the singular value 0; which of them a solver
+    gives is chance, and states that vary along them are the same to W.
+    """
+    values, directions = torch.linalg.eigh(h)
+    return directions[:, int((values >= SEEN * values[-1]).nonzero()[0])]
 
 
 def within_null_space(pairs: Pairs, retained: Tensor, fixed: Tensor, config: SpeedConfig) -> Factors:

@@ -13,23 +13,24 @@ which is the ridge problem of `overpaint.linear.ridge` with states as keys and d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.reading import Reading
+from overpaint.errors import PlanError
 from overpaint.linear.lowrank import Factors, compress
 from overpaint.linear.ridge import penalty, ridge_update
 from overpaint.linear.subspace import complement
-from overpaint.methods.closed_form.config import MapConfig, Matrices
+from overpaint.methods.closed_form.config import EditedConfig, Matrices
 from overpaint.methods.closed_form.kept import Kept
 from overpaint.methods.closed_form.pairs import Pairs
 from overpaint.methods.provenance import provenance_of
 from overpaint.patch import Delta, Dense, LowRank, Mapped, Patch
 from overpaint.plan import Plan
 
-__all__ = ["compose", "mapped", "matrices_of", "patch_of", "text_map", "written"]
+__all__ = ["compose", "mapped", "patch_of", "read_by", "text_map", "written"]
 
 
 def text_map(pairs: Pairs, kept: Kept, weight: float) -> Factors:
@@ -50,17 +51,32 @@ def compose(first: Factors, second: Factors) -> Factors:
     return compress(Factors(torch.cat([first.up, up], dim=1), torch.cat([first.down, second.down])))
 
 
-def matrices_of(reading: Reading, which: Matrices) -> dict[str, torch.nn.Linear]:
-    """The layers that read text, or of cross-attention the keys or values alone, by canonical weight name."""
+def read_by(backbone: Backbone, plan: Plan, which: Matrices) -> list[tuple[Reading, dict[str, torch.nn.Linear]]]:
+    """What layers read with those that are edited, by canonical weight name.
+
+    These are the layers that read text, or of cross-attention the keys or values alone.
+
+    Raises:
+        PlanError: keys or values are wanted alone of a model without cross-attention.
+    """
     if which == "kv":
-        return dict(reading.layers)
-    return {name: layer for name, layer in reading.layers.items() if name.endswith(f"attn2.to_{which}.weight")}
+        return [(reading, dict(reading.layers)) for reading in backbone.readings]
+    ending = f"attn2.to_{which}.weight"
+    found = [(r, {n: layer for n, layer in r.layers.items() if n.endswith(ending)}) for r in backbone.readings]
+    if not any(layers for _, layers in found):
+        names = [name for reading in backbone.readings for name in reading.layers]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise PlanError(
+            f"{plan.at('settings.matrices')}: no cross-attention has {which!r} alone on this model, where {shown}"
+            " read the text; take matrices: kv"
+        )
+    return [(reading, layers) for reading, layers in found if layers]
 
 
-def mapped(reading: Reading, which: Matrices, change: Factors) -> dict[str, Delta]:
-    """The changes of `matrices_of` by one map of what they read, stored once."""
+def mapped(names: Iterable[str], change: Factors) -> dict[str, Delta]:
+    """The changes of layers by one map of what they read, stored once."""
     shared = written(change)
-    return {name: Mapped(shared) for name in matrices_of(reading, which)}
+    return {name: Mapped(shared) for name in names}
 
 
 def written(change: Factors) -> LowRank | Dense:
@@ -68,6 +84,6 @@ def written(change: Factors) -> LowRank | Dense:
     return LowRank(change.up, change.down) if change.worthwhile else Dense(change.matrix)
 
 
-def patch_of(backbone: Backbone, plan: Plan, config: MapConfig, changes: Mapping[str, Delta]) -> Patch:
+def patch_of(backbone: Backbone, plan: Plan, config: EditedConfig, changes: Mapping[str, Delta]) -> Patch:
     """The patch of changes by matrix, with its provenance."""
     return Patch.made_on(backbone.pipe, changes, provenance_of(backbone, plan, config))

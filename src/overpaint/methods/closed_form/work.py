@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.closed_form.aims import aims_of
-from overpaint.methods.closed_form.config import MapConfig, OceConfig, SpeedConfig
-from overpaint.methods.closed_form.text_map import matrices_of
+from overpaint.methods.closed_form.config import EditedConfig, OceConfig, SpeedConfig
+from overpaint.methods.closed_form.text_map import read_by
 from overpaint.methods.work import DOUBLE, SINGLE, Work, elements
 from overpaint.plan import Plan
 
@@ -15,16 +15,15 @@ SYSTEMS = 5
 """Square matrices of the states' width in memory during a solve: both sides, a factor, a basis and the answer."""
 
 
-def work_of(backbone: Backbone, plan: Plan, config: MapConfig) -> Work:
+def work_of(backbone: Backbone, plan: Plan, config: EditedConfig) -> Work:
     """No pictures, no evaluations: one system for all layers that read the same (OCE, SPEED: one for each layer).
 
     Raises PlanError as `overpaint.methods.closed_form.uce.fit` does.
     """
     parameters = memory = disk = 0
     alone = isinstance(config, SpeedConfig) and not config.shared
-    for reading in backbone.readings:
+    for reading, layers in read_by(backbone, plan, config.matrices):
         width = reading.readers[0].width
-        layers = matrices_of(reading, config.matrices)
         parameters += elements(layer.weight for layer in layers.values())
         memory = max(memory, SYSTEMS * width * width * DOUBLE)
         prompts = sum(len(aim.templates) for reader in reading.readers for aim in aims_of(reader, plan, config))
