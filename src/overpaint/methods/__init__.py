@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from overpaint.methods.registry import (
     precision_of,
     resolve,
     settled,
+    unheeded,
     work_of,
 )
 from overpaint.methods.store import MemoryStore, TransientStore
@@ -43,8 +45,11 @@ __all__ = [
     "precision_of",
     "resolve",
     "settled",
+    "unheeded",
     "work_of",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -58,6 +63,8 @@ def fit(
     validator: Validator | None = None,
 ) -> Patch | Guard:
     """Carry out a plan on a model and return the patch; the model itself is left as it is.
+
+    The log warns of names to preserve that the method does nothing for.
 
     A method that acts while pictures are drawn gives a guard, which is applied, saved and loaded as a patch is.
 
@@ -80,6 +87,8 @@ def fit(
     plan = settled(plan, backbone)
     config = configure(plan, backbone)
     method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
+    if warning := unheeded(backbone, plan):
+        _log.warning("%s", warning)
     if plan.other_words:
         plan = widened(backbone, plan, captions, store, progress)
     if validator is not None and method.validated is not None:

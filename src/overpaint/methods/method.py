@@ -107,6 +107,8 @@ class Method:
         origins: name and model family to where its defaults there come from.
         debias: plan to patch in a closed loop, with shares that are counted; None: it has none.
         counted: pictures of each source that this draws at most, by the counter's number of them.
+        preserves: whether a plan's preserve list does anything; where there is a setting ``preserve``, at a weight of 0
+            it does not.
         defaults_of_plan: which of these settings are others on a model for a plan.
         validated: `fit` with somebody who says what is left; None: the method does not ask.
     """
@@ -126,6 +128,7 @@ class Method:
     origins: Callable[[str, str], Origins] = lambda name, family: Origins()
     debias: Debias | None = None
     counted: Callable[[int], int] = lambda pictures: 0
+    preserves: bool = True
     defaults_of_plan: Callable[[str, Backbone, Plan], dict[str, Any]] = lambda name, backbone, plan: {}
     validated: Validated | None = None
 

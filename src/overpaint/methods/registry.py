@@ -25,7 +25,18 @@ from overpaint.methods.work import Work
 from overpaint.plan import Edit, Plan
 from overpaint.plan.checks import quoted
 
-__all__ = ["AUTO", "FEW", "METHODS", "configure", "method_of", "precision_of", "resolve", "settled", "work_of"]
+__all__ = [
+    "AUTO",
+    "FEW",
+    "METHODS",
+    "configure",
+    "method_of",
+    "precision_of",
+    "resolve",
+    "settled",
+    "unheeded",
+    "work_of",
+]
 
 _ALL = (
     *emcid.METHODS, *gates.METHODS, *esd.METHODS, *closed_form.METHODS, *refact.METHODS, *ablation.METHODS,
@@ -91,7 +102,7 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
         )
     if refused := _refused(plan, method):
         raise PlanError(*refused)
-    given = method.defaults(method.name, backbone) | method.defaults_of_plan(method.name, backbone, plan)
+    given = _defaults(method, backbone, plan)
     defaults = {_field(method.config, name): value for name, value in given.items()}
     own = {_field(method.config, name): value for name, value in plan.settings.items()}
     try:
@@ -115,9 +126,36 @@ def work_of(backbone: Backbone, plan: Plan) -> Work:
     return looking(backbone, plan).then(work) if plan.other_words else work
 
 
+def unheeded(backbone: Backbone, plan: Plan) -> str | None:
+    """One line with a remedy if the plan preserves names and its method, so configured, does nothing about it.
+
+    Raises PlanError as `configure`.
+    """
+    plan = settled(plan, backbone)
+    method = method_of(plan)
+    if not plan.preserve or (method.preserves and getattr(configure(plan, backbone), "preserve", None) != 0):
+        return None
+    told = f"{plan.at('preserve')}: {method.name} does nothing for preserved names"
+    if method.preserves:
+        return f"{told} at the weight 0 (settings.preserve); give them one, such as settings: {{preserve: 1}}"
+    able = [m.name for m in METHODS.values() if m.name != method.name and _heeds(m, backbone, plan)]
+    return f"{told}; take {', '.join(able)}" if able else f"{told}, nor does any that can carry out this plan here"
+
+
+def _heeds(method: Method, backbone: Backbone, plan: Plan) -> bool:
+    """Whether a method can carry out a plan and by its defaults does something about preserved names."""
+    if not method.preserves or obstacle(method.needs, backbone.family) is not None or _refused(plan, method):
+        return False
+    return _defaults(method, backbone, plan).get("preserve") != 0
+
+
 def precision_of(backbone: Backbone, plan: Plan) -> str:
     """Of the denoiser's arithmetic while the plan is fitted. Raises PlanError as `configure`."""
     return str(getattr(configure(plan, backbone), "precision", "float32"))
+
+
+def _defaults(method: Method, backbone: Backbone, plan: Plan) -> dict[str, Any]:
+    return method.defaults(method.name, backbone) | method.defaults_of_plan(method.name, backbone, plan)
 
 
 def _refused(plan: Plan, method: Method) -> list[str]:

@@ -14,8 +14,8 @@ from overpaint.methods import METHODS, resolve
 from overpaint.methods.closed_form import presets
 from overpaint.patch import Patch
 from overpaint.plan import Plan
-from tests.methods.closed_form.small import PROMPTS, backbone, edited, last, moved, plan_of, readings
-from tests.methods.tiny import CAPTIONS, fitted
+from tests.methods.closed_form.small import PROMPTS, asked, backbone, edited, last, moved, plan_of, readings
+from tests.methods.tiny import CAPTIONS, changes, fitted
 
 REPLACE = {"replace": "dog", "with": "cat"}
 
@@ -86,6 +86,38 @@ def test_preserved_names_move_less() -> None:
     with_list = fitted(model, plan_of("uce", REPLACE, preserve=["hens"]))
     without = fitted(model, plan_of("uce", REPLACE))
     assert moved(model, with_list, states) < 0.5 * moved(model, without, states)
+
+
+@torch.no_grad()
+def test_maces_prior_of_the_domain_is_that_of_preserved_names_whole_prompts() -> None:
+    """Its formula with sums over all tokens, for every matrix."""
+    model = backbone(width=96)
+    names = ["hens", "itch"]
+    plan = plan_of("mace-cfr", REPLACE, preserve=names, moment=2.0)
+    assert resolve(plan, model)["preserve"] == 1e-4 * 8e3
+    patch = fitted(model, plan, captions=CAPTIONS)
+    pairs, _, _ = asked(model, plan)
+    said = model.text.encode(CAPTIONS).flatten(0, 1)
+    domain = model.text.encode([t.format(name) for name in names for t in PROMPTS]).flatten(0, 1)
+    held = 2.0 * said.mT @ said / len(said) + 0.8 * domain.mT @ domain
+    ridge = 0.1 * torch.eye(len(held), dtype=held.dtype) + held
+    right = torch.linalg.inv(ridge + pairs.keys @ pairs.keys.mT)
+    for name, layer in model.cross_attention_projections().items():
+        expected = (layer.weight @ ridge + layer.weight @ pairs.targets @ pairs.keys.mT) @ right - layer.weight
+        torch.testing.assert_close(patch.deltas[name].of(layer.weight), expected, rtol=1e-4, atol=1e-6)
+    without = fitted(model, plan_of("mace-cfr", REPLACE, moment=2.0), captions=CAPTIONS)
+    asking = {**plan_of("mace-cfr", REPLACE).to_data(), "settings": {"moment": 2.0, "preserve": 0.8}}
+    weighed = fitted(model, Plan.parse(asking), captions=CAPTIONS)
+    ours = changes(model, without)
+    assert all(torch.equal(value, ours[name]) for name, value in changes(model, weighed).items())
+    assert moved(model, patch, domain) < 0.9 * moved(model, without, domain)
+
+
+@pytest.mark.parametrize(("concepts", "weight"), [(1, 0.8), (4, 0.8), (5, 5.0), (10, 8.0), (99, 8.0), (100, 20.0)])
+def test_maces_prior_of_the_domain_grows_with_concepts_as_published(concepts: int, weight: float) -> None:
+    edits = [{"replace": f"dog {number}", "with": "cat"} for number in range(concepts)]
+    assert resolve(plan_of("mace-cfr", *edits, preserve=["hens"]), backbone())["preserve"] == weight
+    assert resolve(plan_of("mace-cfr", *edits), backbone())["preserve"] == 0
 
 
 def test_captions_hold_it_back() -> None:

@@ -19,8 +19,9 @@ from overpaint.methods.closed_form.debias import counts_of, debias
 from overpaint.methods.closed_form.work import work_of
 from overpaint.methods.method import Debias, Fit, Method
 from overpaint.methods.origins import Origins, origins
+from overpaint.plan import Plan
 
-__all__ = ["EMOJI", "METHODS", "PRESETS", "defaults", "origins_of"]
+__all__ = ["EMOJI", "MACE_DOMAIN", "METHODS", "PRESETS", "defaults", "origins_of"]
 
 _NOTHING_KEPT: Mapping[str, Any] = MappingProxyType({"fixed": (), "protect": 0.0, "preserve": 0.0})
 
@@ -62,7 +63,15 @@ Its denoiser reads most of what is to be drawn from the end of the prompt, where
 tokens alone leave the concept, and ends that are moved take along every other sentence's, unless captions hold them.
 """
 
-_RIDGE = ("tokens", "matrices", "strength", "moment")
+MACE_DOMAIN: Mapping[int, float] = MappingProxyType({1: 0.8, 5: 5.0, 10: 8.0, 100: 20.0})
+"""By number of concepts from which it holds, the weight of MACE's domain prior: that of each token of preserved names.
+
+Its release weighs captions' sum by 1e-4, and that of names of the domain by 8e3, 5e4, 8e4 and 2e5 times as much
+(celebrities).
+"""
+
+_STRUCTURE = ("tokens", "matrices", "strength")
+_RIDGE = (*_STRUCTURE, "moment")
 _KEPT = ("fixed", "protect", "preserve")
 
 PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
@@ -72,7 +81,7 @@ PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyT
         "time": ((*_RIDGE, "lambda", *_KEPT), ("sd1",)),
         "rece": ((*_RIDGE, "lambda", *_KEPT, "bare", "rounds", "closeness"), ("sd1",)),
         "speed": (
-            (*_RIDGE, "lambda", "threshold", "filter", "augment", "centres", "slack", "shared"),
+            (*_STRUCTURE, "lambda", "threshold", "filter", "augment", "centres", "slack", "shared"),
             ("sd1",),
         ),
         # of its abstract nothing but the equation is known
@@ -98,6 +107,14 @@ def defaults(name: str, backbone: Backbone) -> dict[str, Any]:
     return {**PRESETS[name], **_own(name, backbone.family)}
 
 
+def _of_plan(name: str, backbone: Backbone, plan: Plan) -> dict[str, Any]:
+    """MACE's prior of the domain, where the plan says what that is."""
+    if name != "mace-cfr" or not plan.preserve:
+        return {}
+    concepts = sum(len(edit.edited) for edit in plan.edits)
+    return {"preserve": MACE_DOMAIN[max(least for least in MACE_DOMAIN if least <= concepts)]}
+
+
 def _own(name: str, family: str) -> Mapping[str, Any]:
     return EMOJI.get(name, {}) if family == "emoji" else {}
 
@@ -111,6 +128,7 @@ def _method(
     *,
     edits: str,
     actions: tuple[str, ...],
+    cost: str = "a few text encodings, one solve for all concepts",
     needs: tuple[Need, ...] = (),
     debias: Debias | None = None,
 ) -> Method:
@@ -124,10 +142,11 @@ def _method(
         work_of,
         actions=frozenset(actions),
         edits=edits,
-        cost="a few text encodings, one solve for all concepts",
+        cost=cost,
         paper=paper,
         origins=origins_of,
         debias=debias,
+        defaults_of_plan=_of_plan,
         counted=lambda pictures: sum(counts_of(pictures)) if debias else 0,
     )
 
@@ -182,6 +201,7 @@ METHODS: tuple[Method, ...] = (
         speed.fit,
         SpeedConfig,
         edits="UNet: value matrices of cross-attention, a map of text states for each",
+        cost="a few text encodings, one solve for each matrix",
         actions=_EVERY,
         needs=("cross-attention",),
     ),
@@ -192,6 +212,7 @@ METHODS: tuple[Method, ...] = (
         oce.fit,
         OceConfig,
         edits="UNet: key and value matrices of cross-attention, each by itself",
+        cost="a few text encodings, one decomposition for each matrix",
         actions=_EVERY,
     ),
     _method(

@@ -56,5 +56,6 @@ METHODS: tuple[Method, ...] = (
         cost="up to 200 steps through the text encoder alone",
         paper="ReFACT: Updating Text-to-Image Models by Editing the Text Encoder, arXiv 2306.00738",
         origins=origins_of,
+        preserves=False,
     ),
 )
