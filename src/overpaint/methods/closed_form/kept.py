@@ -73,7 +73,7 @@ def kept_of(
 
 
 def kept_states(reader: Reader, plan: Plan, config: HeldConfig, exactly: Collection[str]) -> tuple[Tensor, Tensor]:
-    """What is fixed and what is soft of `Kept`; ``exactly`` are parts of the empty prompt."""
+    """What is fixed (d, m) and what is soft (d, k) of `Kept`; ``exactly`` are parts of the empty prompt."""
     parts = empty_prompt(reader)
     fixed = [parts[name] for name in EMPTY_PROMPT if name in exactly]
     free = [parts[name] for name in EMPTY_PROMPT if name not in exactly]

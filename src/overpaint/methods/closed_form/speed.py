@@ -122,9 +122,11 @@ def refined(pairs: Pairs, named: Tensor, said: Tensor, h: Tensor, config: SpeedC
 
 
 def dimmest(h: Tensor) -> Tensor:
-    """The direction (d) that matrices see least of those that they see: v with the smallest ``v^T H v`` above nought.
+    """The direction (d,) that matrices see least of those that they see, given H (d, d).
 
-    That is the last right singular vector of the reduced decomposition of a matrix with H = W^T W, the paper's v_min
+    It is the v with the smallest ``v^T H v`` above nought.
+
+    This is the last right singular vector of the reduced decomposition of a matrix with H = W^T W, the paper's v_min
     where W has as many outputs as inputs. Where it has fewer, others have the singular value 0; which of them a solver
     gives is chance, and states that vary along them are the same to W.
     """
