@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.table import Table
@@ -40,6 +42,7 @@ __all__ = [
     "own",
     "placed",
     "script",
+    "sources",
     "suite_of",
     "told",
 ]
@@ -128,10 +131,19 @@ def script(main: Callable[[], None]) -> None:
         raise SystemExit("\n".join(f"error: {line}" for line in lines)) from error
 
 
-def told(title: str, result: Result, columns: Sequence[Column], options: argparse.Namespace) -> None:
-    """Print the cases as a table, and write it in Markdown beside the result, and into a page that was named."""
+def told(
+    title: str,
+    result: Result,
+    columns: Sequence[Column],
+    options: argparse.Namespace,
+    above: Sequence[Sequence[str]] = (),
+) -> None:
+    """Print the cases as a table, and write it in Markdown beside the result, and into a page that was named.
+
+    ``above``: rows before those of the cases.
+    """
     headings = ["method", *(heading for heading, _, _ in columns), "fit, s"]
-    rows = [[case.method or "", *_cells(case, columns)] for case in result.cases]
+    rows = [*above, *([case.method or "", *_cells(case, columns)] for case in result.cases)]
     shown: Table = table(title, *headings)
     for row in rows:
         shown.add_row(*map(plain, row))
@@ -165,6 +177,17 @@ def placed(page: Path, name: str, text: str) -> Path:
         raise OverpaintError(f"--into {page}: write {first} and {last} where the table belongs, each once")
     inside = re.escape(first) + ".*" + re.escape(last)
     return write_text_atomic(page, re.sub(inside, lambda _: f"{first}\n\n{text}\n{last}", content, flags=re.DOTALL))
+
+
+def sources(case: Case, group: str, after: bool) -> dict[str, float]:
+    """By unit the mean score of the first label, the source, of a group's pictures; NaN where one was not drawn."""
+    units: dict[str, list[float]] = {}
+    for item in case.items:
+        if item.group == group:
+            shift = next(iter(item.scores.values()))
+            score = shift.after if after else shift.before
+            units.setdefault(item.unit, []).append(math.nan if score is None else score)
+    return {unit: fmean(scores) for unit, scores in units.items()}
 
 
 def cell(case: Case, metric: str, group: str) -> str:

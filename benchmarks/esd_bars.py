@@ -11,12 +11,10 @@ says what it costs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 from emoji_costs import priced
-from emoji_methods import Column, arguments, judged, markdown, opened, script, told
+from emoji_methods import Column, arguments, judged, markdown, opened, script, sources, told
 
 from overpaint.bench.results import Case, Result
 from overpaint.bench.scores import mean
@@ -96,18 +94,8 @@ def barred(case: Case) -> Case:
 
 def less(result: Result, group: str) -> list[float]:
     """By concept, how much less of it esd-u leaves than esd-x."""
-    x, u = (left(result.case(f"{method}/erasure/1"), group) for method in ("esd-x", "esd-u"))
+    x, u = (sources(result.case(f"{method}/erasure/1"), group, after=True) for method in ("esd-x", "esd-u"))
     return [x[unit] - u[unit] for unit in x]
-
-
-def left(case: Case, group: str) -> Mapping[str, float]:
-    """By unit the mean score of the first label, the source, after the edit."""
-    units: dict[str, list[float]] = {}
-    for item in case.items:
-        if item.group == group:
-            after = next(iter(item.scores.values())).after
-            units.setdefault(item.unit, []).append(np.nan if after is None else after)
-    return {unit: float(np.mean(values)) for unit, values in units.items()}
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ stopped benchmark goes on with the same command; ``--dry-run`` says what it cost
 from __future__ import annotations
 
 from emoji_costs import priced
-from emoji_methods import arguments, judged, opened, script, told
+from emoji_methods import arguments, judged, opened, script, sources, told
 
+from overpaint.bench.results import Result
+from overpaint.bench.scores import mean
 from overpaint.bench.suites.emoji.erasing import moderation
 
 NAME = "moderate"
@@ -35,7 +37,14 @@ def main() -> None:
     specs = [spec for method in methods for spec in moderation(found.world(method), method in ANCHORED)]
     if not priced(found, NAME, specs, options):
         *_, result = judged(found, NAME, specs)
-        told("Whole categories, each by a patch of its own", result, COLUMNS, options)
+        told("Whole categories, each by a patch of its own", result, COLUMNS, options, [unedited(result)])
+
+
+def unedited(result: Result) -> list[str]:
+    """What is drawn of members before, as a row."""
+    case = next(case for case in result.cases if case.status == "measured")
+    found = [mean(list(sources(case, group, after=False).values())) for _, _, group in COLUMNS[:2]]
+    return ["unedited", *(f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" for score in found), "-", "-", "-"]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.backbone.loading import backbone_of
 from overpaint.guards import Guard
+from overpaint.methods.checks import lone_categories
 from overpaint.methods.debiasing import Counter, Remembered
 from overpaint.methods.method import Method
 from overpaint.methods.registry import (
@@ -64,7 +65,7 @@ def fit(
 ) -> Patch | Guard:
     """Carry out a plan on a model and return the patch; the model itself is left as it is.
 
-    The log warns of names to preserve that the method does nothing for.
+    The log warns of names to preserve that the method does nothing for, and of categories without members.
 
     A method that acts while pictures are drawn gives a guard, which is applied, saved and loaded as a patch is.
 
@@ -87,8 +88,9 @@ def fit(
     plan = settled(plan, backbone)
     config = configure(plan, backbone)
     method, store, progress = method_of(plan), store or TransientStore(), progress or Silent()
-    if warning := unheeded(backbone, plan):
-        _log.warning("%s", warning)
+    for warning in (unheeded(backbone, plan), *lone_categories(plan)):
+        if warning:
+            _log.warning("%s", warning)
     if plan.other_words:
         plan = widened(backbone, plan, captions, store, progress)
     if validator is not None and method.validated is not None:

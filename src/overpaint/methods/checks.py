@@ -8,7 +8,17 @@ from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError
 from overpaint.plan import Edit, Plan
 
-__all__ = ["no_neutral_word", "preserve_problems", "unknown_factors"]
+__all__ = ["lone_categories", "no_neutral_word", "preserve_problems", "unknown_factors"]
+
+
+def lone_categories(plan: Plan) -> list[str]:
+    """One line for each general concept that is moderated without anything that belongs to it."""
+    return [
+        f"{edit.at}: {edit.source!r} is moderated by its own name alone; say what belongs to it"
+        f" (members: [...], on the command line --member)"
+        for edit in plan.edits
+        if edit.action == "moderate" and not edit.members
+    ]
 
 
 def no_neutral_word(edit: Edit, purpose: str) -> str:
