@@ -23,6 +23,12 @@ COMMANDS, METHODS, RESULTS = "<!-- commands -->", "<!-- methods -->", "<!-- resu
 DEFAULTS = "<!-- defaults -->"
 DEPTHS = {"sd2": {"text_encoder": 23}, "sdxl": {"text_encoder": 12, "text_encoder_2": 32}}
 """Blocks of the text encoders that are not a single one of twelve, as that of SD 1.x."""
+PLANS: dict[str, list[dict[str, Any]]] = {
+    "several concepts": [{"erase": "cat", "to": "fox"}, {"erase": "dog", "to": "fox"}],
+    "styles alone": [{"erase": "flat style", "to": "pixel style", "kind": "style"}],
+    "one concept, names to preserve": [{"erase": "cat", "to": "fox"}],
+}
+"""Plans that some defaults are others for."""
 FEW = 6
 """Parts of a setting that are shown; of more, their number is."""
 NO_RESULTS = "No result is kept for this version: run the commands above."
@@ -87,6 +93,25 @@ def defaults() -> Iterator[str]:
         for cells, families in rows.items():
             yield f"| {', '.join(families)} | " + " | ".join(map(_cell, cells)) + " |"
         yield ""
+        yield from _of_plans(method)
+
+
+def _of_plans(method: Any) -> Iterator[str]:
+    """What holds instead in plans of some kinds, where anything does."""
+    from overpaint.plan import Plan
+
+    for kind, edits in PLANS.items():
+        preserve = ["wolf"] if "preserve" in kind else []
+        plan = Plan.parse({"method": method.name, "edits": edits, "preserve": preserve})
+        rows: dict[str, list[str]] = {}
+        for family in method.families:
+            given = method.defaults_of_plan(method.name, stand_in(family), plan)
+            told = method.config.model_validate(given).model_dump(by_alias=True, exclude_unset=True)
+            rows.setdefault(", ".join(_setting(*one) for one in told.items()), []).append(family)
+        for settings, families in rows.items():
+            if settings:
+                yield f"Plans of {kind} ({', '.join(families)}): {settings}."
+                yield ""
 
 
 def _by_origin(method: Any, family: str) -> Iterator[str]:

@@ -144,11 +144,16 @@ def test_the_page_on_defaults_has_every_setting_of_every_method_once_for_a_model
 
     page = on_page_markdown((ROOT / "docs/methods/defaults.md").read_text(encoding="utf-8"))
     for name, method in METHODS.items():
-        rows = page.partition(f"## `{name}`")[2].partition("## `")[0].strip().splitlines()[2:]
+        section = page.partition(f"## `{name}`")[2].partition("## `")[0].strip().splitlines()
+        rows = [line for line in section[2:] if line.startswith("|")]
         told = [family for row in rows for family in row.split("|")[1].strip().split(", ")]
         assert sorted(told) == sorted(method.families)
         fields = sorted(field.alias or key for key, field in method.config.model_fields.items())
         assert all(sorted(re.findall(r"`([a-z_0-9]+)`", row)) == fields for row in rows), name
+        of_plans = [line for line in section if line.startswith("Plans of ")]
+        assert len(of_plans) == {"esd": 2, "mace": 1}.get(name.partition("-")[0], 0), name
+    assert "Plans of several concepts (emoji): `captions` 1024." in page
+    assert re.search(r"Plans of styles alone \(emoji\): .*`styled` \(633 of them\), .*`rate` 0\.0003, ", page)
 
 
 def test_every_public_name_is_in_the_reference() -> None:
