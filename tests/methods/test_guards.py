@@ -8,7 +8,7 @@ import pytest
 
 from overpaint.errors import PlanError
 from overpaint.guards import Guard, NegativePrompt, SafeGuidance
-from overpaint.methods import fit
+from overpaint.methods import fit, work_of
 from overpaint.plan import Plan
 from tests.methods.tiny import tiny_backbone
 
@@ -53,3 +53,5 @@ def test_the_four_configurations_and_ones_own_numbers() -> None:
 def test_what_a_guard_cannot_do_is_refused(edits: list[dict[str, Any]], settings: dict[str, Any], says: str) -> None:
     with pytest.raises(PlanError, match=says):
         guard("negative", edits, **settings)
+    with pytest.raises(PlanError, match=says):  # counting beforehand finds it, too
+        work_of(tiny_backbone(), Plan.parse({"method": "negative", "edits": edits, "settings": settings}))

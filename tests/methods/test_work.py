@@ -44,6 +44,14 @@ def plan_of(method: str, **more: Any) -> Plan:
     return Plan.parse({"method": method, "settings": {**QUICK[method], **more}, "edits": [edit]})
 
 
+@pytest.mark.parametrize("parameters", ["cross", "embedding", "full"])
+def test_what_ablation_learns_fits_on_the_disk_that_is_counted(parameters: str) -> None:
+    backbone, plan = tiny_backbone(), plan_of("ablation", parameters=parameters, checkpoint_every=0)
+    patch = fit(backbone, plan, store=TransientStore())
+    assert isinstance(patch, Patch)
+    assert patch.size <= work_of(backbone, plan).disk < 1.2 * patch.size
+
+
 @pytest.mark.parametrize(
     "method", ["uce", "speed", "oce", "emcid", "emcid-copy", "gates", "refact", "esd-x", "ablation"]
 )

@@ -11,7 +11,7 @@ from torch import Tensor
 from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
-from overpaint.methods import fit
+from overpaint.methods import fit, work_of
 from overpaint.methods.ablation.ablations import ablations_of
 from overpaint.methods.ablation.embedding import own_tokens
 from overpaint.methods.store import TransientStore
@@ -79,14 +79,29 @@ def test_the_concept_is_predicted_as_its_anchor(parameters: str, rate: float, pl
 def test_token_embeddings_change_only_where_the_anchor_has_none() -> None:
     backbone = tiny_backbone()
     plan = plan_of({"erase": "dog hens", "to": "dog"}, parameters="embedding", rate=0.1)
-    (token,) = own_tokens(backbone, ablations_of(backbone.text, plan))
+    (token,) = own_tokens(backbone, plan, ablations_of(backbone.text, plan))
     hens = backbone.text.locate("{}", "hens")
     assert backbone.text.tokenize([hens.prompt])[0, hens.start] == token
     (delta,) = made(backbone, plan).deltas.values()
     assert isinstance(delta, LowRank)
     assert delta.matrix().abs().sum(dim=1).nonzero().flatten().tolist() == [token]
-    with pytest.raises(PlanError, match="no token that is not in an anchor's name"):
-        made(backbone, plan_of({"erase": "dog", "to": "dog hens"}, parameters="embedding"))
+    assert work_of(backbone, plan).parameters == backbone.text.width
+
+
+def test_what_embeddings_cannot_tell_apart_is_refused_before_anything_is_drawn() -> None:
+    backbone, store = tiny_backbone(), TransientStore()
+    edits: Any = ({"erase": "dog", "to": "dog hens"}, {"erase": "pizza", "to": "hens"}, {"erase": "cat", "to": "a cat"})
+    plan = plan_of(*edits, parameters="embedding")
+    with pytest.raises(PlanError) as raised:
+        fit(backbone, plan, store=store)
+    assert not store.entries
+    refused = (("edits[0]", "dog"), ("edits[2]", "cat"))
+    for line, (at, name) in zip(str(raised.value).splitlines(), refused, strict=True):
+        assert line.startswith(f"{at}: {name!r} has no token that is not in an anchor's name")
+        assert line.endswith("take cross or full")
+    with pytest.raises(PlanError) as counted:
+        work_of(backbone, plan)
+    assert str(counted.value) == str(raised.value)
 
 
 def test_the_objectives_are_the_published_ones() -> None:

@@ -23,12 +23,14 @@ class Ablation:
         anchor: what it is predicted as, c.
         templates: with one ``{}`` each.
         seed: of all its randomness.
+        at: where the plan asks for it, for messages.
     """
 
     source: str
     anchor: str
     templates: tuple[str, ...]
     seed: int
+    at: str = ""
 
     def prompt(self, phrase: str, number: int) -> str:
         """The phrase in the template of picture ``number``."""
@@ -60,7 +62,7 @@ def ablations_of(text: TextEncoder, plan: Plan) -> list[Ablation]:
 
 def _of(plan: Plan, edit: Edit, anchor: str) -> list[Ablation]:
     seed = derive(plan.seed, "ablation", edit.key) if edit.seed is None else edit.seed
-    return [Ablation(name, anchor, edit.prompts, derive(seed, name)) for name in edit.edited]
+    return [Ablation(name, anchor, edit.prompts, derive(seed, name), edit.at) for name in edit.edited]
 
 
 def _misfits(text: TextEncoder, templates: tuple[str, ...], phrase: str, at: str) -> list[str]:

@@ -17,6 +17,7 @@ from overpaint.backbone.parameters import named_parameters
 from overpaint.errors import PlanError
 from overpaint.methods.ablation.ablations import Ablation
 from overpaint.patch import Delta, LowRank
+from overpaint.plan import Plan
 
 __all__ = ["EmbeddingStudent", "own_tokens"]
 
@@ -54,23 +55,30 @@ class EmbeddingStudent:
         return {self._name: LowRank(chosen, scale * change.cpu())}
 
 
-def own_tokens(backbone: Backbone, ablations: Sequence[Ablation]) -> list[int]:
+def own_tokens(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation]) -> list[int]:
     """Token numbers of the concepts' names that no anchor has, in rising order.
 
     Raises:
-        PlanError: a name consists of its anchor's tokens alone.
+        PlanError: the model has several text encoders, or names consist of anchors' tokens alone; one line each.
     """
+    if len(backbone.text_encoders) > 1:
+        raise PlanError(
+            f"{plan.at('settings.parameters')}: 'embedding' is for models of one text encoder; take cross or full"
+        )
     text = backbone.text
     shared = {token for one in ablations for token in _tokens(text, one.anchor)}
     found: set[int] = set()
+    problems: list[str] = []
     for one in ablations:
         own = _tokens(text, one.source) - shared
         if not own:
-            raise PlanError(
-                f"{one.source!r} has no token that is not in an anchor's name; parameters: embedding cannot tell them"
-                " apart, take cross"
+            problems.append(
+                f"{one.at}: {one.source!r} has no token that is not in an anchor's name; parameters: embedding cannot"
+                " tell them apart, take cross or full"
             )
         found |= own
+    if problems:
+        raise PlanError(*problems)
     return sorted(found)
 
 

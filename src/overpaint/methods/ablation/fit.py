@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from overpaint.backbone.backbone import Backbone
-from overpaint.errors import PlanError
 from overpaint.methods.ablation.ablations import Ablation, ablations_of
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.ablation.drawn import drawn
@@ -46,7 +45,7 @@ def fit(
         PlanError: the plan does not fit the model or the settings; before any work starts.
     """
     ablations = ablations_of(backbone.text, plan)
-    student = _student(backbone, ablations, config)
+    student = _student(backbone, plan, ablations, config)
     key = _key(backbone, plan, ablations, config)
     anchors = _anchors(backbone, ablations, config, store, progress)
     kept = _preserved(backbone, plan, config, store, progress)
@@ -62,11 +61,9 @@ def fit(
     return Patch.made_on(backbone.pipe, student.deltas(), provenance_of(backbone, plan, config, training=done))
 
 
-def _student(backbone: Backbone, ablations: Sequence[Ablation], config: AblationConfig) -> Student:
+def _student(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation], config: AblationConfig) -> Student:
     if config.parameters == "embedding":
-        if len(backbone.text_encoders) > 1:
-            raise PlanError("settings.parameters: 'embedding' is for models of one text encoder; take cross or all")
-        return EmbeddingStudent(backbone, own_tokens(backbone, ablations))
+        return EmbeddingStudent(backbone, own_tokens(backbone, plan, ablations))
     variant: Variant = "x-strict" if config.parameters == "cross" else "all"
     return DenseStudent(select(backbone.denoiser, variant, backbone.denoiser_name), backbone.device)
 

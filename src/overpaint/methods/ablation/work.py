@@ -5,6 +5,7 @@ from __future__ import annotations
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.ablation.ablations import ablations_of
 from overpaint.methods.ablation.config import AblationConfig
+from overpaint.methods.ablation.embedding import own_tokens
 from overpaint.methods.esd.selection import Variant, select
 from overpaint.methods.esd.work import STATE, TRAINED
 from overpaint.methods.work import BACKWARD, SINGLE, Work, elements
@@ -17,8 +18,11 @@ def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
     """Pictures of anchors and preserved names, and all updates. Raises PlanError as `fit` does."""
     ablations = ablations_of(backbone.text, plan)
     if config.parameters == "embedding":
-        parameters = sum(len(one.source) for one in ablations) * backbone.text.width  # no more tokens than letters
+        tokens = len(own_tokens(backbone, plan, ablations))
+        parameters = tokens * backbone.text.width
+        choosing = tokens * len(backbone.text.core.embeddings.token_embedding.weight)
     else:
+        choosing = 0
         variant: Variant = "x-strict" if config.parameters == "cross" else "all"
         parameters = elements(slot.value for slot in select(backbone.denoiser, variant, backbone.denoiser_name))
     keeping = config.preserve > 0 and bool(plan.preserve)
@@ -32,5 +36,5 @@ def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
         evaluations=pictures * config.image_steps * 2 + asked + trained,
         trained=trained,
         memory=TRAINED * SINGLE * parameters,
-        disk=SINGLE * parameters * (1 + (STATE if config.checkpoint_every else 0)),
+        disk=SINGLE * choosing + SINGLE * parameters * (1 + (STATE if config.checkpoint_every else 0)),
     )

@@ -10,10 +10,11 @@ from overpaint.guards import Guard, NegativePrompt, Rule, SafeGuidance
 from overpaint.methods.guards.config import NegativeConfig, SafeConfig
 from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore
+from overpaint.methods.work import Work
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["fit"]
+__all__ = ["fit", "work_of"]
 
 
 def fit(
@@ -30,6 +31,17 @@ def fit(
     Raises:
         PlanError: the text window does not hold all of it; cut off, a part would be avoided without anybody's notice.
     """
+    return Guard(_rule(config, _concept(backbone, plan, config)), provenance_of(backbone, plan, config))
+
+
+def work_of(backbone: Backbone, plan: Plan, config: NegativeConfig) -> Work:
+    """Nothing is done before drawing. Raises PlanError as `fit`."""
+    _concept(backbone, plan, config)
+    return Work()
+
+
+def _concept(backbone: Backbone, plan: Plan, config: NegativeConfig) -> str:
+    """The text that is avoided. PlanError if a text encoder's window does not hold it."""
     concept = config.concept or ", ".join(name for edit in plan.edits for name in edit.edited)
     for text in backbone.text_encoders:
         try:
@@ -42,7 +54,7 @@ def fit(
                 f"{plan.edits[0].at}: the names of {len(plan.edits)} edits do not fit the model's text window of"
                 f" {text.window} tokens together; make fewer, or say settings.concept, a few words for all of them"
             ) from None
-    return Guard(_rule(config, concept), provenance_of(backbone, plan, config))
+    return concept
 
 
 def _rule(config: NegativeConfig, concept: str) -> Rule:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.families import Need
 from overpaint.methods.guards.config import CONFIGURATIONS, NegativeConfig, SafeConfig
-from overpaint.methods.guards.fit import fit
+from overpaint.methods.guards.fit import fit, work_of
 from overpaint.methods.method import Method
 from overpaint.methods.origins import origins
-from overpaint.methods.work import Work
-from overpaint.plan import Plan
 
 __all__ = ["METHODS"]
 
 _NEEDS: frozenset[Need] = frozenset({"guidance by a UNet"})
 _ACTIONS = frozenset(("erase", "moderate"))
-
-
-def _no_work(backbone: Backbone, plan: Plan, config: NegativeConfig) -> Work:
-    """Nothing is done before drawing."""
-    return Work()
 
 
 def _safe(name: str, configuration: str, summary: str) -> Method:
@@ -30,7 +22,7 @@ def _safe(name: str, configuration: str, summary: str) -> Method:
         SafeConfig,
         lambda _name, _backbone: dict(CONFIGURATIONS[configuration]),
         fit,
-        _no_work,
+        work_of,
         actions=_ACTIONS,
         edits="nothing: acts while drawing",
         preserves=False,
@@ -52,7 +44,7 @@ METHODS: tuple[Method, ...] = (
         NegativeConfig,
         lambda _name, _backbone: {},
         fit,
-        _no_work,
+        work_of,
         actions=_ACTIONS,
         edits="nothing: acts while drawing",
         preserves=False,
