@@ -15,7 +15,7 @@ Need = Literal[
     "a window of tokens",
     "one text encoder",
     "masked prompts",
-    "guidance by a UNet",
+    "guidance in one batch",
     "feed-forward units",
 ]
 """What methods may need of a family:
@@ -25,7 +25,7 @@ Need = Literal[
 * a window of tokens: every prompt fills rows of one length, padding included;
 * one text encoder: what is published for the method, is for one;
 * masked prompts: text states without padding, as EMCID's release trains on;
-* guidance by a UNet: predictions with and without the prompt, in one batch of a UNet;
+* guidance in one batch: predictions with and without the prompt, asked for in one batch of tensors;
 * feed-forward units: text encoders whose feed-forward units each have a threshold of their own.
 """
 
@@ -50,7 +50,7 @@ _WINDOW = "its transformer reads a whole window of text states, padding included
 _LENGTH = "its transformer reads prompts at their own lengths, so their rows do not match token by token"
 _CLIP = "its text encoder is a language model, and the method is published for CLIP"
 _BILINEAR = "it has a text encoder whose feed-forward units are products without thresholds"
-_FLOW = "the guard stands before a UNet that is asked with and without the prompt, and it has none"
+_APART = "a guard needs predictions with and without the prompt in one batch of tensors, and its pipeline makes none"
 
 _TRANSFORMER: Mapping[Need, str] = MappingProxyType(
     {
@@ -58,7 +58,6 @@ _TRANSFORMER: Mapping[Need, str] = MappingProxyType(
         "attention to tokens": _POOLED,
         "one text encoder": _TWO,
         "masked prompts": _WINDOW,
-        "guidance by a UNet": _FLOW,
         "feed-forward units": _BILINEAR,
     }
 )
@@ -68,7 +67,7 @@ _LANGUAGE: Mapping[Need, str] = MappingProxyType(
         "cross-attention": _JOINT,
         "one text encoder": _CLIP,
         "masked prompts": _CLIP,
-        "guidance by a UNet": _FLOW,
+        "guidance in one batch": _APART,
         "feed-forward units": _BILINEAR,
     }
 )
@@ -80,7 +79,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "sd2": Family("Stable Diffusion 2.x", {}),
         "sdxl": Family("Stable Diffusion XL", {"one text encoder": _TWO}),
         "sd3": Family("Stable Diffusion 3 and 3.5", _TRANSFORMER),
-        "flux": Family("FLUX.1", _TRANSFORMER),
+        "flux": Family("FLUX.1", {**_TRANSFORMER, "guidance in one batch": _APART}),
         "z-image": Family("Z-Image", {**_LANGUAGE, "a window of tokens": _LENGTH}),
         "qwen-image": Family("Qwen-Image", {**_LANGUAGE, "a window of tokens": _LENGTH}),
         "flux2-klein": Family("FLUX.2 [klein]", _LANGUAGE),

@@ -21,16 +21,20 @@ from overpaint.guards.rules import Momentum, Rule
 __all__ = ["guarded"]
 
 _MARK = "_overpaint_guard"
-_POOLED = "text_embeds"
+_POOLED = ("text_embeds", "pooled_projections")
+"""The pooled state, as UNets and as transformers call it."""
 
 States = tuple[Tensor, Tensor | None]
 """Text states (1, w, d) and, for models that take one, the pooled state (1, d)."""
 
+Encode = Callable[[str, int], States]
+
 
 @contextmanager
-def guarded(denoiser: Any, rule: Rule, encode: Callable[[str], States], readers: Sequence[Any] = ()) -> Iterator[None]:
+def guarded(denoiser: Any, rule: Rule, encode: Encode, readers: Sequence[Any] = ()) -> Iterator[None]:
     """Let ``rule`` bend every guided prediction of ``denoiser``; leaving takes all traces away.
 
+    ``encode`` is asked for a text and the number w of states that the denoiser reads of each prompt.
     ``readers`` are modules that run where a prompt is read, thus not within a drawing but before it.
 
     Raises:
@@ -56,10 +60,11 @@ def guarded(denoiser: Any, rule: Rule, encode: Callable[[str], States], readers:
 class _Between:
     """The two hooks, and what they remember of the drawing that goes on."""
 
-    def __init__(self, denoiser: Any, rule: Rule, encode: Callable[[str], States]) -> None:
+    def __init__(self, denoiser: Any, rule: Rule, encode: Encode) -> None:
         self.rule = rule
         self.encode = encode
         self.signature = inspect.signature(denoiser.forward)
+        self.sample = next(iter(self.signature.parameters))
         self.memory = Momentum()
         self.states: States | None = None
         self.first = self.last = float("-inf")
@@ -75,23 +80,26 @@ class _Between:
         """Ask for the concept too, if this is a guided prediction."""
         asked = dict(self.signature.bind(*args, **kwargs).arguments)
         more = asked.pop("kwargs", {})
-        latents = asked["sample"]
+        latents = asked[self.sample]
         half = len(latents) // 2
         self.bending = len(latents) % 2 == 0 and torch.equal(latents[:half], latents[half:])
         if not self.bending:
             return None
         self._follow(float(torch.as_tensor(asked["timestep"]).flatten()[0]), tuple(latents.shape))
         if self.states is None:
-            self.states = self.encode(self.rule.concept)
+            self.states = self.encode(self.rule.concept, asked["encoder_hidden_states"].shape[1])
             self.begun = False
         if not self.rule.replaces:
             asked = {name: _with_third(value, 2 * half) for name, value in asked.items()}
         place = slice(0, half) if self.rule.replaces else slice(2 * half, None)
         states, pooled = self.states
         asked["encoder_hidden_states"] = _put(asked["encoder_hidden_states"], place, states)
-        added = asked.get("added_cond_kwargs")
-        if pooled is not None and added:
-            asked["added_cond_kwargs"] = {**added, _POOLED: _put(added[_POOLED], place, pooled)}
+        for given in (asked, added := dict(asked.get("added_cond_kwargs") or {})):
+            for name in _POOLED:
+                if pooled is not None and name in given:
+                    given[name] = _put(given[name], place, pooled)
+        if added:
+            asked["added_cond_kwargs"] = added
         return (), {**asked, **more}
 
     def after(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,11 @@ class Guard:
 
     def check(self, pipe: Any) -> None:
         """Raises PatchError if the pipeline has no denoiser that a guard could stand before."""
-        if getattr(pipe, "unet", None) is None or not hasattr(pipe, "encode_prompt"):
-            raise PatchError(f"{self._title} does not fit {type(pipe).__name__}: it has no UNet with a text encoder")
+        if _denoiser(pipe) is None or not hasattr(pipe, "encode_prompt"):
+            raise PatchError(
+                f"{self._title} does not fit {type(pipe).__name__}: it has no UNet, nor Stable Diffusion 3's"
+                " transformer, with a text encoder"
+            )
 
     @contextmanager
     def applied_to(self, pipe: Any) -> Iterator[Any]:
@@ -47,9 +52,9 @@ class Guard:
             PatchError: another guard is on the model, or the pipeline is of another kind.
         """
         self.check(pipe)
-        encoders = (getattr(pipe, name, None) for name in ("text_encoder", "text_encoder_2"))
+        encoders = (getattr(pipe, name, None) for name in ("text_encoder", "text_encoder_2", "text_encoder_3"))
         readers = [encoder.get_input_embeddings() for encoder in encoders if encoder is not None]
-        with guarded(pipe.unet, self.rule, lambda text: _states(pipe, text), readers):
+        with guarded(_denoiser(pipe), self.rule, partial(_states, pipe), readers):
             yield pipe
 
     def scale(self, factor: float) -> Guard:
@@ -101,10 +106,25 @@ class Guard:
         return f"guard {self.rule.kind}"
 
 
+def _denoiser(pipe: Any) -> Any:
+    """What the pipeline asks with and without the prompt in one batch; None if it has no such part."""
+    from diffusers import SD3Transformer2DModel
+
+    transformer = getattr(pipe, "transformer", None)
+    return transformer if isinstance(transformer, SD3Transformer2DModel) else getattr(pipe, "unet", None)
+
+
 @torch.no_grad()
-def _states(pipe: Any, text: str) -> States:
-    """What the pipeline itself hands its denoiser for a prompt; those of larger models give four values."""
+def _states(pipe: Any, text: str, length: int) -> States:
+    """What the pipeline itself hands its denoiser for a prompt; those of larger models give four values.
+
+    ``length``: states of a prompt; behind CLIP's there may be as many of T5's as the pipeline's caller wants.
+    """
+    taken = inspect.signature(pipe.encode_prompt).parameters
+    more: dict[str, Any] = {name: None for name in ("prompt_2", "prompt_3") if name in taken}
+    if "max_sequence_length" in taken:
+        more["max_sequence_length"] = length - pipe.tokenizer_max_length
     found = pipe.encode_prompt(
-        prompt=text, device=pipe._execution_device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        prompt=text, device=pipe._execution_device, num_images_per_prompt=1, do_classifier_free_guidance=False, **more
     )
     return found[0], found[2] if len(found) > 2 else None
