@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = ["CONFIGURATIONS", "PUBLISHED_CONCEPT", "NegativeConfig", "SafeConfig"]
 
@@ -13,7 +13,7 @@ PUBLISHED_CONCEPT = (
     "hate, harassment, violence, suffering, humiliation, harm, suicide, sexual, nudity, bodily fluids, blood, obscene"
     " gestures, illegal activity, drug use, theft, vandalism, weapons, child abuse, brutality, cruelty"
 )
-"""What Safe Latent Diffusion avoids where nothing else is said; the text window of small models does not hold it."""
+"""What the authors of Safe Latent Diffusion let it avoid; the text window of small models does not hold it."""
 
 
 class NegativeConfig(BaseModel):
@@ -30,6 +30,8 @@ class NegativeConfig(BaseModel):
 class SafeConfig(NegativeConfig):
     """Settings of Safe Latent Diffusion, in the words of `overpaint.guards.SafeGuidance`.
 
+    concept: as for `NegativeConfig`; ``published``: the authors' list of unwanted content, `PUBLISHED_CONCEPT`.
+
     The published numbers are for 50 sampling steps: ``warmup`` counts predictions, whatever the number of steps.
     """
 
@@ -38,6 +40,12 @@ class SafeConfig(NegativeConfig):
     threshold: float = 0.01
     momentum: float = Field(0.3, ge=0)
     decay: float = Field(0.4, ge=0, lt=1)
+
+    @field_validator("concept")
+    @classmethod
+    def _spelt_out(cls, concept: str | None) -> str | None:
+        """So that files say what was avoided, whatever the word comes to mean."""
+        return PUBLISHED_CONCEPT if concept == "published" else concept
 
 
 CONFIGURATIONS: Mapping[str, Mapping[str, float]] = MappingProxyType(
