@@ -11,6 +11,7 @@ from overpaint.methods.checks import no_neutral_word, preserve_problems, unknown
 from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept
+from overpaint.methods.pictures import unreadable
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.seeding import derive
@@ -42,11 +43,13 @@ def tasks_of(texts: Sequence[TextEncoder], plan: Plan, config: EmcidConfig) -> l
     """The plan's edits as tasks, checked against the text encoders that are edited.
 
     Raises:
-        PlanError: phrases that do not fit the text window, objectives that the settings cannot reach; one line each.
+        PlanError: phrases that do not fit the text window, objectives that the settings cannot reach, pictures that
+            cannot be read; one line each.
     """
     tasks: list[Task] = []
     problems: list[str] = []
     for edit in plan.edits:
+        problems += unreadable(edit)
         try:
             found = [_task(plan, edit, source, config) for source in edit.edited]
             for task in found:

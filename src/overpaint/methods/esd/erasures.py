@@ -14,6 +14,7 @@ from overpaint.backbone.condition import Condition
 from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.esd.config import EsdConfig
+from overpaint.methods.pictures import unreadable
 from overpaint.methods.styled import STYLE, goals
 from overpaint.plan import Edit, Plan
 from overpaint.seeding import derive
@@ -91,7 +92,8 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
     """What the plan asks for; a moderated concept's members are erased one by one.
 
     Raises:
-        PlanError: phrases that do not fit the text window, actions that erase nothing; one line each.
+        PlanError: phrases that do not fit the text window, actions that erase nothing, pictures that cannot be read;
+            one line each.
     """
     problems: list[str] = []
     erasures: list[Erasure] = []
@@ -99,6 +101,7 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
         if edit.action not in ("erase", "moderate"):
             problems.append(f"{edit.at}: ESD only erases, it cannot {edit.action}; take another method, such as emcid")
             continue
+        problems += unreadable(edit)
         found = _of(reader, plan, edit, config)
         erasures += found
         for erasure in found:
