@@ -157,6 +157,29 @@ def test_a_table_with_every_kind_of_edit_runs(run: Run, model: Path, tmp_path: P
     assert (tmp_path / "copy" / "model_index.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("method", "setting", "says"),
+    [
+        ("negative", "", "negative reads no captions; leave them out"),
+        ("ablation", "", "ablation reads no captions; leave them out"),
+        ("esd-x", "captions=0", "esd-x reads none where captions is 0; --set captions=N makes it keep N of them"),
+        ("esd-x", "captions=2", ""),
+        ("uce", "moment=0", "uce reads none where moment is 0; --set moment=N makes it keep them with that weight"),
+        ("uce", "moment=0.1", ""),
+        ("speed", "retain=0", "speed reads none where retain is 0; --set retain=N makes it keep N of them"),
+    ],
+)
+def test_captions_that_are_not_read_are_told(
+    run: Run, model: Path, tmp_path: Path, method: str, setting: str, says: str
+) -> None:
+    captions = tmp_path / "captions.txt"
+    captions.write_text("a dog in the kitchen\nthe hen\n")
+    words = ["erase", "pizza", "--kind", "style", "--model", model, "--method", method, "--out", tmp_path / "run"]
+    words += ["--captions", captions, "--dry-run", *(("--set", setting) if setting else ())]
+    told = [line for line in run(*words).stderr.splitlines() if line.startswith("--captions")]
+    assert told == ([f"--captions {captions}: {says}"] if says else [])
+
+
 def test_captions_come_from_a_file_and_belong_to_the_run(run: Run, model: Path, tmp_path: Path) -> None:
     captions = tmp_path / "captions.txt"
     captions.write_text("a dog in the kitchen\n\nthe hen\na photo of cats\n")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 from overpaint.backbone.backbone import Backbone
 from overpaint.errors import OverpaintError
 
-__all__ = ["captions_for"]
+__all__ = ["captions_for", "unread"]
 
 
 def captions_for(
@@ -25,3 +27,17 @@ def captions_for(
     from overpaint.emoji.vocabulary import Vocabulary
 
     return corpus(Vocabulary.load(), count, seed=0)
+
+
+def unread(name: str, config: BaseModel) -> str | None:
+    """Why the method of that name makes nothing of captions under these settings, with the remedy; None if it does.
+
+    The setting that asks for them is the number retained, the weight of their second moment, or how many are kept.
+    """
+    asking = next((setting for setting in ("retain", "moment", "captions") if hasattr(config, setting)), None)
+    if asking is None:
+        return f"{name} reads no captions; leave them out"
+    if getattr(config, asking):
+        return None
+    kept = "keep N of them" if asking in ("retain", "captions") else "keep them with that weight"
+    return f"{name} reads none where {asking} is 0; --set {asking}=N makes it {kept}"
