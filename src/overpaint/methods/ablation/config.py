@@ -2,7 +2,7 @@
 
 Published (arXiv 2303.13516, and the authors' scripts): 1,000 anchor pictures by 25 steps at guidance 6, 100 updates of
 8 rows at a rate of 1.6e-5 on cross-attention's keys and values, AdamW with a decay of 0.01, gradients clipped at 1; for
-whole denoisers 400 updates at 4e-6.
+whole denoisers 400 updates at 4e-6. (The scripts say an eighth of these rates, and multiply them by the 8 rows.)
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from overpaint.methods.origins import Origins, origins
 from overpaint.methods.training.updates import updates_of
+from overpaint.plan import Plan
 
-__all__ = ["DEFAULTS", "AblationConfig", "Parameters", "defaults", "origins_of"]
+__all__ = ["DEFAULTS", "OWN", "AblationConfig", "Parameters", "defaults", "defaults_of_plan", "origins_of"]
 
 Parameters = Literal["cross", "embedding", "full"]
 
@@ -107,10 +108,29 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """Defaults by backbone family, on cross-attention."""
 
+_WHOLE: Mapping[str, Any] = MappingProxyType({"steps": 400, "rate": 4e-6})
+
+OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        # a guess: a quarter of cross-attention's rate, as published
+        "emoji": {"full": {"rate": 1e-4}},
+        "sd1": {"full": _WHOLE},
+        "sd2": {"full": _WHOLE},
+        "sdxl": {"full": _WHOLE},
+    }
+)
+"""Where parameter sets differ from cross-attention, by backbone family. Token embeddings take its settings, untried."""
+
 
 def defaults(name: str, family: str) -> dict[str, Any]:
     """Settings of a preset on a family, to be overridden by a plan's."""
     return {**DEFAULTS.get(family, {}), **PRESETS[name]}
+
+
+def defaults_of_plan(family: str, plan: Plan) -> dict[str, Any]:
+    """What holds instead for the parameters that a plan names, whatever the preset."""
+    named = plan.settings.get("parameters")
+    return dict(OWN.get(family, {}).get(named, {})) if isinstance(named, str) else {}
 
 
 _KEPT = ("parameters", "objective", "batch", "weight_decay", "clip", "prior")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overpaint.methods.ablation.config import AblationConfig, defaults, origins_of
+from overpaint.methods.ablation.config import AblationConfig, defaults, defaults_of_plan, origins_of
 from overpaint.methods.ablation.fit import fit
 from overpaint.methods.ablation.work import work_of
 from overpaint.methods.method import Method
@@ -24,6 +24,7 @@ def _ablation(name: str, summary: str) -> Method:
         cost="many pictures of the anchor, a hundred gradient steps",
         paper="Concept Ablation, arXiv 2303.13516",
         origins=origins_of,
+        defaults_of_plan=lambda preset, backbone, plan: defaults_of_plan(backbone.family, plan),
     )
 
 
