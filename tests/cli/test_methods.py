@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from overpaint.methods import METHODS
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, in_words
 
 
 def test_every_method_is_listed_with_what_it_edits_its_cost_and_its_paper(run: Run) -> None:
@@ -22,6 +22,22 @@ def test_one_method_tells_its_settings(run: Run) -> None:
     assert "threshold" in shown
     assert "moderate" in shown
     assert "there are" in run("methods", "sdl", code=2).output
+
+
+def test_every_setting_has_its_type_its_default_and_where_that_comes_from(run: Run) -> None:
+    for name in ("ablation", "uce", "sld-max"):
+        told = in_words(run("methods", name).output)
+        for key, field in METHODS[name].config.model_fields.items():
+            assert f" {field.alias or key} " in told, key
+    ablation = in_words(run("methods", "ablation").output)
+    for line in (
+        "parameters cross | embedding | full cross carried",
+        "steps int 150 measured",
+        "images int 32 ours",
+        "guidance float | none - ours",
+    ):
+        assert line in ablation, line
+    assert "…" not in ablation
 
 
 def test_what_works_on_a_model_and_what_stands_in_the_way(run: Run, model: Path) -> None:

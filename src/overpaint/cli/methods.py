@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 from rich import box
+from rich.table import Table
 
 from overpaint.cli.console import out, plain, table
 from overpaint.errors import OverpaintError
@@ -62,7 +64,6 @@ def _one(method: Method) -> None:
     made = table(method.name, "", "")
     made.show_header = False
     made.columns[1].justify = "left"
-    settings = [field.alias or key for key, field in method.config.model_fields.items()]
     for label, text in (
         ("what it does", method.summary),
         ("can", ", ".join(sorted(method.actions))),
@@ -70,7 +71,38 @@ def _one(method: Method) -> None:
         ("cost", method.cost),
         ("paper", method.paper),
         ("works on", ", ".join(method.families)),
-        ("settings", ", ".join(settings)),
     ):
         made.add_row(plain(label), plain(text))
     out().print(made)
+    out().print(_settings(method))
+
+
+def _settings(method: Method) -> Table:
+    """Each with its default on the bundled model, and where that comes from."""
+    from overpaint.backbone.loading import BUNDLED
+    from overpaint.cli.models import open_backbone
+
+    backbone = open_backbone(BUNDLED, "cpu")
+    defaults = method.config.model_validate(method.defaults(method.name, backbone)).model_dump(by_alias=True)
+    origins = method.origins(method.name, backbone.family)
+    made = table("settings on the bundled model", "setting", "takes", "default", "from")
+    for column in made.columns:
+        column.justify = "left"
+    for key, field in method.config.model_fields.items():
+        name = field.alias or key
+        origin = next((kind for kind in ("published", "carried", "measured") if name in getattr(origins, kind)), "ours")
+        shown = "-" if defaults[name] is None else str(defaults[name])
+        made.add_row(plain(name, "bold"), plain(_type(field.annotation)), plain(shown), plain(origin))
+    return made
+
+
+def _type(annotation: Any) -> str:
+    """As in code, the values of a choice one by one."""
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join("none" if one is type(None) else _type(one) for one in get_args(annotation))
+    if get_args(annotation):
+        inner = ", ".join("..." if one is Ellipsis else _type(one) for one in get_args(annotation))
+        return f"{get_origin(annotation).__name__}[{inner}]"
+    return str(getattr(annotation, "__name__", annotation))
