@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.bench.drawing import Drawing
-from overpaint.bench.graders.grader import Grader
 from overpaint.bench.summary import some_holdouts
 from overpaint.cli.edit import setting
 from overpaint.cli.running import tenth
@@ -189,43 +183,6 @@ def test_captions_come_from_a_file_and_belong_to_the_run(run: Run, model: Path, 
     assert "captions" in run(*words, code=2).stderr
     captions.write_text(" \n")
     assert "no captions" in run(*words, "--captions", captions, code=2).stderr
-
-
-class Bright(Grader):
-    """Takes bright pictures for the first label."""
-
-    name = "bright"
-
-    def scores(self, images: Sequence[Image.Image], labels: Sequence[Sequence[str]]) -> Tensor:
-        light = torch.tensor([float(np.asarray(image).mean()) / 255 for image in images])
-        return torch.stack([light, 1 - light], dim=1)
-
-
-def test_a_named_grader_counts_what_is_drawn(
-    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def images(*given: Any, **_: Any) -> list[Image.Image]:
-        return [Image.new("L", (8, 8), 255 * (seed % 4 == 0)) for seed in given[3]]
-
-    def named(name: str, device: str) -> Grader:
-        asked.append(name)
-        return Bright()
-
-    monkeypatch.setattr(Drawing, "images", images)
-    monkeypatch.setattr("overpaint.bench.graders.loading.grader_named", named)
-    plan = tmp_path / "plan.yaml"
-    plan.write_text("edits:\n  - debias: pilot\n    kind: profession\n    over: {cat: 0.25, dog: 0.75}\n")
-    words = ("edit", plan, "--model", model, "--out", tmp_path / "run", "--no-evaluate", *QUICK)
-    run(*words, "--grader", "clip:some/model")
-    assert asked == ["clip:some/model"]
-    counted = Patch.load(tmp_path / "run" / "patch.safetensors").provenance["debias"]["shares"]["pilot"]
-    assert counted["cat"] == pytest.approx(0.25, abs=0.12)
-    assert counted["cat"] + counted["dog"] == 1
-    assert "grader" in run(*words, code=2).stderr  # counted otherwise: another run
-    nothing = ("erase", "dog", "--model", model, "--out", tmp_path / "other", "--grader", "clip:some/model")
-    assert "nothing is debiased" in run(*nothing, code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
     from overpaint.bench.drawing import Drawing
     from overpaint.bench.graders.emoji import ConceptGrader
+    from overpaint.bench.graders.grader import Grader
     from overpaint.cli.options import Arithmetic
     from overpaint.methods import Counter
     from overpaint.methods.esd.validation import Validator
@@ -101,12 +102,11 @@ def share_counter(
     Raises:
         OverpaintError: the named grader cannot be loaded, or knows a destination not.
     """
-    from overpaint.bench.graders.loading import grader_named
     from overpaint.bench.shares import ShareCounter, countable
 
     if all(edit.over is None for edit in plan.edits):
         return None
-    judge = grader_for(backbone) if grader is None else grader_named(grader, str(backbone.device))
+    judge = _judge(backbone, grader)
     if judge is None or (grader is None and not countable(judge, plan.edits)):
         _log.warning(
             "shares are not counted, as no grader knows the pictures: they are as wanted in the mixture alone; "
@@ -124,17 +124,25 @@ def validator_for(
     Raises:
         OverpaintError: nobody knows the pictures, the named grader cannot be loaded, or has no class for a concept.
     """
-    from overpaint.bench.graders.loading import grader_named
     from overpaint.bench.remaining import PictureValidator
+    from overpaint.methods import configure
+    from overpaint.methods.esd.config import EsdConfig
 
-    if plan.settings.get("measure") != "pictures" or plan.settings.get("until", "steps") == "steps":
+    config = configure(plan, backbone)
+    if not isinstance(config, EsdConfig) or config.measure != "pictures" or config.until == "steps":
         return None
-    judge = grader_for(backbone) if grader is None else grader_named(grader, str(backbone.device))
+    judge = _judge(backbone, grader)
     if judge is None:
         at = plan.at("settings.measure")
         raise OverpaintError(f"{at}: no grader knows the model's pictures; name one by --grader")
-    pictures = plan.settings.get("validate_trajectories", 2)
-    return PictureValidator(judge, plan.edits, pictures, progress=progress)
+    return PictureValidator(judge, plan.edits, config.validate_trajectories, progress=progress)
+
+
+def _judge(backbone: Backbone, named: str | None) -> Grader | None:
+    """The named grader, else the bundled one where it knows the model's pictures."""
+    from overpaint.bench.graders.loading import grader_named
+
+    return grader_for(backbone) if named is None else grader_named(named, str(backbone.device))
 
 
 def _quiet() -> None:

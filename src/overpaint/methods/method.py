@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -19,10 +19,7 @@ from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-if TYPE_CHECKING:
-    from overpaint.methods.esd.validation import Validator
-
-__all__ = ["Debias", "Defaults", "Fit", "Method", "Validated"]
+__all__ = ["Debias", "Defaults", "Fit", "Method"]
 
 
 class Fit(Protocol):
@@ -39,24 +36,6 @@ class Fit(Protocol):
         captions: Sequence[str] | None,
     ) -> Patch | Guard:
         """Make the patch, or the guard of a method that acts while pictures are drawn."""
-        ...
-
-
-class Validated(Protocol):
-    """How a method is called that asks somebody what is left while it trains."""
-
-    def __call__(
-        self,
-        backbone: Backbone,
-        plan: Plan,
-        config: Any,
-        *,
-        store: MemoryStore,
-        progress: Progress,
-        captions: Sequence[str] | None,
-        validator: Validator | None,
-    ) -> Patch | Guard:
-        """Make the patch; without a validator as `Fit`."""
         ...
 
 
@@ -110,7 +89,7 @@ class Method:
         preserves: whether a plan's preserve list does anything; where there is a setting ``preserve``, at a weight of 0
             it does not.
         defaults_of_plan: which of these settings are others on a model for a plan.
-        validated: `fit` with somebody who says what is left; None: the method does not ask.
+        validated: `fit` that also takes a ``validator``, who says what is left; None: the method does not ask.
     """
 
     name: str
@@ -130,7 +109,7 @@ class Method:
     counted: Callable[[int], int] = lambda pictures: 0
     preserves: bool = True
     defaults_of_plan: Callable[[str, Backbone, Plan], dict[str, Any]] = lambda name, backbone, plan: {}
-    validated: Validated | None = None
+    validated: Callable[..., Patch | Guard] | None = None
 
     @property
     def families(self) -> tuple[str, ...]:
