@@ -150,13 +150,19 @@ def test_a_run_s_bank_serves_as_the_store(tmp_path: Path) -> None:
     assert sum(path.stat().st_size > 4000 for path in tmp_path.iterdir()) == 1  # the pool
 
 
-def test_variants_share_the_pool() -> None:
-    backbone, store = tiny_backbone(), TransientStore()
-    run(backbone, store=store, parameters="x", steps=1)
+@pytest.mark.parametrize("protect", [False, True])
+@pytest.mark.parametrize("edit", [{"erase": "dog"}, {"erase": "dog", "to": "cat"}, {"erase": "dog", "from": "kitchen"}])
+def test_variants_and_strengths_share_what_was_drawn(edit: dict[str, str], protect: bool) -> None:
+    backbone, store, plan = tiny_backbone(), TransientStore(), plan_of(edit)
+    run(backbone, plan, store, parameters="x", steps=1)
     drawn = count_evaluations(backbone)
-    run(backbone, store=store, parameters="u", steps=1, rate=1e-4)
+    other: dict[str, Any] = {"parameters": "u", "steps": 1, "rate": 1e-4, "eta": 2.0, "protect": protect}
+    shared = run(backbone, plan, store, **other)
     assert not drawn
-    run(backbone, store=store, parameters="u", steps=1, eta=2.0)
+    assert shared.hash == run(backbone, plan, **other).hash
+    assert drawn
+    drawn.clear()
+    run(backbone, plan, store, image_steps=4)
     assert drawn
 
 

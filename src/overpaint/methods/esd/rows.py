@@ -24,7 +24,7 @@ from overpaint.methods.esd.records import Advance, Records, parts, pieces, recor
 from overpaint.methods.esd.trajectories import Recording, length, predictions, record
 from overpaint.seeding import derive
 
-__all__ = ["Acting", "erasing", "keeping", "targets"]
+__all__ = ["Acting", "erasing", "keeping", "taught"]
 
 Acting = Callable[[], AbstractContextManager[object]]
 
@@ -61,9 +61,10 @@ def erasing(
             found = recorded(records, (erasure, part), len(part), make, advance)
             x, t, which = found["x"], found["t"], found["template"]
             concept = torch.full((len(x),), number)
-            pools.append(Pool(x, t, given[which], found["wanted"], concept))
-            if "without" in found:
-                kept.append(Pool(x, t, without[which], found["without"], concept))
+            wanted = turned_away(found["without"], found["source"], config.eta, found.get("base"))
+            pools.append(Pool(x, t, given[which], wanted, concept))
+            if config.protect and not checked:
+                kept.append(Pool(x, t, without[which], found["without"].float(), concept))
     return join(pools), join(kept) if kept else None
 
 
@@ -79,9 +80,10 @@ def _part(
     sampler: Acting | None,
     advance: Advance,
 ) -> dict[str, Tensor]:
-    """Rows of some of an erasure's trajectories, which are numbered through all of its prompts.
+    """Rows of some of an erasure's trajectories, which are numbered through all of its prompts, and what `taught` says.
 
-    ``template`` (n,) is the number of each row's template; ``without`` is there to be kept, with ``protect``.
+    ``template`` (n,) is the number of each row's template. Nothing here depends on ``eta``: runs that turn away
+    otherwise share it.
     """
     given = erasure.prompts(erasure.given, checked)
     templates = [number // count for number in part]
@@ -99,24 +101,23 @@ def _part(
             told = {erasure.given: known["prompted"], "": known["empty"]}
             known = {phrase: made for phrase, made in told.items() if phrase or not erasure.styled}
     ways = [number for number in templates for _ in range(each)]
-    wanted, without = targets(backbone, texts, erasure, x, t, ways, config.eta, checked, known)
-    made = {"x": x, "t": t, "wanted": wanted, "template": torch.tensor(ways)}
-    return {**made, "without": without.float()} if config.protect and not checked else made
+    made = taught(backbone, texts, erasure, x, t, ways, checked, known)
+    return {"x": x, "t": t, "template": torch.tensor(ways), **made}
 
 
-def targets(
+def taught(
     backbone: Backbone,
     texts: Texts,
     erasure: Erasure,
     x: Tensor,
     t: Tensor,
     which: Sequence[int],
-    eta: float,
     checked: bool = False,
     known: Mapping[str, Tensor] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Targets (n, c, h, w) of an erasure at inputs (n, c, h, w), and predictions for the prompts without the concept.
+) -> dict[str, Tensor]:
+    """The original model's predictions (n, c, h, w) at inputs (n, c, h, w) that an erasure's targets are made of.
 
+    Those for the ``source``, for the prompts ``without`` it and, if the target starts at a ``base``, for that.
     ``which`` (n,) is the number of each row's template; ``known`` predictions, by phrase, are not made again.
     """
     made = dict(known or {})
@@ -124,8 +125,8 @@ def targets(
         if phrase not in made:
             prompts = erasure.prompts(phrase, checked) if phrase else erasure.without(checked)
             made[phrase] = predictions(backbone, x, t, texts.conditions[texts.rows([prompts[i] for i in which])])
-    base = made[erasure.base] if erasure.base else None
-    return turned_away(made[""], made[erasure.source], eta, base), made[""]
+    found = {"source": made[erasure.source], "without": made[""]}
+    return {**found, "base": made[erasure.base]} if erasure.base else found
 
 
 def keeping(

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 VERSION = 3
 """Raised whenever the same settings would train otherwise."""
 
-DRAWING = ("image_steps", "guidance", "eta", "protect", "trajectories")
+DRAWING = ("image_steps", "guidance", "trajectories")
 KEEPING = ("image_steps", "guidance", "preserve_trajectories")
 NO_PART = ("checkpoint_every",)
 """Settings that change nothing in the result."""
@@ -56,7 +56,7 @@ class Ledger:
         settings = config.model_dump(mode="json")
         model = {"version": VERSION, **fingerprints(backbone)}
         chosen = {name: settings[name] for name in DRAWING}
-        self._original = {**model, "what": "esd trajectories", "settings": chosen}
+        self._original = {**model, "what": "esd predictions", "settings": chosen}
         self._keeping = {**model, "what": "esd kept pool", "seed": seed, "settings": [settings[n] for n in KEEPING]}
         for name in NO_PART:
             del settings[name]

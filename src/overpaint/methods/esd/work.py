@@ -59,7 +59,9 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     looks += 1 + HALVINGS if config.until == "strength" else 0
     pictures = drawn + refreshed + (kept if keeping else 0)
     trained = updates * config.batch * (2 if keeping else 1) * (1 + BACKWARD)
-    pool = 2 * SINGLE * steps * (drawn + kept) * torch.Size(backbone.latent_shape).numel()
+    row = SINGLE * torch.Size(backbone.latent_shape).numel()
+    # the input and two predictions of every step; of what is kept one
+    pool = steps * (3 * drawn + 2 * kept) * row
     return Work(
         parameters=parameters,
         pictures=pictures,
