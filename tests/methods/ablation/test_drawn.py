@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from overpaint.methods.ablation import drawn as module
+from overpaint.methods import records
 from overpaint.methods.ablation.ablations import Ablation
 from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.ablation.drawn import drawn
@@ -47,7 +47,7 @@ def test_a_stopped_run_loses_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise KeyboardInterrupt
             super().put(key, tensors, meta)
 
-    monkeypatch.setattr(module, "PART", 2)
+    monkeypatch.setattr(records, "PART", 2)
     store = Stopping()
     with pytest.raises(KeyboardInterrupt):
         made(store, DOG, CAT)

@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from overpaint.errors import OverpaintError, PlanError
-from overpaint.methods import TransientStore
-from overpaint.methods.esd import records
+from overpaint.methods import TransientStore, records
 from overpaint.methods.esd.erasures import Texts, erasures_of
 from overpaint.methods.esd.rows import erasing
 from overpaint.methods.esd.selection import select

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +12,8 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.ablation.ablations import Ablation
 from overpaint.methods.ablation.config import AblationConfig
-from overpaint.methods.store import MemoryStore, digest, fingerprints
+from overpaint.methods.records import StoredRecords, parts, recorded
+from overpaint.methods.store import MemoryStore, fingerprints
 from overpaint.progress import Inside, Progress
 from overpaint.seeding import derive
 
@@ -18,9 +21,6 @@ __all__ = ["drawn"]
 
 VERSION = 2
 """Raised whenever the same settings would draw otherwise."""
-
-PART = 64
-"""Pictures of one record, which is what a stopped run may lose."""
 
 
 def drawn(
@@ -36,38 +36,34 @@ def drawn(
 
     They depend on the anchor, its templates and its seed alone, and on no other concept of the run.
     """
-    latents: list[Tensor] = []
     base = {
         **fingerprints(backbone),
         "image_steps": config.image_steps,
         "guidance": config.guidance,
         "precision": config.precision,
+        "version": VERSION,
     }
+
+    def content(about: tuple[Ablation, range]) -> dict[str, Any]:
+        one, part = about
+        asked = [one.anchor, list(one.templates), one.seed]
+        return {**base, "ablation": asked, "pictures": [part.start, part.stop]}
+
+    records = StoredRecords(store, content, lambda about: {"what": f"ablation: {what}", "source": about[0].source})
+    latents: list[Tensor] = []
     with progress.task(what, total=len(named) * count, unit="image") as advance:
         for one in named:
-            for first in range(0, count, PART):
-                numbers = range(first, min(first + PART, count))
-                key = digest(
-                    {
-                        **base,
-                        "ablation": [one.anchor, list(one.templates), one.seed],
-                        "pictures": [numbers.start, numbers.stop],
-                        "version": VERSION,
-                    }
-                )
-                if (found := store.get(key)) is None:
-                    found = {"latents": _pictures(backbone, one, numbers, config, Inside(advance))}
-                    # "source" tells stores that the record is about a concept, and so belongs to its run alone
-                    store.put(key, found, {"what": f"ablation: {what}", "source": one.source})
-                else:
-                    advance(len(numbers))
-                latents.append(found["latents"])
+            for part in parts(count):
+                make = partial(_pictures, backbone, one, part, config, Inside(advance))
+                latents.append(recorded(records, (one, part), len(part), make, advance)["latents"])
     return torch.cat(latents)
 
 
-def _pictures(backbone: Backbone, one: Ablation, numbers: range, config: AblationConfig, progress: Progress) -> Tensor:
+def _pictures(
+    backbone: Backbone, one: Ablation, numbers: range, config: AblationConfig, progress: Progress
+) -> dict[str, Tensor]:
     prompts = [one.prompt(one.anchor, number) for number in numbers]
     seeds = [derive(one.seed, "picture", number) for number in numbers]
     steps, guidance, precision = config.image_steps, config.guidance, config.precision
     latents = backbone.sample(prompts, seeds, steps, guidance, progress=progress, precision=precision)
-    return latents.detach().to("cpu", torch.float32)
+    return {"latents": latents.detach().to("cpu", torch.float32)}

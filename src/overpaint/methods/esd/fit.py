@@ -17,7 +17,6 @@ from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts, erasures_of, prompts_of
 from overpaint.methods.esd.kept import Kept, kept_prompts
 from overpaint.methods.esd.pool import Pool, join
-from overpaint.methods.esd.records import Records
 from overpaint.methods.esd.rows import erasing, keeping
 from overpaint.methods.esd.selection import Slot, select
 from overpaint.methods.esd.sources import Cached, Published, Source
@@ -27,6 +26,7 @@ from overpaint.methods.esd.training import Training
 from overpaint.methods.esd.trajectories import length
 from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
 from overpaint.methods.provenance import provenance_of
+from overpaint.methods.records import Records
 from overpaint.methods.store import MemoryStore
 from overpaint.methods.training.frozen import frozen
 from overpaint.patch import Patch

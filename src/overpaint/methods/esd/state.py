@@ -8,10 +8,8 @@ end.
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,14 +19,10 @@ from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure
 from overpaint.methods.esd.kept import Kept
 from overpaint.methods.esd.pool import Pool
-from overpaint.methods.esd.records import Records
+from overpaint.methods.records import Records, StoredRecords
 from overpaint.methods.store import MemoryStore, digest, fingerprints
 
 __all__ = ["VERSION", "Ledger"]
-
-About = TypeVar("About")
-
-_log = logging.getLogger(__name__)
 
 VERSION = 3
 """Raised whenever the same settings would train otherwise."""
@@ -76,12 +70,14 @@ class Ledger:
             asked = {name: value for name, value in _asked(erasure).items() if name != "checked"}
             return {**self._original, "erasure": asked, "part": [part.start, part.stop]}
 
-        return _Records(self._store, content, lambda about: _meta("trajectories", about[0].source))
+        return StoredRecords(self._store, content, lambda about: _meta("trajectories", about[0].source))
 
     def kept(self, kept: Kept) -> Records[Mapping[str, int]]:
         """Of preserved prompts, by their numbers of trajectories."""
         meta = {"what": "ESD: trajectories of captions"} if kept.shared else _meta("trajectories", self._source)
-        return _Records(self._store, lambda about: {**self._keeping, "prompts": list(about.items())}, lambda _: meta)
+        return StoredRecords(
+            self._store, lambda about: {**self._keeping, "prompts": list(about.items())}, lambda _: meta
+        )
 
     def refreshed(self, number: int) -> Pool | None:
         """The pool that the student drew for a round, if it is the last one that was put here."""
@@ -114,25 +110,7 @@ class Ledger:
         self._store.put(key, tensors, _meta(what, self._source))
 
 
-@dataclass(frozen=True)
-class _Records(Generic[About]):
-    """Records in a store, under a hash of all that they depend on."""
-
-    store: MemoryStore
-    content: Callable[[About], dict[str, Any]]
-    meta: Callable[[About], dict[str, str]]
-
-    def get(self, about: About) -> dict[str, Tensor] | None:
-        """See `overpaint.methods.esd.records.Records`."""
-        return self.store.get(digest(self.content(about)))
-
-    def put(self, about: About, rows: dict[str, Tensor]) -> None:
-        """See `overpaint.methods.esd.records.Records`."""
-        self.store.put(digest(self.content(about)), rows, self.meta(about))
-
-
 def _meta(what: str, source: str) -> dict[str, str]:
-    # "source" tells stores that the record is about a concept, and so belongs to its run alone
     return {"what": f"ESD: {what}", "source": source}
 
 

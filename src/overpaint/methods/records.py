@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor
 
-__all__ = ["PART", "Advance", "Records", "parts", "pieces", "recorded"]
+from overpaint.methods.store import MemoryStore, digest
+
+__all__ = ["PART", "Advance", "Records", "StoredRecords", "parts", "pieces", "recorded"]
 
 Advance = Callable[[int], None]
 
 PART = 64
-"""Trajectories of one record, which is what a stopped run may lose."""
+"""Pictures of one record, or their trajectories, which is what a stopped run may lose."""
 
 About = TypeVar("About", contravariant=True)
 
@@ -29,10 +32,32 @@ class Records(Protocol[About]):
         ...
 
 
+@dataclass(frozen=True)
+class StoredRecords(Generic[About]):
+    """Records in a store.
+
+    Attributes:
+        content: all that rows depend on, for a key.
+        meta: for people; a ``source`` tells stores that the record is about a concept, and so belongs to its run alone.
+    """
+
+    store: MemoryStore
+    content: Callable[[About], Mapping[str, Any]]
+    meta: Callable[[About], dict[str, str]]
+
+    def get(self, about: About) -> dict[str, Tensor] | None:
+        """See `Records`."""
+        return self.store.get(digest(self.content(about)))
+
+    def put(self, about: About, rows: dict[str, Tensor]) -> None:
+        """See `Records`."""
+        self.store.put(digest(self.content(about)), rows, self.meta(about))
+
+
 def recorded(
     records: Records[About] | None, about: About, count: int, make: Callable[[], dict[str, Tensor]], advance: Advance
 ) -> dict[str, Tensor]:
-    """Rows from their record, of whose ``count`` trajectories ``advance`` then hears at once; else made and kept."""
+    """Rows from their record, of whose ``count`` pictures ``advance`` then hears at once; else made and kept."""
     found = None if records is None else records.get(about)
     if found is not None:
         advance(count)
@@ -43,9 +68,9 @@ def recorded(
     return made
 
 
-def parts(trajectories: int) -> list[range]:
-    """Of so many trajectories those of each record, in order."""
-    return [range(first, min(first + PART, trajectories)) for first in range(0, trajectories, PART)]
+def parts(count: int) -> list[range]:
+    """Of so many pictures those of each record, in order."""
+    return [range(first, min(first + PART, count)) for first in range(0, count, PART)]
 
 
 def pieces(counts: Mapping[str, int]) -> Iterator[dict[str, int]]:
