@@ -201,15 +201,23 @@ Many updates change much that no caption holds; so more are held.
 STYLES: Mapping[str, Any] = MappingProxyType(
     {"steps": 1000, "falling": True, "eta": 0.0, "preserve": 1.0, "trajectories": 1}
 )
-"""What holds instead for plans that erase styles of the bundled model, chosen on two of them on its validation split.
+"""What holds instead for plans that erase styles of the bundled model, chosen for esd-x on two of them on its
+validation split.
 
 Asked for without a style it draws a mixture of all, the erased one among them; so a style turns into another one.
 """
 
-STYLE_RATES: Mapping[str, float] = MappingProxyType(
-    {"x": 1e-3, "x-strict": 1e-3, "u": 3e-4, "all": 3e-4, "selfattn": 1e-3}
+STYLES_OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "x": {"rate": 1e-3},
+        "x-strict": {"rate": 1e-3},
+        # it comes two thirds of the way on things that it was not shown, and so aims further
+        "u": {"rate": 3e-4, "eta": 0.6, "steps": 500},
+        "all": {"rate": 3e-4},
+        "selfattn": {"rate": 1e-3},
+    }
 )
-"""Learning rates then; those but esd-x's are guesses."""
+"""Where variants differ then: esd-u chosen on one style of the validation split, all but that and esd-x guessed."""
 
 
 def defaults(name: str, family: str, precision: str = "float32") -> dict[str, Any]:
@@ -230,7 +238,7 @@ def defaults_of_plan(name: str, family: str, plan: Plan) -> dict[str, Any]:
         return {}
     if any(edit.kind != STYLE for edit in plan.edits):
         return dict(SEVERAL) if sum(len(edit.edited) for edit in plan.edits) > 1 else {}
-    return {**STYLES, "rate": STYLE_RATES[name.removeprefix("esd-")], "styled": styled_pairs()}
+    return {**STYLES, **STYLES_OWN[name.removeprefix("esd-")], "styled": styled_pairs()}
 
 
 PUBLISHED = frozenset(("parameters", "eta", "prompts", "guidance", "image_steps", "steps", "batch", "rate"))
