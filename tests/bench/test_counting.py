@@ -9,7 +9,6 @@ import pytest
 
 from overpaint.bench.counting import counting_work
 from overpaint.bench.drawing import Drawing
-from overpaint.methods import METHODS
 from overpaint.methods.debiasing import Shares
 from overpaint.methods.work import Work
 from overpaint.patch import Patch
@@ -26,17 +25,26 @@ EDITS: list[dict[str, Any]] = [
 class Counter:
     """Counts so many pictures of each source."""
 
-    pictures, key = 96, "counter"
+    key = "counter"
 
-    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range) -> Shares:
         raise AssertionError("nothing is drawn beforehand")
 
 
-@pytest.mark.parametrize(("method", "each"), [("uce", 4 * 16 + 5 * 48), ("emcid", 10 * 96)])
-def test_all_rounds_of_all_sources_are_counted(method: str, each: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "settings", "each"),
+    [
+        ("uce", {}, 4 * 16 + 5 * 48),
+        ("uce", {"count_pictures": 12, "count_rounds": 3}, 2 + 2 * 6),
+        ("emcid", {}, 10 * 96),
+        ("emcid", {"count_pictures": 20, "count_rounds": 2}, 40),
+    ],
+)
+def test_all_rounds_of_all_sources_are_counted(method: str, settings: dict[str, Any], each: int) -> None:
     backbone, drawing = tiny_backbone(), Drawing(steps=5)
-    found = counting_work(backbone, Plan.parse({"method": method, "edits": EDITS}), Counter(), drawing)
-    assert found.pictures == 2 * each == 2 * METHODS[method].counted(96)
+    plan = Plan.parse({"method": method, "edits": EDITS, "settings": settings})
+    found = counting_work(backbone, plan, Counter(), drawing)
+    assert found.pictures == 2 * each
     assert found.evaluations == found.pictures * drawing.evaluations(backbone)
     assert found.disk == 0
 

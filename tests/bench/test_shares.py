@@ -31,15 +31,15 @@ def counter(edits: list[Edit], **options: Any) -> tuple[ShareCounter, Painter]:
 
 
 def test_shares_are_those_of_the_pictures() -> None:
-    count, painter = counter([COOK, OTHER], pictures=40)
+    count, painter = counter([COOK, OTHER])
     unchanged: Any = Swap({})
-    first = count(unchanged, ["cook"])
+    first = count(unchanged, ["cook"], range(40))
     expected = sum(seed % 100 < 100 * painter.vocabulary.by_profession["cook"].share_man for _, seed in painter.asked)
     assert first == {"cook": {"man cook": expected / 40, "woman cook": 1 - expected / 40}}
     assert {prompt for prompt, _ in painter.asked} == {"a cook", "cook"}
     asked = list(painter.asked)
     women: Any = Swap({"cook": "woman cook"})
-    assert count(women, ["cook"]) == {"cook": {"man cook": 0.0, "woman cook": 1.0}}
+    assert count(women, ["cook"], range(40)) == {"cook": {"man cook": 0.0, "woman cook": 1.0}}
     assert painter.asked[len(asked) :] == asked
     count(unchanged, ["cook"], range(40, 64))
     seeds = {seed for _, seed in painter.asked[2 * len(asked) :]}
@@ -48,14 +48,14 @@ def test_shares_are_those_of_the_pictures() -> None:
     del painter.asked[2 * len(asked) :]
     with pytest.raises(ValueError, match="no pictures"):
         count(unchanged, ["cook"], range(0))
-    assert count(unchanged, []) == {}
+    assert count(unchanged, [], range(40)) == {}
     assert len(painter.asked) == 2 * len(asked)
 
 
 def test_prompts_are_asked_as_people_write_them() -> None:
     def asked(**edit: Any) -> list[str]:
-        count, painter = counter([COOK.model_copy(update=edit)], pictures=8)
-        count(Swap({}), [edit.get("source", "cook")])  # type: ignore[arg-type]
+        count, painter = counter([COOK.model_copy(update=edit)])
+        count(Swap({}), [edit.get("source", "cook")], range(8))  # type: ignore[arg-type]
         return list(dict.fromkeys(prompt for prompt, _ in painter.asked))
 
     kind = {"kind": "profession", "prompts": KINDS["profession"].prompts}
@@ -88,17 +88,18 @@ def test_clip_counts_what_it_takes_a_picture_for() -> None:
     backbone: Any = Painter(world)
     becomes: Any = Swap({"pizza": "cat"})
     graders = ZeroShot(Bands(world)), Reader(world)
-    by_clip, by_class = (ShareCounter(backbone, g, [COOK, three], pictures=90) for g in graders)
-    found = by_clip(becomes, ["cook", "pizza"])
-    assert found == by_class(becomes, ["cook", "pizza"])
+    by_clip, by_class = (ShareCounter(backbone, g, [COOK, three]) for g in graders)
+    found = by_clip(becomes, ["cook", "pizza"], range(90))
+    assert found == by_class(becomes, ["cook", "pizza"], range(90))
     assert found["pizza"] == {"pizza": 0.0, "dog": 0.0, "cat": 1.0}
     assert by_clip.key != by_class.key
     assert countable(graders[0], [COOK.model_copy(update={"over": {"sad": 0.5, "glad": 0.5}})])
 
 
 def test_the_key_tells_what_was_counted_how() -> None:
-    several: list[dict[str, Any]] = [{}, {}, {"seed": 1}, {"pictures": 8}]
-    keys = [counter([COOK], **options)[0].key for options in several]
+    other = COOK.model_copy(update={"prompts": ("a {}", "the {}")})
+    several: list[tuple[Edit, dict[str, Any]]] = [(COOK, {}), (COOK, {}), (COOK, {"seed": 1}), (other, {})]
+    keys = [counter([edit], **options)[0].key for edit, options in several]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 

@@ -35,21 +35,18 @@ class ShareCounter:
     a name that makes up the whole prompt both ways. What has not the article can have quite other shares.
 
     A picture's number says its prompt and seed, so the same numbers give shares that move with the factors and not with
-    the noise, and new numbers give a count that owes nothing to those before.
+    the noise, and new numbers give a count that owes nothing to those before. How many are drawn is a method's setting
+    (``count_pictures``).
 
     Any grader serves that tells a source's destinations apart: a classifier that has them among its classes, or CLIP
     zero-shot over them, as both papers count (arXiv 2403.13807, 2308.14761).
     """
-
-    PICTURES = 96
-    """Of each source: by chance alone such a count is .04 from a half in the mean."""
 
     def __init__(
         self,
         backbone: Backbone,
         grader: Grader,
         edits: Sequence[Edit],
-        pictures: int = PICTURES,
         seed: int = 0,
         drawing: Drawing | None = None,
         progress: Progress | None = None,
@@ -59,7 +56,6 @@ class ShareCounter:
         Raises:
             OverpaintError: the grader does not know a destination.
         """
-        self.pictures = pictures
         self._backbone, self._grader, self._progress = backbone, grader, progress
         self._drawing = drawing or Drawing()
         self._seed = seed
@@ -76,19 +72,16 @@ class ShareCounter:
     @property
     def key(self) -> str:
         """Hash over prompts, seeds, sampler and judge."""
-        asked = self._asked(list(self._texts), range(self.pictures))
+        asked = self._asked(list(self._texts), range(max(map(len, self._texts.values()), default=0)))
         content = [asked, self._over, asdict(self._drawing), self._grader.name, dict(self._grader.details)]
         return loose_digest(content)
 
-    def __call__(
-        self, patch: Change, sources: Sequence[str], numbers: range | None = None
-    ) -> dict[str, dict[str, float]]:
-        """Shares by source and destination, among the pictures of these numbers, without them the first ``pictures``.
+    def __call__(self, patch: Change, sources: Sequence[str], numbers: range) -> dict[str, dict[str, float]]:
+        """Shares by source and destination, among the pictures of these numbers.
 
         Raises:
             ValueError: an empty range.
         """
-        numbers = range(self.pictures) if numbers is None else numbers
         if not numbers:
             raise ValueError("no pictures to count")
         asked = self._asked([source for source in self._texts if source in sources], numbers)

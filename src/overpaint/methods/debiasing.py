@@ -12,13 +12,14 @@ from statistics import fmean
 from typing import Protocol
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 
 from overpaint.errors import PlanError
 from overpaint.methods.store import MemoryStore, digest
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 
-__all__ = ["Counter", "Debiased", "Factors", "Remembered", "Shares", "deviation", "shares_of"]
+__all__ = ["CountedConfig", "Counter", "Debiased", "Factors", "Remembered", "Shares", "deviation", "shares_of"]
 
 Shares = Mapping[str, Mapping[str, float]]
 """By source, of each destination."""
@@ -27,28 +28,37 @@ Factors = dict[str, dict[str, float]]
 """By source, of each destination."""
 
 
+class CountedConfig(BaseModel):
+    """Settings of a search for debiased concepts' shares, where somebody counts; nothing else depends on them.
+
+    count_pictures: of each source. By chance alone a count of 96 is .04 from a half in the mean.
+    count_rounds: counts at most.
+    tolerance: how near a share has to come.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    count_pictures: int = Field(96, ge=2)
+    count_rounds: int = Field(10, ge=1)
+    tolerance: float = Field(0.05, ge=0)
+
+
 class Counter(Protocol):
     """Draws debiased sources with a patch applied and counts destinations.
 
     Pictures have numbers: the same ones have the same prompts and seeds every time.
 
     Attributes:
-        pictures: drawn of each source where nothing else is asked for.
         key: hash over all that the counts depend on beside the patch.
     """
-
-    @property
-    def pictures(self) -> int:
-        """Drawn of each source."""
-        ...
 
     @property
     def key(self) -> str:
         """Hash over prompts, seeds, sampler and judge."""
         ...
 
-    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
-        """Shares among each of these sources' pictures of these numbers; None: ``range(pictures)``."""
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range) -> Shares:
+        """Shares among each of these sources' pictures of these numbers."""
         ...
 
 
@@ -81,19 +91,14 @@ class Remembered:
         self._store = store
 
     @property
-    def pictures(self) -> int:
-        """See `Counter`."""
-        return self._counter.pictures
-
-    @property
     def key(self) -> str:
         """See `Counter`."""
         return self._counter.key
 
-    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range | None = None) -> Shares:
+    def __call__(self, patch: Patch, sources: Sequence[str], numbers: range) -> Shares:
         """See `Counter`."""
         content = {"shares": patch.hash, "counter": self._counter.key, "sources": sorted(sources)}
-        key = digest(content if numbers is None else {**content, "numbers": [numbers.start, numbers.stop]})
+        key = digest({**content, "numbers": [numbers.start, numbers.stop]})
         found = self._store.get(key)
         if found is None:
             shares = self._counter(patch, sources, numbers)

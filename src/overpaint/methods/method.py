@@ -85,7 +85,7 @@ class Method:
         paper: where it was published, or what it is a variant of.
         origins: name and model family to where its defaults there come from.
         debias: plan to patch in a closed loop, with shares that are counted; None: it has none.
-        counted: pictures of each source that this draws at most, by the counter's number of them.
+        counted: pictures of each source that this draws at most, by the settings.
         preserves: whether a plan's preserve list does anything; where there is a setting ``preserve``, at a weight of 0
             it does not.
         defaults_of_plan: which of these settings are others on a model for a plan.
@@ -106,7 +106,7 @@ class Method:
     paper: str
     origins: Callable[[str, str], Origins] = lambda name, family: Origins()
     debias: Debias | None = None
-    counted: Callable[[int], int] = lambda pictures: 0
+    counted: Callable[[Any], int] = lambda config: 0
     preserves: bool = True
     defaults_of_plan: Callable[[str, Backbone, Plan], dict[str, Any]] = lambda name, backbone, plan: {}
     validated: Callable[..., Patch | Guard] | None = None

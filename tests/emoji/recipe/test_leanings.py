@@ -65,10 +65,12 @@ def test_the_tower_is_changed_for_good_and_found_factors_are_where_the_next_sear
     assert known["mean_distance_from_stated"] == pytest.approx(0.1)
     assert known["factors"] == dict.fromkeys(WORDS, 1.25)
     settle(pipe, tmp_path)
-    assert starts[0] == {}
-    assert starts[1] == {"factors": {one.word: {one.man: 1.25, one.woman: -0.25} for one in VOCABULARY.professions}}
+    assert starts[0] == {"count_pictures": leanings.PICTURES}
+    assert starts[1] == {
+        **starts[0],
+        "factors": {one.word: {one.man: 1.25, one.woman: -0.25} for one in VOCABULARY.professions},
+    }
     assert counters[0].key == counters[1].key  # the same seeds every time
-    _, _, edits, pictures, *_ = asked_for[0]
+    _, _, edits, *_ = asked_for[0]
     assert [edit.source for edit in edits] == WORDS
     assert {edit.prompts for edit in edits} == {tuple(PROMPTS_PLAIN)}  # of the evaluation
-    assert pictures == leanings.PICTURES

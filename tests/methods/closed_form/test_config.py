@@ -10,6 +10,7 @@ import torch
 from overpaint.errors import PlanError
 from overpaint.methods import METHODS, configure
 from overpaint.methods.closed_form.presets import PRESETS
+from overpaint.methods.debiasing import CountedConfig
 from overpaint.plan import Plan
 from tests.methods.closed_form.small import backbone
 from tests.methods.tiny import CAPTIONS, TEMPLATES, changes, fitted, tiny_backbone
@@ -44,7 +45,10 @@ BESIDE: dict[str, dict[str, Any]] = {"captions": {"moment": 10.0, "captions": 20
 """What must hold besides for a setting to be asked for at all."""
 
 SETTINGS = [
-    (method, field.alias or name) for method in PRESETS for name, field in METHODS[method].config.model_fields.items()
+    (method, field.alias or name)
+    for method in PRESETS
+    for name, field in METHODS[method].config.model_fields.items()
+    if name not in CountedConfig.model_fields  # for those who count
 ]
 
 

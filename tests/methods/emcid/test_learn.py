@@ -13,6 +13,7 @@ import overpaint.methods.emcid.learn as module
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import OverpaintError
 from overpaint.methods import TransientStore, configure
+from overpaint.methods.debiasing import CountedConfig
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.learn import Learning, learn
 from overpaint.methods.emcid.memory import (
@@ -202,7 +203,7 @@ def test_every_setting_of_stage_one_is_part_of_the_key_and_no_other(backbone: St
     loss = {*LOSS_SETTINGS, *NOISE_SETTINGS}
     settings = {*TEXT_SETTINGS, *OPTIMISER_SETTINGS, *STOPPING_SETTINGS, *STATES_SETTINGS, *loss}
     assert settings == CHANGED.keys()
-    assert {*EmcidConfig.model_fields} == settings | STAGE_TWO | IN_CONCEPTS
+    assert {*EmcidConfig.model_fields} == settings | STAGE_TWO | IN_CONCEPTS | {*CountedConfig.model_fields}
     plan = plan_of(some("dog"), "emcid")
     config = configure(plan, backbone)
     assert isinstance(config, EmcidConfig)

@@ -43,7 +43,7 @@ def asked(vocabulary: Vocabulary, factors: Mapping[str, float] | None = None) ->
         for p in vocabulary.professions
     ]
     people = [name for p in vocabulary.professions for name in (p.man, p.woman)]
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = {"count_pictures": PICTURES}
     if factors is not None:
         pairs = {p.word: {p.man: factors[p.word], p.woman: 1 - factors[p.word]} for p in vocabulary.professions}
         settings["factors"] = pairs
@@ -58,7 +58,7 @@ def settle(pipe: Any, work: Path) -> None:
     drawing = Drawing(precision=fast_precision(backbone.device))
     # counted in the prompts of the evaluation
     counted = [edit.model_copy(update={"prompts": PROMPTS_PLAIN}) for edit in plan.edits]
-    patch: Any = fit(backbone, plan, counter=ShareCounter(backbone, grader, counted, PICTURES, SEED, drawing))
+    patch: Any = fit(backbone, plan, counter=ShareCounter(backbone, grader, counted, SEED, drawing))
     patch.apply(pipe)
     shares, found = patch.provenance["debias"]["shares"], patch.provenance["settings"]["factors"]
     away = [abs(shares[p.word][p.man] - p.share_man) for p in vocabulary.professions]

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from overpaint.methods.debiasing import CountedConfig
+
 __all__ = [
     "EMPTY_PROMPT",
     "EditedConfig",
@@ -68,13 +70,16 @@ class MapConfig(HeldConfig):
     captions: int = Field(3000, ge=1)
 
 
-class UceConfig(MapConfig):
+class UceConfig(MapConfig, CountedConfig):
     """Those of UCE beside them.
 
     factors: for debias, how far each source goes towards each destination; found by `debias`, or on the text side.
+    tolerance: twice the standard error down to which every source's shares are counted. Each round has pictures of its
+        own, half of ``count_pictures`` at most.
     """
 
     factors: dict[str, dict[str, float]] = Field(default_factory=dict)
+    count_rounds: int = Field(9, ge=1)
 
 
 class ReceConfig(MapConfig):

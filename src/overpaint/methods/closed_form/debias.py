@@ -20,15 +20,12 @@ from overpaint.methods.closed_form import uce
 from overpaint.methods.closed_form.company import company_of
 from overpaint.methods.closed_form.config import UceConfig
 from overpaint.methods.closed_form.response import Count, response_to, scatter
-from overpaint.methods.debiasing import Counter, Debiased, Factors, deviation, shares_of
+from overpaint.methods.debiasing import CountedConfig, Counter, Debiased, Factors, deviation, shares_of
 from overpaint.methods.store import MemoryStore
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
 __all__ = ["counts_of", "debias"]
-
-ROUNDS = 9
-"""Times of counting at most."""
 
 
 def debias(
@@ -40,8 +37,6 @@ def debias(
     store: MemoryStore,
     progress: Progress,
     captions: Sequence[str] | None = None,
-    tolerance: float = 0.05,
-    rounds: int = ROUNDS,
     limit: float = 2.0,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
@@ -50,21 +45,17 @@ def debias(
     in finding them.
 
     Args:
-        tolerance: twice the standard error down to which every source's shares are counted.
-        rounds: times of counting at most; the settings' factors, or the text side's, are the start.
+        config: its factors, or the text side's, are the start.
         limit: how far a source is moved along its own destinations at most, in lengths of its own states.
 
     Raises:
         PlanError: the plan debiases nothing, or does not fit the model.
-        ValueError: no round is asked for.
     """
-    if rounds < 1:
-        raise ValueError("at least one round is needed")
     wanted = shares_of(plan)
     company = company_of(backbone, plan, config, store=store, progress=progress, captions=captions)
     asked = company.given
     counts: dict[str, list[Count]] = {source: [] for source in wanted}
-    sizes = counts_of(counter.pictures, rounds)
+    sizes, rounds = counts_of(config), config.count_rounds
     count, counted, last = 0, 0, rounds == 1
     while True:
         pictures = sizes[-1 if last else count]
@@ -86,15 +77,15 @@ def debias(
             errors.append(response.error(found))
             responses.append(response)
         asked = company.made_up(moved)
-        last = count == rounds - 1 or scatter(responses) * max(errors) <= tolerance / 2
+        last = count == rounds - 1 or scatter(responses) * max(errors) <= config.tolerance / 2
 
 
-def counts_of(pictures: int, rounds: int = ROUNDS) -> list[int]:
-    """Pictures of each source by round, where a counter has so many.
+def counts_of(config: CountedConfig) -> list[int]:
+    """Pictures of each source by round.
 
-    Half of them, and a third of these in the first half of the rounds: where a source is far from its shares, few say
-    where to go.
+    Half of ``count_pictures``, and a third of these in the first half of the rounds: where a source is far from its
+    shares, few say where to go.
     """
-    portion = max(1, pictures // 2)
+    portion, rounds = config.count_pictures // 2, config.count_rounds
     early = (rounds - 1) // 2
     return [max(1, portion // 3)] * early + [portion] * (rounds - early)

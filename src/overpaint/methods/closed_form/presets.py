@@ -147,7 +147,7 @@ def _method(
         origins=origins_of,
         debias=debias,
         defaults_of_plan=_of_plan,
-        counted=lambda pictures: sum(counts_of(pictures)) if debias else 0,
+        counted=lambda config: sum(counts_of(config)),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from overpaint.methods.debiasing import CountedConfig
 from overpaint.plan.checks import template
 
 __all__ = ["BATCH", "EmcidConfig", "Objective", "Positions"]
@@ -21,8 +22,8 @@ Positions = Literal["last", "subject", "onward"]
 Objective = Literal["destination", "esd", "images"]
 
 
-class EmcidConfig(BaseModel):
-    """All settings, in the words of a plan's ``settings``.
+class EmcidConfig(CountedConfig):
+    """All settings, in the words of a plan's ``settings``, beside those of counting.
 
     Where to edit:
         blocks: feed-forward layers to change, values act after the last one; None: a causal trace chooses. For a model
@@ -85,8 +86,6 @@ class EmcidConfig(BaseModel):
     factors: for debias, measured mixture factors by source and destination; the wanted shares if not given.
     batch: concepts optimised together; changes speed, not results.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     blocks: Blocks | dict[str, Blocks] | None = None
     residual: Literal["stream", "mlp"] = "stream"

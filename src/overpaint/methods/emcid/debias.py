@@ -15,10 +15,7 @@ from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
 
-__all__ = ["ROUNDS", "debias"]
-
-ROUNDS = 10
-"""Times of counting at most."""
+__all__ = ["debias"]
 
 
 def debias(
@@ -30,20 +27,14 @@ def debias(
     store: MemoryStore,
     progress: Progress,
     captions: Sequence[str] | None = None,
-    tolerance: float = 0.05,
-    rounds: int = ROUNDS,
 ) -> Debiased:
     """Carry out a plan with factors under which all its debiased sources come out in the wanted shares.
 
-    Values are learned once, in the first round; every other costs one closed-form solve and the counting.
-
-    Args:
-        tolerance: how near a share has to come.
-        rounds: times of counting at most. The settings' factors, or the wanted shares, are the start.
+    Values are learned once, in the first round; every other costs one closed-form solve and the counting. The settings'
+    factors, or the wanted shares, are the start.
 
     Raises:
         PlanError: the plan debiases nothing, or does not fit the model.
-        ValueError: no round is asked for.
     """
     wanted = shares_of(plan)
     starts = {s: [config.factors[s][d] for d in over] if s in config.factors else None for s, over in wanted.items()}
@@ -53,4 +44,4 @@ def debias(
         settings = config.model_copy(update={"factors": factors})
         return fit(backbone, plan, settings, store=store, progress=progress, captions=captions)
 
-    return balanced(fitted, walks, wanted, counter, tolerance, rounds)
+    return balanced(fitted, walks, wanted, counter, config)

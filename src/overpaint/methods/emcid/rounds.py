@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from overpaint.methods.debiasing import Counter, Debiased, Factors, Shares, deviation
+from overpaint.methods.debiasing import CountedConfig, Counter, Debiased, Factors, Shares, deviation
 from overpaint.methods.emcid.balance import Walk
 from overpaint.patch import Patch
 
@@ -16,10 +16,9 @@ def balanced(
     walks: Mapping[str, Walk],
     wanted: Shares,
     counter: Counter,
-    tolerance: float,
-    rounds: int,
+    config: CountedConfig,
 ) -> Debiased:
-    """Count, and correct the factors of all sources that are not yet near, until all are or ``rounds`` are over.
+    """Count, and correct the factors of all sources that are not yet near, until all are or the rounds are over.
 
     Sources are counted in each other's company, as they are in the end (EMCID's release searches each alone, then
     joins them). A source that is near is counted again only when all others are, too, or have no other factors left to
@@ -28,19 +27,14 @@ def balanced(
     Args:
         fitted: patch by the factors of all sources.
         walks: which factors to try next, by source.
-        tolerance: how near a share has to come.
-
-    Raises:
-        ValueError: no round is asked for.
     """
-    if rounds < 1:
-        raise ValueError("at least one round is needed")
+    pictures, rounds = config.count_pictures, config.count_rounds
 
     def distance(source: str) -> float:
         return max(abs(shares[source][name] - share) for name, share in wanted[source].items())
 
     def far_of(sources: Sequence[str]) -> list[str]:
-        far = (s for s in sources if not near_enough(shares[s], wanted[s], tolerance, counter.pictures))
+        far = (s for s in sources if not near_enough(shares[s], wanted[s], config.tolerance, pictures))
         return [s for s in far if s not in stuck]
 
     factors = {source: dict(zip(wanted[source], next(steps), strict=True)) for source, steps in walks.items()}
@@ -52,10 +46,10 @@ def balanced(
         if last and nearest:
             factors, asked = {source: nearest[source][1] for source in wanted}, list(wanted)
         patch = fitted(factors)
-        shares = dict(counter(patch, asked)) if asked else {}
+        shares = dict(counter(patch, asked, range(pictures))) if asked else {}
         rest = [source for source in wanted if source not in shares]
         if rest and not far_of(asked):
-            shares |= counter(patch, rest)
+            shares |= counter(patch, rest, range(pictures))
         for source in shares:
             if source not in nearest or distance(source) < nearest[source][0]:
                 nearest[source] = distance(source), factors[source]
@@ -66,7 +60,7 @@ def balanced(
         moved = {s: dict(zip(wanted[s], values, strict=True)) for s, values in tried.items()}
         stuck |= {s for s, values in moved.items() if values == factors[s]}
         factors, asked = factors | moved, [s for s in asked if s not in stuck]
-    return Debiased(patch, factors, shares, deviation(shares, wanted), count, counter.pictures)
+    return Debiased(patch, factors, shares, deviation(shares, wanted), count, pictures)
 
 
 def near_enough(shares: Mapping[str, float], wanted: Mapping[str, float], tolerance: float, pictures: int) -> bool:
