@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from overpaint.backbone.reading import Reader
+from overpaint.errors import BackboneError
 from overpaint.methods.words.phrases import mentions
 
-__all__ = ["STYLE", "goals"]
+__all__ = ["STYLE", "fitting", "goals"]
 
 STYLE = "style"
 """The kind of edits whose source is mostly met in company: "a cat in pixel style"."""
@@ -24,3 +26,26 @@ def goals(styled: Mapping[str, Sequence[str]], edited: Sequence[str], anchor: st
         if goal is not None:
             found[template] = goal
     return found
+
+
+def fitting(
+    reader: Reader,
+    styled: Mapping[str, Sequence[str]],
+    names: Sequence[str],
+    edited: Sequence[str],
+    anchor: str | None,
+) -> dict[str, str]:
+    """Those of `goals` that fit the text window, with each of a style's ``names`` as without them."""
+    return {
+        template: goal
+        for template, goal in goals(styled, edited, anchor).items()
+        if all(_fits(reader, template, name) for name in names) and _fits(reader, "{}", goal)
+    }
+
+
+def _fits(reader: Reader, template: str, phrase: str) -> bool:
+    try:
+        reader.locate(template, phrase)
+    except BackboneError:
+        return False
+    return True

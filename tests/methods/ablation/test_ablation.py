@@ -11,8 +11,9 @@ from torch import Tensor
 from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PlanError
-from overpaint.methods import fit, work_of
-from overpaint.methods.ablation.ablations import ablations_of
+from overpaint.methods import configure, fit, work_of
+from overpaint.methods.ablation.ablations import Ablation, ablations_of
+from overpaint.methods.ablation.config import defaults_of_plan
 from overpaint.methods.ablation.embedding import own_tokens
 from overpaint.methods.store import TransientStore
 from overpaint.patch import LowRank, Patch
@@ -42,6 +43,11 @@ def made(backbone: StableDiffusion, plan: Plan, store: TransientStore | None = N
     patch = fit(backbone, plan, store=store)
     assert isinstance(patch, Patch)
     return patch
+
+
+def ablated(backbone: StableDiffusion, plan: Plan) -> list[Ablation]:
+    config: Any = configure(plan, backbone)
+    return ablations_of(backbone.text, plan, config)
 
 
 def pictures_of(backbone: StableDiffusion, phrase: str) -> Tensor:
@@ -79,7 +85,7 @@ def test_the_concept_is_predicted_as_its_anchor(parameters: str, rate: float, pl
 def test_token_embeddings_change_only_where_the_anchor_has_none() -> None:
     backbone = tiny_backbone()
     plan = plan_of({"erase": "dog hens", "to": "dog"}, parameters="embedding", rate=0.1)
-    (token,) = own_tokens(backbone, plan, ablations_of(backbone.text, plan))
+    (token,) = own_tokens(backbone, plan, ablated(backbone, plan))
     hens = backbone.text.locate("{}", "hens")
     assert backbone.text.tokenize([hens.prompt])[0, hens.start] == token
     (delta,) = made(backbone, plan).deltas.values()
@@ -169,9 +175,48 @@ def test_every_concept_of_a_run_gets_its_own_anchor() -> None:
         {"moderate": "hens", "members": ["pizza"], "to": "dog"}, {"erase": "cat", "kind": "style"}, {"replace": "in",
         "with": "of"}
     )  # fmt: skip
-    found = [(one.source, one.anchor) for one in ablations_of(backbone.text, plan)]
+    found = [(one.source, one.anchor) for one in ablated(backbone, plan)]
     assert found == [("hens", "dog"), ("pizza", "dog"), ("cat", "art"), ("in", "of")]
-    assert len({one.seed for one in ablations_of(backbone.text, plan)}) == 4
+    assert len({one.seed for one in ablated(backbone, plan)}) == 4
+
+
+STYLE = {"erase": "itch", "kind": "style", "prompts": ["{}"]}
+STYLED = {"dog by {}": ["dog"], "cat, {}": ["cat"]}
+
+
+def test_a_style_is_learned_from_scenes_in_it_and_the_same_without_it() -> None:
+    for family in ("sd1", "sdxl"):
+        styled = defaults_of_plan(family, plan_of(STYLE))["styled"]
+        assert len(styled) == 20
+        assert all(prompt == f"{goal}, in the style of {{}}" for prompt, (goal,) in styled.items())
+    assert len(defaults_of_plan("emoji", plan_of(STYLE))["styled"]) > 600
+    assert not defaults_of_plan("sd1", plan_of(EDIT))
+
+
+def test_styled_prompts_stand_in_for_those_of_a_style() -> None:
+    backbone, pizza = tiny_backbone(), {"erase": "pizza", "to": "cat"}
+    styled = {**STYLED, "hens by {}": ["pizza", "hens"], "photo " * 40 + "{}": ["photo"]}
+    mine, thing = ablated(backbone, plan_of(STYLE, pizza, styled=styled))
+    assert [mine.asked(n) for n in range(4)] == ["dog by itch", "cat, itch", "hens by itch", "dog by itch"]
+    assert [mine.anchored(n) for n in range(4)] == ["dog", "cat", "hens", "dog"]
+    assert thing.anchored(0) == thing.asked(0).replace("pizza", "cat")
+    (other,) = ablated(backbone, plan_of({**STYLE, "to": "kitchen"}, styled=styled))
+    assert [other.anchored(n) for n in range(2)] == ["dog by kitchen", "cat, kitchen"]
+    (plain,) = ablated(backbone, plan_of(STYLE, styled={}))
+    assert (plain.asked(0), plain.anchored(0)) == ("itch", "art")
+
+
+def test_pictures_of_a_style_s_anchor_are_drawn_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone, drawn = tiny_backbone(), list[str]()
+    sample = StableDiffusion.sample
+
+    def watched(self: StableDiffusion, prompts: list[str], *given: Any, **more: Any) -> Tensor:
+        drawn.extend(prompts)
+        return sample(self, prompts, *given, **more)
+
+    monkeypatch.setattr(StableDiffusion, "sample", watched)
+    made(backbone, plan_of(STYLE, styled=STYLED, steps=1))
+    assert drawn == ["dog", "cat", "dog"]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
+from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.checks import no_neutral_word
+from overpaint.methods.styled import STYLE, fitting
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
 from overpaint.seeding import derive
@@ -24,6 +27,7 @@ class Ablation:
         templates: with one ``{}`` each.
         seed: of all its randomness.
         at: where the plan asks for it, for messages.
+        styled: of the templates that say a style of something, each with the prompt that it is predicted as.
     """
 
     source: str
@@ -31,13 +35,22 @@ class Ablation:
     templates: tuple[str, ...]
     seed: int
     at: str = ""
+    styled: tuple[tuple[str, str], ...] = ()
 
-    def prompt(self, phrase: str, number: int) -> str:
-        """The phrase in the template of picture ``number``."""
-        return self.templates[number % len(self.templates)].replace("{}", phrase)
+    def asked(self, number: int) -> str:
+        """The concept in the template of picture ``number``."""
+        return self._template(number).replace("{}", self.source)
+
+    def anchored(self, number: int) -> str:
+        """The prompt that picture ``number`` is drawn from: the anchor's, or a styled one's own."""
+        template = self._template(number)
+        return dict(self.styled).get(template) or template.replace("{}", self.anchor)
+
+    def _template(self, number: int) -> str:
+        return self.templates[number % len(self.templates)]
 
 
-def ablations_of(text: TextEncoder, plan: Plan) -> list[Ablation]:
+def ablations_of(text: TextEncoder, plan: Plan, config: AblationConfig) -> list[Ablation]:
     """What the plan asks for; a moderated concept's members get its anchor one by one.
 
     Raises:
@@ -50,8 +63,9 @@ def ablations_of(text: TextEncoder, plan: Plan) -> list[Ablation]:
         if anchor is None:
             problems.append(no_neutral_word(edit, f"to predict {edit.source!r} as"))
             continue
-        found += _of(plan, edit, anchor)
-        for phrase in (*edit.edited, anchor):
+        styled = _styled(text, plan, edit, config)
+        found += _of(plan, edit, anchor, styled)
+        for phrase in () if styled else (*edit.edited, anchor):
             problems += _misfits(text, edit.prompts, phrase, edit.at)
     for index, name in enumerate(plan.preserve):
         problems += _misfits(text, plan.edits[0].prompts, name, plan.at(f"preserve.{index}"))
@@ -60,9 +74,18 @@ def ablations_of(text: TextEncoder, plan: Plan) -> list[Ablation]:
     return found
 
 
-def _of(plan: Plan, edit: Edit, anchor: str) -> list[Ablation]:
+def _styled(text: TextEncoder, plan: Plan, edit: Edit, config: AblationConfig) -> dict[str, str]:
+    """What a style is learned from; nothing for things."""
+    if edit.kind != STYLE:
+        return {}
+    edited = [name for other in plan.edits for name in other.edited]
+    return fitting(text, config.styled, edit.edited, edited, edit.destination)
+
+
+def _of(plan: Plan, edit: Edit, anchor: str, styled: Mapping[str, str]) -> list[Ablation]:
     seed = derive(plan.seed, "ablation", edit.key) if edit.seed is None else edit.seed
-    return [Ablation(name, anchor, edit.prompts, derive(seed, name), edit.at) for name in edit.edited]
+    templates, pairs = tuple(styled) or edit.prompts, tuple(styled.items())
+    return [Ablation(name, anchor, templates, derive(seed, name), edit.at, pairs) for name in edit.edited]
 
 
 def _misfits(text: TextEncoder, templates: tuple[str, ...], phrase: str, at: str) -> list[str]:

@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from overpaint.emoji.styled import styled_pairs
+from overpaint.methods.ablation.scenes import styled_scenes
 from overpaint.methods.origins import Origins, origins
+from overpaint.methods.styled import STYLE
 from overpaint.methods.training.updates import updates_of
 from overpaint.plan import Plan
+from overpaint.plan.checks import template
 
 __all__ = ["DEFAULTS", "OWN", "AblationConfig", "Parameters", "defaults", "defaults_of_plan", "origins_of"]
 
@@ -36,6 +40,10 @@ class AblationConfig(BaseModel):
     What it is learned on:
         images: anchor pictures for each concept, drawn by the original model over its prompts. image_steps, guidance:
             how they are drawn (guidance None: the model's own).
+        styled: of edits of kind ``style``, prompts that say the style of something, each with what it is predicted as,
+            ``{"a painting of a cat by {}": ["a painting of a cat"]}``: the first that names nothing which the plan
+            edits. They stand in for the plan's prompts. Where the plan says what a style becomes, that stands in the
+            prompt itself.
 
     Optimisation:
         steps: updates for a concept. further: for each further one of the same run; None: as many again.
@@ -59,6 +67,7 @@ class AblationConfig(BaseModel):
     images: int = Field(1000, ge=1)
     image_steps: int = Field(25, ge=1)
     guidance: float | None = 6.0
+    styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     steps: int = Field(100, ge=1)
     further: int | None = Field(None, ge=1)
@@ -77,6 +86,11 @@ class AblationConfig(BaseModel):
     def updates(self, concepts: int) -> int:
         """Of a run of so many."""
         return updates_of(concepts, self.steps, self.further)
+
+    @field_validator("styled")
+    @classmethod
+    def _styled(cls, styled: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {template(prompt): instead for prompt, instead in styled.items()}
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -128,9 +142,13 @@ def defaults(name: str, family: str) -> dict[str, Any]:
 
 
 def defaults_of_plan(family: str, plan: Plan) -> dict[str, Any]:
-    """What holds instead for the parameters that a plan names, whatever the preset."""
+    """What holds instead for the parameters that a plan names, whatever the preset, and for styles."""
     named = plan.settings.get("parameters")
-    return dict(OWN.get(family, {}).get(named, {})) if isinstance(named, str) else {}
+    found = dict(OWN.get(family, {}).get(named, {})) if isinstance(named, str) else {}
+    if any(edit.kind == STYLE for edit in plan.edits):
+        # many pictures of few things would teach how these look
+        found |= {"styled": styled_pairs(), "images": 256} if family == "emoji" else {"styled": styled_scenes()}
+    return found
 
 
 _KEPT = ("parameters", "objective", "batch", "weight_decay", "clip", "prior")

@@ -19,7 +19,7 @@ from overpaint.seeding import derive
 
 __all__ = ["drawn"]
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same settings would draw otherwise."""
 
 
@@ -34,7 +34,7 @@ def drawn(
 ) -> Tensor:
     """``count`` pictures of each anchor as latents (n * count, c, h, w) on the CPU, one anchor's after another's.
 
-    They depend on the anchor, its templates and its seed alone, and on no other concept of the run.
+    They depend on the anchor, its prompts and its seed alone, and on no other concept of the run.
     """
     base = {
         **fingerprints(backbone),
@@ -46,7 +46,7 @@ def drawn(
 
     def content(about: tuple[Ablation, range]) -> dict[str, Any]:
         one, part = about
-        asked = [one.anchor, list(one.templates), one.seed]
+        asked = [one.anchor, list(one.templates), one.seed, list(one.styled)]
         return {**base, "ablation": asked, "pictures": [part.start, part.stop]}
 
     records = StoredRecords(store, content, lambda about: {"what": f"ablation: {what}", "source": about[0].source})
@@ -62,7 +62,7 @@ def drawn(
 def _pictures(
     backbone: Backbone, one: Ablation, numbers: range, config: AblationConfig, progress: Progress
 ) -> dict[str, Tensor]:
-    prompts = [one.prompt(one.anchor, number) for number in numbers]
+    prompts = [one.anchored(number) for number in numbers]
     seeds = [derive(one.seed, "picture", number) for number in numbers]
     steps, guidance, precision = config.image_steps, config.guidance, config.precision
     latents = backbone.sample(prompts, seeds, steps, guidance, progress=progress, precision=precision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.ablation.ablations import Ablation, ablations_of
@@ -44,7 +45,7 @@ def fit(
     Raises:
         PlanError: the plan does not fit the model or the settings; before any work starts.
     """
-    ablations = ablations_of(backbone.text, plan)
+    ablations = ablations_of(backbone.text, plan, config)
     student = _student(backbone, plan, ablations, config)
     key = _key(backbone, plan, ablations, config)
     anchors = _anchors(backbone, ablations, config, store, progress)
@@ -104,8 +105,8 @@ def _anchors(
 ) -> Pictures:
     each = [(one, number) for one in ablations for number in range(config.images)]
     latents = drawn(backbone, ablations, config.images, config, store, progress, "anchor pictures")
-    asked = tuple(one.prompt(one.source, number) for one, number in each)
-    return Pictures(latents, asked, tuple(one.prompt(one.anchor, number) for one, number in each))
+    asked = tuple(one.asked(number) for one, number in each)
+    return Pictures(latents, asked, tuple(one.anchored(number) for one, number in each))
 
 
 def _preserved(
@@ -117,7 +118,7 @@ def _preserved(
     templates = tuple(dict.fromkeys(template for edit in plan.edits for template in edit.prompts))
     named = [Ablation(name, name, templates, derive(plan.seed, "preserved", name)) for name in plan.preserve]
     latents = drawn(backbone, named, config.preserve_images, config, store, progress, "preserved pictures")
-    prompts = tuple(one.prompt(one.source, number) for one in named for number in range(config.preserve_images))
+    prompts = tuple(one.asked(number) for one in named for number in range(config.preserve_images))
     return Pictures(latents, prompts, prompts)
 
 
@@ -128,7 +129,7 @@ def _key(backbone: Backbone, plan: Plan, ablations: Sequence[Ablation], config: 
     return digest(
         {
             **fingerprints(backbone),
-            "ablation": [[one.source, one.anchor, list(one.templates), one.seed] for one in ablations],
+            "ablation": [asdict(one) | {"at": ""} for one in ablations],
             "kept": [list(plan.preserve), list(dict.fromkeys(t for edit in plan.edits for t in edit.prompts))],
             "seed": plan.seed,
             "version": VERSION,

@@ -16,7 +16,7 @@ __all__ = ["work_of"]
 
 def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
     """Pictures of anchors and preserved names, and all updates. Raises PlanError as `fit` does."""
-    ablations = ablations_of(backbone.text, plan)
+    ablations = ablations_of(backbone.text, plan, config)
     if config.parameters == "embedding":
         tokens = len(own_tokens(backbone, plan, ablations))
         parameters = tokens * backbone.text.width

@@ -15,7 +15,7 @@ from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.pictures import unreadable
-from overpaint.methods.styled import STYLE, goals
+from overpaint.methods.styled import STYLE, fitting
 from overpaint.plan import Edit, Plan
 from overpaint.seeding import derive
 
@@ -140,24 +140,14 @@ def _of(reader: Reader, plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasu
     trained = (NAME,) if config.prompts == "name" else edit.prompts
     if edit.within is not None:
         return [Erasure(edit.source, edit.within, edit.within, trained, edit.prompts, seed, edit.images)]
-    styled = _styled(reader, plan, edit, config) if edit.kind == STYLE else {}
+    edited = [name for other in plan.edits for name in other.edited]
+    styled = fitting(reader, config.styled, edit.edited, edited, edit.destination) if edit.kind == STYLE else {}
     trained, checked = ((*templates, *styled) for templates in (trained, edit.prompts))
     checked = tuple(sorted(checked, key=lambda t: derive(seed, "checked", t))[: config.validate_prompts])
     return [
         Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, tuple(styled.items()))
         for name in edit.edited
     ]
-
-
-def _styled(reader: Reader, plan: Plan, edit: Edit, config: EsdConfig) -> dict[str, str]:
-    """Those that fit the text window."""
-    found = goals(config.styled, [name for other in plan.edits for name in other.edited], edit.destination)
-    return {
-        template: goal
-        for template, goal in found.items()
-        if not any(_misfits(reader, [template], name, edit.at) for name in edit.edited)
-        and not _misfits(reader, [NAME], goal, edit.at)
-    }
 
 
 def _misfits(reader: Reader, templates: Sequence[str], phrase: str, at: str) -> list[str]:
