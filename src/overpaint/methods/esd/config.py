@@ -211,7 +211,7 @@ STYLES_OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "x": {"rate": 1e-3},
         "x-strict": {"rate": 1e-3},
-        # it comes two thirds of the way on things that it was not shown, and so aims further
+        # on things that it was not shown it comes half of the way, and so aims further
         "u": {"rate": 3e-4, "eta": 0.6, "steps": 500},
         "all": {"rate": 3e-4},
         "selfattn": {"rate": 1e-3},
