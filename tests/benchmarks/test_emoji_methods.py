@@ -17,6 +17,7 @@ from overpaint.bench.suites.emoji.world import Size
 from overpaint.bench.suites.suite import Spec
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.methods import METHODS
+from overpaint.methods.closed_form.config import UceConfig
 from overpaint.methods.work import Work
 from overpaint.plan import Plan
 from tests.bench.worlds import Painter, Reader, Swap, small_world
@@ -127,6 +128,8 @@ def test_a_dry_run_says_what_is_left_and_does_none_of_it(
 ) -> None:
     costs = importlib.import_module("emoji_costs")
     monkeypatch.setattr(costs, "evaluations", lambda _, plan: 1000 * len(plan.edits))
+    few = UceConfig(count_pictures=50)
+    monkeypatch.setattr("overpaint.bench.counting.configure", lambda plan, backbone: few)
     module = importlib.import_module(name)
     words = {"all_methods": ["--edits", "8", "--method", "uce"], "esd_bars": ["--part", "erasure"]}
     said = [f"{name}.py", "--quick", "--out", str(tmp_path / name), "--scores", str(tmp_path / "scores.json")]
@@ -137,7 +140,7 @@ def test_a_dry_run_says_what_is_left_and_does_none_of_it(
     assert "unedited" in output
     assert not fitted
     assert not (tmp_path / name).exists()
-    counted = METHODS["uce"].counted(50) * len(VOCABULARY.by_profession)
+    counted = METHODS["uce"].counted(few) * len(VOCABULARY.by_profession)
     assert (f" {counted:,} " in output) == (name == "professions")
     if name == "esd_bars":  # two erasures alone and three together
         assert output.count("5,000") == 2
