@@ -72,8 +72,8 @@ class ShareCounter:
     @property
     def key(self) -> str:
         """Hash over prompts, seeds, sampler and judge."""
-        asked = self._asked(list(self._texts), range(max(map(len, self._texts.values()), default=0)))
-        content = [asked, self._over, asdict(self._drawing), self._grader.name, dict(self._grader.details)]
+        judge = self._grader.name, dict(self._grader.details)
+        content = [self._texts, self._seed, self._over, asdict(self._drawing), *judge]
         return loose_digest(content)
 
     def __call__(self, patch: Change, sources: Sequence[str], numbers: range) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError
 from overpaint.plan import Edit, Plan
 
-__all__ = ["lone_categories", "no_neutral_word", "preserve_problems", "unknown_factors"]
+__all__ = ["fits", "lone_categories", "no_neutral_word", "preserve_problems", "unknown_factors"]
 
 
 def lone_categories(plan: Plan) -> list[str]:
@@ -43,3 +43,12 @@ def unknown_factors(plan: Plan, factors: Iterable[str]) -> list[str]:
     """Names in ``settings.factors`` that the plan does not debias."""
     unknown = sorted(set(factors) - {e.source for e in plan.edits if e.action == "debias"})
     return [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
+
+
+def fits(reader: Reader, template: str, phrase: str) -> bool:
+    """Whether a phrase in a template fits the text window."""
+    try:
+        reader.locate(template, phrase)
+    except BackboneError:
+        return False
+    return True

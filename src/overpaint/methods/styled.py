@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from overpaint.backbone.reading import Reader
-from overpaint.errors import BackboneError
+from overpaint.methods.checks import fits
 from overpaint.methods.words.phrases import mentions
 
 __all__ = ["STYLE", "fitting", "goals"]
@@ -39,13 +39,5 @@ def fitting(
     return {
         template: goal
         for template, goal in goals(styled, edited, anchor).items()
-        if all(_fits(reader, template, name) for name in names) and _fits(reader, "{}", goal)
+        if all(fits(reader, template, name) for name in names) and fits(reader, "{}", goal)
     }
-
-
-def _fits(reader: Reader, template: str, phrase: str) -> bool:
-    try:
-        reader.locate(template, phrase)
-    except BackboneError:
-        return False
-    return True

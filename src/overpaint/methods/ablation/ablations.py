@@ -27,7 +27,7 @@ class Ablation:
         templates: with one ``{}`` each.
         seed: of all its randomness.
         at: where the plan asks for it, for messages.
-        styled: of the templates that say a style of something, each with the prompt that it is predicted as.
+        goals: of templates that say a style of something the prompt that each is predicted as; else none.
     """
 
     source: str
@@ -35,7 +35,7 @@ class Ablation:
     templates: tuple[str, ...]
     seed: int
     at: str = ""
-    styled: tuple[tuple[str, str], ...] = ()
+    goals: tuple[str, ...] = ()
 
     def asked(self, number: int) -> str:
         """The concept in the template of picture ``number``."""
@@ -43,8 +43,9 @@ class Ablation:
 
     def anchored(self, number: int) -> str:
         """The prompt that picture ``number`` is drawn from: the anchor's, or a styled one's own."""
-        template = self._template(number)
-        return dict(self.styled).get(template) or template.replace("{}", self.anchor)
+        if self.goals:
+            return self.goals[number % len(self.goals)]
+        return self._template(number).replace("{}", self.anchor)
 
     def _template(self, number: int) -> str:
         return self.templates[number % len(self.templates)]
@@ -84,8 +85,8 @@ def _styled(text: TextEncoder, plan: Plan, edit: Edit, config: AblationConfig) -
 
 def _of(plan: Plan, edit: Edit, anchor: str, styled: Mapping[str, str]) -> list[Ablation]:
     seed = derive(plan.seed, "ablation", edit.key) if edit.seed is None else edit.seed
-    templates, pairs = tuple(styled) or edit.prompts, tuple(styled.items())
-    return [Ablation(name, anchor, templates, derive(seed, name), edit.at, pairs) for name in edit.edited]
+    templates, goals = tuple(styled) or edit.prompts, tuple(styled.values())
+    return [Ablation(name, anchor, templates, derive(seed, name), edit.at, goals) for name in edit.edited]
 
 
 def _misfits(text: TextEncoder, templates: tuple[str, ...], phrase: str, at: str) -> list[str]:

@@ -46,7 +46,7 @@ def drawn(
 
     def content(about: tuple[Ablation, range]) -> dict[str, Any]:
         one, part = about
-        asked = [one.anchor, list(one.templates), one.seed, list(one.styled)]
+        asked = [one.anchor, list(one.templates), one.seed, list(one.goals)]
         return {**base, "ablation": asked, "pictures": [part.start, part.stop]}
 
     records = StoredRecords(store, content, lambda about: {"what": f"ablation: {what}", "source": about[0].source})

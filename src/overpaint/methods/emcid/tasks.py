@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
-from overpaint.methods.checks import no_neutral_word, preserve_problems, unknown_factors
+from overpaint.methods.checks import fits, no_neutral_word, preserve_problems, unknown_factors
 from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept
@@ -81,7 +81,7 @@ def contexts_of(texts: Sequence[TextEncoder], task: Task, contexts: Sequence[str
         return ()
     phrases = dict.fromkeys([task.source, *(c.destination for c in task.concepts if c.destination is not None)])
     further = [context for context in contexts if context not in task.edit.prompts]
-    return tuple(c for c in further if all(_fits(text, c, phrase) for text in texts for phrase in phrases))
+    return tuple(c for c in further if all(fits(text, c, phrase) for text in texts for phrase in phrases))
 
 
 def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, size: int) -> Iterator[list[int]]:
@@ -97,14 +97,6 @@ def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, s
         groups.setdefault(alike, []).append(index)
     for members in groups.values():
         yield from (members[i : i + size] for i in range(0, len(members), size))
-
-
-def _fits(text: TextEncoder, template: str, phrase: str) -> bool:
-    try:
-        text.locate(template, phrase)
-    except BackboneError:
-        return False
-    return True
 
 
 def _task(plan: Plan, edit: Edit, source: str, config: EmcidConfig) -> Task:

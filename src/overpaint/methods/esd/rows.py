@@ -24,7 +24,7 @@ from overpaint.methods.esd.trajectories import Recording, length, predictions, r
 from overpaint.methods.records import Advance, Records, parts, pieces, recorded
 from overpaint.seeding import derive
 
-__all__ = ["Acting", "erasing", "keeping", "taught"]
+__all__ = ["Acting", "erasing", "keeping", "target", "taught"]
 
 Acting = Callable[[], AbstractContextManager[object]]
 
@@ -61,8 +61,7 @@ def erasing(
             found = recorded(records, (erasure, part), len(part), make, advance)
             x, t, which = found["x"], found["t"], found["template"]
             concept = torch.full((len(x),), number)
-            wanted = turned_away(found["without"], found["source"], config.eta, found.get("base"))
-            pools.append(Pool(x, t, given[which], wanted, concept))
+            pools.append(Pool(x, t, given[which], target(found, config.eta), concept))
             if config.protect and not checked:
                 kept.append(Pool(x, t, without[which], found["without"].float(), concept))
     return join(pools), join(kept) if kept else None
@@ -127,6 +126,11 @@ def taught(
             made[phrase] = predictions(backbone, x, t, texts.conditions[texts.rows([prompts[i] for i in which])])
     found = {"source": made[erasure.source], "without": made[""]}
     return {**found, "base": made[erasure.base]} if erasure.base else found
+
+
+def target(made: Mapping[str, Tensor], eta: float) -> Tensor:
+    """What the student is to predict (n, c, h, w), of what `taught` says."""
+    return turned_away(made["without"], made["source"], eta, made.get("base"))
 
 
 def keeping(

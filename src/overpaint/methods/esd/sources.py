@@ -11,10 +11,9 @@ import torch
 from overpaint.backbone.backbone import Backbone
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.esd.erasures import Erasure, Texts
-from overpaint.methods.esd.objective import turned_away
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.pool import Pool
-from overpaint.methods.esd.rows import Acting, taught
+from overpaint.methods.esd.rows import Acting, target, taught
 from overpaint.methods.esd.trajectories import arrive, length
 from overpaint.methods.training.turns import turn
 from overpaint.seeding import derive
@@ -90,5 +89,4 @@ class Published:
                 x, time = arrive(self._backbone, asked, empty, seeds, config.image_steps, config.guidance, at)
             x, t = x.cpu(), time.cpu().expand(config.batch)
         made = taught(self._backbone, texts, erasure, x, t, [template] * config.batch)
-        wanted = turned_away(made["without"], made["source"], config.eta, made.get("base"))
-        return Pool(x, t, prompt, wanted, torch.full((config.batch,), number))
+        return Pool(x, t, prompt, target(made, config.eta), torch.full((config.batch,), number))
