@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
+from overpaint.errors import BackboneError
 from overpaint.methods.emcid.tasks import Task, contexts_of
 from overpaint.methods.gates.config import GatesConfig
-from overpaint.methods.styled import STYLE, fitting
+from overpaint.methods.styled import STYLE, goals
 
 __all__ = ["PLACES", "Met", "met", "most_gates"]
 
@@ -67,6 +68,9 @@ def _goal(text: TextEncoder, task: Task, template: str) -> Subject:
 def _styled(
     text: TextEncoder, task: Task, edited: Sequence[str], styled: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Subject, Subject]]:
-    """Styled prompts, each with what it is to become."""
-    for template, goal in fitting(text, styled, [task.source], edited, task.edit.destination).items():
-        yield text.locate(template, task.source), text.locate("{}", goal)
+    """Styled prompts, each with what it is to become; without those that do not fit the text window."""
+    for template, goal in goals(styled, edited, task.edit.destination).items():
+        try:
+            yield text.locate(template, task.source), text.locate("{}", goal)
+        except BackboneError:
+            continue
