@@ -52,6 +52,18 @@ def test_what_ablation_learns_fits_on_the_disk_that_is_counted(parameters: str) 
     assert patch.size <= work_of(backbone, plan).disk < 1.2 * patch.size
 
 
+@pytest.mark.parametrize("anchor", [{}, {"to": "cat"}])
+def test_what_esd_draws_fits_on_the_disk_that_is_counted(anchor: dict[str, str]) -> None:
+    backbone, store = tiny_backbone(), TransientStore()
+    edit = {"erase": "dog", **anchor, "prompts": list(TEMPLATES)}
+    settings = {**QUICK["esd-x"], "trajectories": 30, "captions": 4, "checkpoint_every": 0}
+    plan = Plan.parse({"method": "esd-x", "settings": settings, "edits": [edit]})
+    patch = fit(backbone, plan, store=store, captions=CAPTIONS)
+    assert isinstance(patch, Patch)
+    kept = sum(tensor.nbytes for entry in store.entries.values() for tensor in entry.values())
+    assert kept + patch.size <= work_of(backbone, plan).disk < 1.3 * (kept + patch.size)
+
+
 @pytest.mark.parametrize(
     "method", ["uce", "speed", "oce", "emcid", "emcid-copy", "gates", "refact", "esd-x", "ablation"]
 )

@@ -8,7 +8,7 @@ from overpaint.backbone.reading import Reader
 from overpaint.errors import BackboneError
 from overpaint.plan import Edit, Plan
 
-__all__ = ["fits", "lone_categories", "no_neutral_word", "preserve_problems", "unknown_factors"]
+__all__ = ["fits", "lone_categories", "misfits", "no_neutral_word", "preserve_problems", "unknown_factors"]
 
 
 def lone_categories(plan: Plan) -> list[str]:
@@ -29,14 +29,21 @@ def no_neutral_word(edit: Edit, purpose: str) -> str:
 
 def preserve_problems(reader: Reader, plan: Plan, templates: Sequence[str]) -> list[str]:
     """Preserved names that do not fit the text window in one of the templates."""
-    problems = []
-    for index, name in enumerate(plan.preserve):
-        try:
-            for template in templates:
-                reader.locate(template, name)
-        except BackboneError as error:
-            problems.append(f"{plan.at(f'preserve.{index}')}: {error}")
-    return problems
+    return [
+        problem
+        for index, name in enumerate(plan.preserve)
+        for problem in misfits(reader, templates, name, plan.at(f"preserve.{index}"))
+    ]
+
+
+def misfits(reader: Reader, templates: Sequence[str], phrase: str, at: str) -> list[str]:
+    """What is wrong with a phrase in the first of the templates with which it does not fit the text window, if any."""
+    try:
+        for template in templates:
+            reader.locate(template, phrase)
+    except BackboneError as error:
+        return [f"{at}: {error}"]
+    return []
 
 
 def unknown_factors(plan: Plan, factors: Iterable[str]) -> list[str]:
@@ -47,8 +54,4 @@ def unknown_factors(plan: Plan, factors: Iterable[str]) -> list[str]:
 
 def fits(reader: Reader, template: str, phrase: str) -> bool:
     """Whether a phrase in a template fits the text window."""
-    try:
-        reader.locate(template, phrase)
-    except BackboneError:
-        return False
-    return True
+    return not misfits(reader, [template], phrase, "")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from overpaint.backbone.text import TextEncoder
-from overpaint.errors import BackboneError, PlanError
+from overpaint.errors import PlanError
 from overpaint.methods.ablation.config import AblationConfig
-from overpaint.methods.checks import no_neutral_word
+from overpaint.methods.checks import misfits, no_neutral_word, preserve_problems
 from overpaint.methods.styled import STYLE, fitting
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS
@@ -67,9 +67,8 @@ def ablations_of(text: TextEncoder, plan: Plan, config: AblationConfig) -> list[
         styled = _styled(text, plan, edit, config)
         found += _of(plan, edit, anchor, styled)
         for phrase in () if styled else (*edit.edited, anchor):
-            problems += _misfits(text, edit.prompts, phrase, edit.at)
-    for index, name in enumerate(plan.preserve):
-        problems += _misfits(text, plan.edits[0].prompts, name, plan.at(f"preserve.{index}"))
+            problems += misfits(text, edit.prompts, phrase, edit.at)
+    problems += preserve_problems(text, plan, plan.edits[0].prompts)
     if problems:
         raise PlanError(*dict.fromkeys(problems))
     return found
@@ -87,12 +86,3 @@ def _of(plan: Plan, edit: Edit, anchor: str, styled: Mapping[str, str]) -> list[
     seed = derive(plan.seed, "ablation", edit.key) if edit.seed is None else edit.seed
     templates, goals = tuple(styled) or edit.prompts, tuple(styled.values())
     return [Ablation(name, anchor, templates, derive(seed, name), edit.at, goals) for name in edit.edited]
-
-
-def _misfits(text: TextEncoder, templates: tuple[str, ...], phrase: str, at: str) -> list[str]:
-    try:
-        for template in templates:
-            text.locate(template, phrase)
-    except BackboneError as error:
-        return [f"{at}: {error}"]
-    return []

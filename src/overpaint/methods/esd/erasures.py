@@ -12,7 +12,8 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
 from overpaint.backbone.reading import Reader
-from overpaint.errors import BackboneError, PlanError
+from overpaint.errors import PlanError
+from overpaint.methods.checks import misfits, preserve_problems
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.pictures import unreadable
 from overpaint.methods.styled import STYLE, fitting
@@ -109,9 +110,8 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
             styled = dict(erasure.styled)
             plain = [t for t in dict.fromkeys((*erasure.templates, *erasure.checked)) if t not in styled]
             for phrase in erasure.phrases:
-                problems += _misfits(reader, plain, phrase, edit.at)
-    for index, name in enumerate(plan.preserve):
-        problems += _misfits(reader, templates_of(plan, config), name, plan.at(f"preserve.{index}"))
+                problems += misfits(reader, plain, phrase, edit.at)
+    problems += preserve_problems(reader, plan, templates_of(plan, config))
     if problems:
         raise PlanError(*dict.fromkeys(problems))
     return erasures
@@ -148,12 +148,3 @@ def _of(reader: Reader, plan: Plan, edit: Edit, config: EsdConfig) -> list[Erasu
         Erasure(name, name, edit.destination, trained, checked, derive(seed, name), edit.images, tuple(styled.items()))
         for name in edit.edited
     ]
-
-
-def _misfits(reader: Reader, templates: Sequence[str], phrase: str, at: str) -> list[str]:
-    try:
-        for template in templates:
-            reader.locate(template, phrase)
-    except BackboneError as error:
-        return [f"{at}: {error}"]
-    return []

@@ -19,6 +19,8 @@ TRAINED = 4
 """Tensors for each trained one: its float32 master, the gradient and Adam's two moments."""
 STATE = 3
 """Tensors that a stopped run goes on from: master and moments."""
+NUMBERS = 16
+"""Bytes of a row's timestep and number of its prompt."""
 
 
 def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
@@ -34,10 +36,13 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     updates = config.updates(len(erasures))
     keeping = config.preserve > 0 and bool(plan.preserve or config.captions or config.protect)
     kept = len(plan.preserve) * len(templates_of(plan, config)) * config.preserve_trajectories + config.captions
+    kept = kept if keeping else 0
     protected = config.protect and config.preserve > 0  # at the original model's trajectories, whatever trains
     cached = config.sampling == "cached"
     rounds = -(-updates // config.on_policy_every) if cached and config.on_policy_every else 1
     drawn = refreshed = teacher = checked = 0
+    row = SINGLE * torch.Size(backbone.latent_shape).numel()
+    pool = kept * (2 * row + NUMBERS)  # input and prediction of every step
     for erasure in erasures:
         # what the sampler has not told of already
         told = {erasure.given} if erasure.styled else {"", erasure.given}
@@ -49,6 +54,8 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
         if cached or protected:
             paths = config.trajectories * len(erasure.templates)
             drawn += 0 if erasure.images else paths
+            # the input and the predictions that make its target
+            pool += paths * ((4 if erasure.base else 3) * row + NUMBERS)
             again = (rounds - 1) * config.refreshed(len(erasure.templates), steps) * len(erasure.templates)
             refreshed += 0 if erasure.images else again
             # a student that samples tells nothing of the teacher
@@ -57,11 +64,9 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
         checked += config.validate_trajectories * len(erasure.checked) * steps * shown
     looks = 0 if config.until == "steps" else 3 + updates // config.validate_every
     looks += 1 + HALVINGS if config.until == "strength" else 0
-    pictures = drawn + refreshed + (kept if keeping else 0)
+    pictures = drawn + refreshed + kept
     trained = updates * config.batch * (2 if keeping else 1) * (1 + BACKWARD)
-    row = SINGLE * torch.Size(backbone.latent_shape).numel()
-    # the input and two predictions of every step; of what is kept one
-    pool = steps * (3 * drawn + 2 * kept) * row
+    pool *= steps
     return Work(
         parameters=parameters,
         pictures=pictures,
