@@ -64,6 +64,18 @@ def test_what_esd_draws_fits_on_the_disk_that_is_counted(anchor: dict[str, str])
     assert kept + patch.size <= work_of(backbone, plan).disk < 1.3 * (kept + patch.size)
 
 
+def test_the_student_draws_no_more_prompts_than_its_updates_take() -> None:
+    """Of three prompts two in each of the two later rounds: two updates of two rows each, two rows a trajectory."""
+    backbone = tiny_backbone()
+    rounds = {"prompts": "templates", "on_policy_every": 2, "steps": 6}
+    plan = plan_of("esd-x", **rounds)
+    work = work_of(backbone, plan)
+    assert work.pictures == 2 * len(TEMPLATES) + 2 * 2
+    with counted(backbone) as found:
+        fit(backbone, plan, store=TransientStore(), captions=CAPTIONS)
+    assert work.evaluations == found["evaluations"]
+
+
 @pytest.mark.parametrize(
     "method", ["uce", "speed", "oce", "emcid", "emcid-copy", "gates", "refact", "esd-x", "ablation"]
 )

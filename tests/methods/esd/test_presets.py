@@ -84,5 +84,6 @@ def test_no_more_is_drawn_than_the_updates_of_one_concept_take(family: str) -> N
     config = EsdConfig(**defaults("esd-x", family))
     assert 0.85 <= config.updates(1) * config.batch / (config.trajectories * config.image_steps) <= 1.2
     rounds = EsdConfig(**{**defaults("esd-x", family), "on_policy_every": 50})
-    assert rounds.refreshed(1, config.image_steps) == -(-50 // config.image_steps)
-    assert rounds.refreshed(40, config.image_steps) == 1
+    served = -(-50 // config.image_steps)
+    assert rounds.refreshed(1, config.image_steps) == (1, served)
+    assert rounds.refreshed(40, config.image_steps) == (served, 1)

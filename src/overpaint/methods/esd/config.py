@@ -113,10 +113,11 @@ class EsdConfig(BaseModel):
             return self.gone
         return 0.05 if self.measure == "pictures" else max(self.eta / (1 + self.eta), 0.2)
 
-    def refreshed(self, prompts: int, length: int) -> int:
-        """Trajectories of so many steps for each of a concept's prompts, after the first round: no more than serve."""
-        wanted = (self.on_policy_every or 1) * self.batch
-        return max(1, min(self.trajectories, -(-wanted // (prompts * length))))
+    def refreshed(self, prompts: int, length: int) -> tuple[int, int]:
+        """After the first round, of how many of a concept's prompts trajectories of so many steps are drawn, and how
+        many of each: no more than serve the updates of a round."""
+        wanted = -(-(self.on_policy_every or 1) * self.batch // length)
+        return min(prompts, wanted), max(1, min(self.trajectories, -(-wanted // prompts)))
 
     def updates(self, concepts: int) -> int:
         """Of a run that erases so many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -64,6 +64,11 @@ class Erasure:
     def prompts(self, phrase: str, checked: bool = False) -> list[str]:
         """The phrase in every template."""
         return [template.replace(NAME, phrase) for template in (self.checked if checked else self.templates)]
+
+    def some(self, count: int, label: str) -> Erasure:
+        """The same with so many of the templates to train with, by chance; other labels give others."""
+        chosen = set(sorted(self.templates, key=lambda template: derive(self.seed, label, template))[:count])
+        return replace(self, templates=tuple(template for template in self.templates if template in chosen))
 
     def without(self, checked: bool = False) -> list[str]:
         """What is left of every template without the concept: the empty prompt, or a styled one's own."""

@@ -167,18 +167,19 @@ class _Run:
     def _drawn(
         self, label: str, sampler: Student | None, records: Records[tuple[Erasure, range]] | None
     ) -> tuple[Pool, Pool | None]:
-        config = self._config
-        steps = length(self._backbone, config.image_steps)
-        counts = [
-            config.trajectories if sampler is None else config.refreshed(len(erasure.templates), steps)
-            for erasure in self._erasures
-        ]
-        total = sum(n * len(erasure.templates) for n, erasure in zip(counts, self._erasures, strict=True))
+        config, erasures = self._config, list(self._erasures)
+        counts = [config.trajectories] * len(erasures)
+        if sampler is not None:
+            steps = length(self._backbone, config.image_steps)
+            for number, erasure in enumerate(erasures):
+                prompts, counts[number] = config.refreshed(len(erasure.templates), steps)
+                erasures[number] = erasure.some(prompts, label)
+        total = sum(n * len(erasure.templates) for n, erasure in zip(counts, erasures, strict=True))
         with self._progress.task("trajectories", total, "image") as advance, torch.no_grad():
             return erasing(
                 self._backbone,
                 self._texts,
-                self._erasures,
+                erasures,
                 config,
                 counts,
                 label,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 
 from overpaint.backbone.backbone import Backbone
@@ -56,7 +58,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
             drawn += 0 if erasure.images else paths
             # the input and the predictions that make its target
             pool += paths * ((4 if erasure.base else 3) * row + NUMBERS)
-            again = (rounds - 1) * config.refreshed(len(erasure.templates), steps) * len(erasure.templates)
+            again = (rounds - 1) * prod(config.refreshed(len(erasure.templates), steps))
             refreshed += 0 if erasure.images else again
             # a student that samples tells nothing of the teacher
             teacher += steps * (paths * len(asked) + again * len(asked | {"", erasure.given}))
