@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import overpaint.methods.pace as pacing
-from overpaint.methods.pace import seconds_of, trained_seconds
+from overpaint.methods.pace import exact_seconds, seconds_of, trained_seconds
 from overpaint.methods.work import Work
 from tests.methods.tiny import tiny_backbone
 
 
 class Watch:
-    """A clock that a plain pass moves on by one second, one with gradients by ten for each row."""
+    """A clock that a plain pass moves on by one second a row, one in halves by two, one with gradients by ten."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -26,7 +26,8 @@ class Watch:
     def hook(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         rows, learned = len(args[0]), bool(output[0].requires_grad)
         self.passes.append((rows, learned))
-        self.now += rows * 10.0 if learned else 1.0
+        halves = torch.is_autocast_enabled("cpu")
+        self.now += rows * (10.0 if learned else 2.0 if halves else 1.0)
 
 
 @pytest.fixture
@@ -43,6 +44,15 @@ def test_passes_with_gradients_have_a_price_of_their_own(watch: Watch) -> None:
     assert not any(learned for _, learned in watch.passes)
     assert seconds_of(backbone, Work(evaluations=100, trained=30)) == 70.0 + 10 * 10.0
     assert trained_seconds(backbone, Work(evaluations=30, trained=30), "float32") == 100.0
+    handle.remove()
+
+
+def test_what_is_exact_is_timed_in_float32(watch: Watch) -> None:
+    backbone = tiny_backbone()
+    handle = backbone.denoiser.register_forward_hook(watch.hook)
+    assert seconds_of(backbone, Work(evaluations=100), "bfloat16") == 200.0
+    assert seconds_of(backbone, Work(evaluations=100, exact=40), "bfloat16") == 60 * 2.0 + 40.0
+    assert exact_seconds(backbone, Work(evaluations=100, exact=40)) == 40.0
     handle.remove()
 
 

@@ -90,6 +90,7 @@ def test_weights_evaluations_and_bytes_are_those_of_the_run(method: str) -> None
     assert work.evaluations == found["evaluations"]
     assert work.trained == found["trained"]
     assert work.disk >= patch.size
+    assert work.exact == (work.evaluations - work.trained if method == "esd-x" else 0)
 
 
 @pytest.mark.parametrize(("steps", "draws"), [(5, 2), (3, None)])

@@ -13,7 +13,7 @@ from overpaint.backbone.sampling import default_batch
 from overpaint.methods.training.frozen import frozen
 from overpaint.methods.work import BACKWARD, Work
 
-__all__ = ["seconds_of", "trained_seconds"]
+__all__ = ["exact_seconds", "seconds_of", "trained_seconds"]
 
 PART = 4
 """Training holds the activations of its rows: this part of the rows that are drawn at once."""
@@ -21,17 +21,26 @@ PART = 4
 
 def seconds_of(backbone: Backbone, work: Work, precision: str = "float32") -> float:
     """Of all evaluations of the denoiser; what methods do in text alone, and grading, are not in it."""
-    asked = work.evaluations - work.trained
-    each = _seconds(backbone, precision, 1, False) if asked else 0.0
-    return asked * each + trained_seconds(backbone, work, precision)
+    asked = work.evaluations - work.trained - work.exact
+    drawn = asked * _seconds(backbone, precision, _batch(backbone), False) if asked else 0.0
+    return drawn + exact_seconds(backbone, work) + trained_seconds(backbone, work, precision)
+
+
+def exact_seconds(backbone: Backbone, work: Work) -> float:
+    """Of the passes without gradients alone that are in float32 whatever the precision."""
+    return work.exact * _seconds(backbone, "float32", _batch(backbone), False) if work.exact else 0.0
 
 
 def trained_seconds(backbone: Backbone, work: Work, precision: str) -> float:
     """Of the passes with gradients alone. A pass in training costs more than its evaluations do in drawing."""
     if not work.trained:
         return 0.0
-    rows = max(1, default_batch(backbone.latent_shape, backbone.device) // PART)
+    rows = max(1, _batch(backbone) // PART)
     return work.trained / (1 + BACKWARD) * _seconds(backbone, precision, rows, True)
+
+
+def _batch(backbone: Backbone) -> int:
+    return default_batch(backbone.latent_shape, backbone.device)
 
 
 def _seconds(backbone: Backbone, precision: str, rows: int, gradients: bool) -> float:

@@ -24,6 +24,7 @@ class Work:
         pictures: to be drawn.
         evaluations: of the denoiser on one latent, a backward pass counted as two.
         trained: those of them that belong to passes with gradients, forward and backward.
+        exact: those of the others that are in float32 whatever the ``precision`` of training.
         memory: bytes beside the loaded model, without activations.
         disk: bytes of the patch and of what is kept for later runs.
     """
@@ -32,6 +33,7 @@ class Work:
     pictures: int = 0
     evaluations: int = 0
     trained: int = 0
+    exact: int = 0
     memory: int = 0
     disk: int = 0
 
@@ -42,6 +44,7 @@ class Work:
             pictures=self.pictures + other.pictures,
             evaluations=self.evaluations + other.evaluations,
             trained=self.trained + other.trained,
+            exact=self.exact + other.exact,
             memory=max(self.memory, other.memory),
             disk=self.disk + other.disk,
         )

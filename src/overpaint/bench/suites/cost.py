@@ -16,7 +16,7 @@ from overpaint.bench.suites.run import Bench
 from overpaint.bench.suites.suite import Suite
 from overpaint.errors import PlanError
 from overpaint.methods import precision_of, work_of
-from overpaint.methods.pace import trained_seconds
+from overpaint.methods.pace import exact_seconds, trained_seconds
 from overpaint.methods.work import Work
 from overpaint.plan import Plan
 
@@ -104,7 +104,7 @@ def _precision(backbone: Backbone, plans: Iterable[Plan]) -> str:
 def _seconds(artist: Artist, fits: Work, drawn: Work, searches: Work, precision: str) -> float:
     """A line through two short drawings of one batch: what an evaluation takes, and what else a picture takes.
 
-    Passes with gradients are timed by themselves. Searches are made in float32.
+    Passes with gradients, and those in another precision, are timed by themselves. Searches are made in float32.
     """
     work = fits.then(drawn).then(searches)
     if not work.evaluations:
@@ -118,5 +118,6 @@ def _seconds(artist: Artist, fits: Work, drawn: Work, searches: Work, precision:
     step = max(0.0, (taken[1] - taken[0]) / (STEPS[1] - STEPS[0]))
     rest = max(0.0, taken[0] - step * STEPS[0]) / artist.batch
     evaluation = step * artist.drawing.steps / artist.drawing.evaluations(artist.backbone) / artist.batch
-    trained = trained_seconds(artist.backbone, fits, precision) + trained_seconds(artist.backbone, searches, "float32")
-    return rest * work.pictures + evaluation * (work.evaluations - work.trained) + trained
+    timed = trained_seconds(artist.backbone, fits, precision) + trained_seconds(artist.backbone, searches, "float32")
+    timed += exact_seconds(artist.backbone, work)
+    return rest * work.pictures + evaluation * (work.evaluations - work.trained - work.exact) + timed

@@ -68,12 +68,14 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
     looks += 1 + HALVINGS if config.until == "strength" else 0
     pictures = drawn + refreshed + kept
     trained = updates * config.batch * (2 if keeping else 1) * (1 + BACKWARD)
+    exact = pictures * steps * 2 + teacher + looks * checked
     pool *= steps
     return Work(
         parameters=parameters,
         pictures=pictures,
-        evaluations=pictures * steps * 2 + teacher + trained + looks * checked,
+        evaluations=exact + trained,
         trained=trained,
+        exact=exact,
         memory=TRAINED * SINGLE * learned + pool,
         disk=SINGLE * learned + (STATE * SINGLE * learned if config.checkpoint_every else 0) + pool,
     )
