@@ -9,6 +9,7 @@ import torch
 from overpaint.backbone import sampling
 from overpaint.backbone.sampling import default_batch, generators, initial_noise
 from overpaint.backbone.stable_diffusion import StableDiffusion
+from overpaint.errors import BackboneError
 from tests.models import tiny_sd
 
 SCHEDULERS = [
@@ -172,3 +173,10 @@ def test_lower_precision_draws_nearly_the_same_and_leaves_the_weights() -> None:
     assert 1e-6 < away < 0.1  # eight bits of mantissa
     assert all(torch.equal(value, before[name]) for name, value in model.denoiser.state_dict().items())
     assert torch.equal(model.sample(PROMPTS, SEEDS, steps=3, guidance=5.0), whole)
+
+
+def test_more_steps_than_there_are_timesteps_are_refused_in_a_line() -> None:
+    model = StableDiffusion(tiny_sd(layers=1))
+    with pytest.raises(BackboneError, match="1001 sampling steps: the model has 1000; ask for at most that many"):
+        model.scheduler(1001, torch.device("cpu"))
+    assert len(model.scheduler(1000, torch.device("cpu")).timesteps) >= 1000

@@ -64,6 +64,7 @@ def test_compare_draws_both(run: Run, model: Path, patch_file: Path, tmp_path: P
         (("--patch", "nowhere"), "nowhere: no such run or patch"),
         (("--model", "no-such-model"), "no-such-model"),
         (("--device", "gameboy"), "--device gameboy"),
+        (("--steps", "5000", "--dry-run"), "5000 sampling steps: the model has 1000"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -74,6 +75,11 @@ def test_what_cannot_be_is_one_line(
     assert message in result.stderr
     assert result.stderr.count("error:") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_that_no_generator_takes_is_refused(run: Run, model: Path) -> None:
+    output = in_words(run("generate", "a dog", "--model", model, "--seed", str(2**63), code=2).output)
+    assert f"'--seed' / '-s': Input should be less than or equal to {2**63 - 1}" in output
 
 
 def test_a_dry_run_counts_and_draws_nothing(run: Run, model: Path, patch_file: Path, tmp_path: Path) -> None:

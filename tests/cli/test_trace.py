@@ -21,6 +21,13 @@ def test_the_same_seed_traces_the_same_pairs(run: Run, model: Path, tmp_path: Pa
     assert run(*words).stdout != run(*words, "--seed", 1).stdout
 
 
+def test_a_name_that_is_no_picture_s_is_refused_before_anything_is_traced(run: Run, tmp_path: Path) -> None:
+    result = run("trace", "--model", "no-such-model", "--out", tmp_path / "trace.csv", code=2)
+    assert "trace.csv: not a picture; name a file that ends in .png, .jpg, .svg, .pdf or .webp" in in_words(
+        result.stderr
+    )
+
+
 def test_an_encoder_is_traced_by_name(run: Run, model: Path, tmp_path: Path) -> None:
     words = ("trace", "--model", model, "--pairs", 2, "--out", tmp_path / "trace.png", "--encoder")
     assert "2 pairs" in run(*words, "text_encoder").stdout

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from overpaint.backbone.condition import Condition
+from overpaint.errors import BackboneError
 
 __all__ = ["default_batch", "fresh_scheduler", "generators", "initial_noise", "sample"]
 
@@ -31,10 +32,20 @@ def initial_noise(shape: tuple[int, ...], sources: Sequence[torch.Generator]) ->
 
 
 def fresh_scheduler(scheduler: Any, steps: int, device: torch.device, **settings: Any) -> Any:
-    """A copy of the scheduler, its timesteps set; schedulers carry state from step to step, and forget it there."""
+    """A copy of the scheduler, its timesteps set; schedulers carry state from step to step, and forget it there.
+
+    Raises:
+        BackboneError: the scheduler has fewer timesteps than that; it says how many.
+    """
     # not from_config: it falls back to defaults for settings that the pipeline mended after construction
     fresh = copy.deepcopy(scheduler)
-    fresh.set_timesteps(steps, device=device, **settings)
+    try:
+        fresh.set_timesteps(steps, device=device, **settings)
+    except ValueError as error:
+        most = scheduler.config.num_train_timesteps
+        if steps <= most:
+            raise
+        raise BackboneError(f"{steps} sampling steps: the model has {most}; ask for at most that many") from error
     return fresh
 
 

@@ -10,7 +10,7 @@ import typer
 
 from overpaint.cli.console import err, say
 from overpaint.cli.console import out as stdout
-from overpaint.cli.options import Device, DryRun, Guidance, Out, Ray, Seed, Steps
+from overpaint.cli.options import Device, DryRun, Guidance, Out, Ray, Seed, Steps, check_picture
 from overpaint.errors import OverpaintError
 
 __all__ = ["generate", "seeds_of"]
@@ -40,8 +40,7 @@ def generate(
 ) -> None:
     """Draw prompts and save the pictures as one grid."""
     columns = seeds_of(seeds) if seeds is not None else [seed]
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise OverpaintError(f"--out {out}: not a picture; name a file that ends in .png, .jpg or .webp")
+    check_picture(out)
 
     from overpaint.bench.grid import grid
     from overpaint.cli.models import open_backbone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -12,16 +12,20 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from overpaint.errors import OverpaintError
+
 __all__ = [
     *("Arithmetic", "Device", "DryRun", "Force", "Guidance", "Model", "Out", "Precision", "Ray", "RunOptions", "Seed"),
-    *("Steps", "WorkOptions", "takes", "takes_run_options"),
+    *("Steps", "WorkOptions", "check_picture", "takes", "takes_run_options"),
 ]
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODELS)]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu; the best there is by default.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where the result goes.")]
-Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="What all randomness derives from.")]
+Seed = Annotated[int, typer.Option("--seed", "-s", min=0, max=2**63 - 1, help="What all randomness derives from.")]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Sampling steps of a picture.")]
 Guidance = Annotated[
     float | None, typer.Option("--guidance", min=0.0, help="Guidance scale; the model's own by default.")
@@ -48,6 +52,13 @@ Force = Annotated[bool, typer.Option("--force", help="Put aside what is there al
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check it, say what it would take on this model and device, and stop.")
 ]
+
+
+def check_picture(path: Path, more: Sequence[str] = ()) -> None:
+    """Refuse a name that is no picture's, nor of a kind that ``more`` names."""
+    if path.suffix.lower() not in (*PICTURES, *more):
+        ways = ", ".join((".png", ".jpg", *more))
+        raise OverpaintError(f"--out {path}: not a picture; name a file that ends in {ways} or .webp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +116,8 @@ class RunOptions(WorkOptions):
         ),
     ] = None
     seed: Annotated[
-        int | None, typer.Option("--seed", "-s", min=0, help="What all randomness derives from. [plan's or 0]")
+        int | None,
+        typer.Option("--seed", "-s", min=0, help="What all randomness derives from. [plan's or 0]"),
     ] = None
 
 

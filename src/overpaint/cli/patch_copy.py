@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ from overpaint.cli.console import err, out, plain, say
 from overpaint.cli.options import Device, DryRun, Force, Out
 from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, scaled, told, type_of
 from overpaint.errors import PatchError
+from overpaint.folders import replacing_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from overpaint.patch import Patch
 
 __all__ = ["apply"]
-
-TEMPORARY = ".overpaint-copy"
 
 
 class Copy(StrEnum):
@@ -70,7 +68,8 @@ def apply(
         if form is Copy.checkpoint:
             write_checkpoint(pipe, to, told(patch))
         else:
-            _replace(to, lambda beside: _folder(pipe, beside, patch, write_folder))
+            with replacing_folder(to) as beside:
+                _folder(pipe, beside, patch, write_folder)
     say(to)
 
 
@@ -106,17 +105,3 @@ def _folder(pipe: Any, folder: Path, patch: Patch, write: Callable[[Any, Path], 
 
     write(pipe, folder)
     write_text_atomic(folder / "README.md", patch_card(patch, whole=True))
-
-
-def _replace(folder: Path, write: Callable[[Path], None]) -> None:
-    """Write to a folder beside the target first, so that the target is whole or as it was."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f"{folder.name}{TEMPORARY}")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        write(beside)
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from overpaint.cli.console import err, out, plain, say, table
-from overpaint.cli.options import Device, DryRun, Model, Out, Seed
+from overpaint.cli.options import Device, DryRun, Model, Out, Seed, check_picture
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def trace(
     dry_run: DryRun = False,
 ) -> None:
     """Replace the state of the last concept token block by block, and see what of the concept comes through."""
+    check_picture(to, (".svg", ".pdf"))
+
     from overpaint.cli.models import open_backbone
     from overpaint.errors import BackboneError
     from overpaint.files import replacing

@@ -24,6 +24,8 @@ from overpaint.emoji.recipe.batches import noise_schedule
 from overpaint.emoji.recipe.halving import halved
 from overpaint.emoji.recipe.widen import concept_inputs, widen
 from overpaint.emoji.vocabulary import Vocabulary
+from overpaint.files import replacing
+from overpaint.folders import replacing_folder
 
 __all__ = ["export", "pipeline"]
 
@@ -47,19 +49,17 @@ def pipeline(work: Path, key_width: int = KEY_WIDTH) -> StableDiffusionPipeline:
 
 
 def export(work: Path, device: torch.device, model: Path = MODEL) -> None:
-    """Write the shipped files; the old folder is replaced only when the new one is whole."""
-    fresh = model.with_name(model.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    """Write the shipped files; each old one is replaced only when the new one is whole."""
     pipe = pipeline(work).to(device)
     leanings.settle(pipe, work)
     pipe.register_modules(tokenizer=pieces.load(work))  # use leaves traces that would be saved
-    pipe.save_pretrained(fresh, safe_serialization=True)
-    for file in fresh.rglob("*.safetensors"):
-        save_file(halved(load_file(file)), file, metadata={"format": "pt"})
-    config = fresh / "text_encoder" / "config.json"
-    types = {"dtype": "float32", "torch_dtype": "float32"}
-    config.write_text(json.dumps(json.loads(config.read_text()) | types, indent=2))
-    shutil.rmtree(model, ignore_errors=True)
-    fresh.rename(model)
+    with replacing_folder(model) as fresh:
+        pipe.save_pretrained(fresh, safe_serialization=True)
+        for file in fresh.rglob("*.safetensors"):
+            save_file(halved(load_file(file)), file, metadata={"format": "pt"})
+        config = fresh / "text_encoder" / "config.json"
+        types = {"dtype": "float32", "torch_dtype": "float32"}
+        config.write_text(json.dumps(json.loads(config.read_text()) | types, indent=2))
     for file in (GRADER_FILE, CLIP_FILE, TRAINING_FILE):
-        shutil.copyfile(work / "shipping" / file.name, file)
+        with replacing(file) as temporary:
+            shutil.copyfile(work / "shipping" / file.name, temporary)

@@ -17,6 +17,7 @@ from overpaint.emoji.recipe.sources import fetch
 from overpaint.emoji.recipe.tables import GENERAL, PROFESSIONS, SPECIAL_GENERAL
 from overpaint.emoji.templates import FREE_FORM_TEST, FREE_FORM_TRAINING, TRAINING_TEMPLATES
 from overpaint.emoji.vocabulary import Concept, Profession, Vocabulary
+from overpaint.files import write_text_atomic
 
 __all__ = ["build"]
 
@@ -85,8 +86,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     logging.basicConfig(level=logging.INFO)
     vocabulary = build(parser.parse_args().work)
-    target = Path(shipped.__file__).with_suffix(".json")
-    target.write_text(vocabulary.to_json(), encoding="utf-8")
+    target = write_text_atomic(Path(shipped.__file__).with_suffix(".json"), vocabulary.to_json())
     logger.info("wrote %d concepts to %s", len(vocabulary), target)
 
 
