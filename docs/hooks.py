@@ -25,6 +25,7 @@ DEPTHS = {"sd2": {"text_encoder": 23}, "sdxl": {"text_encoder": 12, "text_encode
 """Blocks of the text encoders that are not a single one of twelve, as that of SD 1.x."""
 PLANS: dict[str, list[dict[str, Any]]] = {
     "several concepts": [{"erase": "cat", "to": "fox"}, {"erase": "dog", "to": "fox"}],
+    "erasures from another concept alone": [{"erase": "hat", "from": "cowboy"}],
     "styles alone": [{"erase": "flat style", "to": "pixel style", "kind": "style"}],
     "one concept, names to preserve": [{"erase": "cat", "to": "fox"}],
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from overpaint.errors import PlanError
 from overpaint.methods import METHODS, fit, resolve
-from overpaint.methods.esd.config import EsdConfig, defaults
+from overpaint.methods.esd.config import EsdConfig, defaults, defaults_of_plan
+from overpaint.methods.esd.objective import turned_away, way_left
 from overpaint.methods.esd.selection import VARIANTS, select
 from overpaint.plan import Plan
 from tests.methods.tiny import tiny_backbone
@@ -76,7 +78,33 @@ def test_what_contradicts_itself_is_refused() -> None:
     [({}, 0.5), ({"eta": 3.0}, 0.75), ({"eta": 0.0}, 0.2), ({"measure": "pictures"}, 0.05), ({"gone": 0.3}, 0.3)],
 )
 def test_what_is_gone_depends_on_what_is_measured_and_on_the_target(settings: dict[str, Any], enough: float) -> None:
-    assert EsdConfig(**settings).enough == enough
+    assert EsdConfig(**settings).enough() == enough
+
+
+@pytest.mark.parametrize("eta", [2.0, 4.0])
+def test_x_is_gone_from_y_where_as_much_as_x_has_is_taken_away(eta: float) -> None:
+    empty, source, base = (torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(n)) for n in range(3))
+    wanted, goal = (turned_away(empty, source, strength, base) for strength in (eta, 1.0))
+    enough = EsdConfig(eta=eta).enough(apart=True)
+    torch.testing.assert_close(way_left(goal, base, wanted), torch.full((4,), enough))
+    assert EsdConfig(eta=1.0).enough(apart=True) == 0.2
+
+
+@pytest.mark.parametrize(("family", "alone", "mixed"), [("sd1", 2.0, 1.0), ("sdxl", 1.0, 1.0), ("flux", 1.0, 1.0)])
+def test_what_is_erased_from_another_concept_has_a_strength_of_its_own(family: str, alone: float, mixed: float) -> None:
+    hat, dog = {"erase": "hat", "from": "cowboy"}, {"erase": "dog"}
+    for edits, eta in (([hat], alone), ([hat, dog], mixed)):
+        one = Plan.parse({"method": "esd-x", "edits": edits})
+        assert {**defaults("esd-x", family), **defaults_of_plan("esd-x", family, one)}["eta"] == eta
+    style = Plan.parse({"method": "esd-x", "edits": [{"erase": "noto", "from": "cat", "kind": "style"}]})
+    assert defaults_of_plan("esd-x", "emoji", style) == {}
+
+
+def test_nothing_would_be_erased_from_a_concept_without_strength() -> None:
+    backbone = tiny_backbone()
+    edits = [{"erase": "pizza", "from": "kitchen"}]
+    with pytest.raises(PlanError, match="with eta 0 nothing is erased from 'kitchen'"):
+        fit(backbone, Plan.parse({"method": "esd-x", "edits": edits, "settings": {**FEW, "eta": 0}}))
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "sd3"])

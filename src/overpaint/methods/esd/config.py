@@ -62,7 +62,7 @@ class EsdConfig(BaseModel):
         measure: what is left as ``predictions`` show it, the share of the way to the target on validation noise, or as
             ``pictures`` do, the probability that a grader gives the concept in them. In Python a validator of one's own
             may measure something else.
-        gone: how little; None: of the way ``eta / (1 + eta)``, where nothing of the concept is left in a prediction,
+        gone: how little; None: of the way so much that nothing of the concept is left in a prediction (see `enough`),
             but not less than 0.2; of probability 0.05.
         validate_every: updates between measurements. validate_prompts: at most, for each concept, by chance.
             validate_trajectories: drawn for each of them, or pictures.
@@ -106,12 +106,17 @@ class EsdConfig(BaseModel):
 
     checkpoint_every: int = Field(100, ge=0)
 
-    @property
-    def enough(self) -> float:
-        """How little is gone."""
+    def enough(self, apart: bool = False) -> float:
+        """How little is gone; ``apart``: of what is erased from another concept, as X from Y.
+
+        Of the way to ``e(0) - eta (e(c) - e(0))`` that where the prediction has no part towards c, ``eta / (1 + eta)``;
+        of that to ``e(Y) - eta (e(X) - e(0))`` that where as much as X has is taken from Y, ``1 - 1 / eta``.
+        """
         if self.gone is not None:
             return self.gone
-        return 0.05 if self.measure == "pictures" else max(self.eta / (1 + self.eta), 0.2)
+        if self.measure == "pictures":
+            return 0.05
+        return max(1 - 1 / self.eta if apart else self.eta / (1 + self.eta), 0.2)
 
     def refreshed(self, prompts: int, length: int) -> tuple[int, int]:
         """After the first round, of how many of a concept's prompts trajectories of so many steps are drawn, and how
@@ -220,6 +225,12 @@ STYLES_OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 """Where variants differ then: esd-u chosen on one style of the validation split, all but that and esd-x guessed."""
 
+APART: Mapping[str, float] = MappingProxyType({"sd1": 2.0, "sd2": 2.0, "sdxl": 1.0})
+"""``eta`` of the authors' scripts where all that is erased is erased from another concept: counted as here then.
+
+In company of other erasures it is 1: SDXL's 0 for those, 1 in the scripts, would leave the target at the prediction.
+"""
+
 
 def defaults(name: str, family: str, precision: str = "float32") -> dict[str, Any]:
     """Settings of the method ``esd-<variant>`` on a family, to be overridden by a plan's.
@@ -234,10 +245,11 @@ def defaults(name: str, family: str, precision: str = "float32") -> dict[str, An
 
 
 def defaults_of_plan(name: str, family: str, plan: Plan) -> dict[str, Any]:
-    """What holds instead for a plan that edits nothing but styles, or several things."""
+    """What holds instead for a plan that erases something from another concept, or styles alone, or several things."""
+    apart = [edit.within is not None for edit in plan.edits]
     if family != "emoji":
-        return {}
-    if any(edit.kind != STYLE for edit in plan.edits):
+        return {"eta": APART[family] if all(apart) else 1.0} if family in APART and any(apart) else {}
+    if any(edit.kind != STYLE or edit.within is not None for edit in plan.edits):
         return dict(SEVERAL) if sum(len(edit.edited) for edit in plan.edits) > 1 else {}
     return {**STYLES, **STYLES_OWN[name.removeprefix("esd-")], "styled": styled_pairs()}
 

@@ -52,9 +52,14 @@ class Erasure:
     styled: tuple[tuple[str, str], ...] = ()
 
     @property
+    def apart(self) -> bool:
+        """Whether it is erased from another concept, X from Y."""
+        return self.given != self.source
+
+    @property
     def name(self) -> str:
         """What is erased, for people."""
-        return self.source if self.given == self.source else f"{self.source} from {self.given}"
+        return f"{self.source} from {self.given}" if self.apart else self.source
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -108,6 +113,10 @@ def erasures_of(reader: Reader, plan: Plan, config: EsdConfig) -> list[Erasure]:
             problems.append(f"{edit.at}: ESD only erases, it cannot {edit.action}; take another method, such as emcid")
             continue
         problems += unreadable(edit)
+        if edit.within and config.eta == 0:
+            problems.append(
+                f"{edit.at}: with eta 0 nothing is erased from {edit.within!r}; give settings.eta a strength, such as 1"
+            )
         found = _of(reader, plan, edit, config)
         erasures += found
         for erasure in found:

@@ -24,7 +24,7 @@ from overpaint.methods.esd.state import Ledger
 from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.esd.training import Training
 from overpaint.methods.esd.trajectories import length
-from overpaint.methods.esd.validation import Validator, WayLeft, least_strength
+from overpaint.methods.esd.validation import Validator, WayLeft, gone, least_strength
 from overpaint.methods.provenance import provenance_of
 from overpaint.methods.records import Records
 from overpaint.methods.store import MemoryStore
@@ -82,13 +82,13 @@ def fit(
         left = _train(training, backbone, erasures, config, ledger, progress, validate)
         strength = 1.0
         if config.until == "strength" and validate is not None:
-            strength, left = least_strength(student, validate, backbone, erasures, config.enough)
+            strength, left = least_strength(student, validate, backbone, erasures, _goals(erasures, config))
         deltas = student.deltas(strength)
     ledger.finish()
     names = [erasure.name for erasure in erasures]
-    for name, rest in zip(names, left, strict=False):
-        if rest > config.enough:
-            _log.warning("%r is not gone: %.2f is left (goal: %.2f); give it more steps", name, rest, config.enough)
+    for name, rest, goal in zip(names, left, _goals(erasures, config), strict=False):
+        if rest > goal:
+            _log.warning("%r is not gone: %.2f is left (goal: %.2f); give it more steps", name, rest, goal)
     made = {
         "updates": training.step,
         "loss": None if training.loss is None else asdict(training.loss),
@@ -213,7 +213,7 @@ def _train(
             if validate is not None and (step % config.validate_every == 0 or step == total):
                 with torch.no_grad(), training.student.acting():
                     left[:] = validate(backbone, erasures)
-                if config.until == "gone" and max(left) <= config.enough:
+                if config.until == "gone" and gone(left, _goals(erasures, config)):
                     return True
             if config.checkpoint_every and step < total:
                 every = config.on_policy_every
@@ -224,6 +224,11 @@ def _train(
 
         training.run(total, after)
     return left
+
+
+def _goals(erasures: Sequence[Erasure], config: EsdConfig) -> list[float]:
+    """How little of each concept is gone."""
+    return [config.enough(erasure.apart) for erasure in erasures]
 
 
 def _whole(step: int, config: EsdConfig, ledger: Ledger) -> bool:

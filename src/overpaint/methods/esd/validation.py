@@ -19,7 +19,7 @@ from overpaint.methods.esd.rows import erasing
 from overpaint.methods.esd.student import Student
 from overpaint.methods.esd.trajectories import predictions
 
-__all__ = ["HALVINGS", "Validator", "WayLeft", "least_strength"]
+__all__ = ["HALVINGS", "Validator", "WayLeft", "gone", "least_strength"]
 
 HALVINGS = 6
 
@@ -56,10 +56,15 @@ class WayLeft:
         return [float(left[self._rows.concept == number].mean()) for number in range(len(erasures))]
 
 
+def gone(left: Sequence[float], goals: Sequence[float]) -> bool:
+    """Whether no more is left of any concept than its goal."""
+    return all(rest <= goal for rest, goal in zip(left, goals, strict=True))
+
+
 def least_strength(
-    student: Student, validate: Validator, backbone: Backbone, erasures: Sequence[Erasure], enough: float
+    student: Student, validate: Validator, backbone: Backbone, erasures: Sequence[Erasure], goals: Sequence[float]
 ) -> tuple[float, list[float]]:
-    """The smallest strength of the change, found by bisection, at which no more than ``enough`` is left; 1 if none.
+    """The smallest strength of the change, found by bisection, at which all concepts are `gone`; 1 if there is none.
 
     Beside it what is left there of each concept. That is taken to fall with the strength.
     """
@@ -70,11 +75,11 @@ def least_strength(
 
     low, high = 0.0, 1.0
     rest = left(high)
-    if max(rest) > enough:
+    if not gone(rest, goals):
         return high, rest
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if max(there := left(middle)) <= enough:
+        if gone(there := left(middle), goals):
             high, rest = middle, there
         else:
             low = middle
