@@ -20,6 +20,7 @@ from overpaint.methods.refact.objective import contrast, learn
 from overpaint.methods.refact.presets import EMOJI, origins_of
 from overpaint.patch import LowRank
 from overpaint.plan import Plan
+from tests.methods.breaking import Breaking
 from tests.methods.tiny import CAPTIONS, TEMPLATES, changes, fitted, tiny_backbone
 
 BLOCK = 1
@@ -169,6 +170,36 @@ def test_what_is_learned_is_kept() -> None:
     assert both.hash != first.hash
     fit(model, plan_of(PAIR, steps=4), store=store, captions=CAPTIONS)
     assert len(set(store.entries) - kept) == 2
+
+
+@pytest.mark.parametrize("holds", [1, 2, 4])
+def test_what_was_cut_off_is_learned_again_in_the_same_company(holds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of a batch round otherwise than in other company; of four concepts two are learned at once."""
+    edits = [{"erase": name, "to": "hens"} for name in ("dog", "cat", "pizza", "horse")]
+    model, plan = tiny_backbone(), plan_of(*edits, steps=3, batch=2)
+    unbroken = fit(model, plan, store=TransientStore(), captions=CAPTIONS)
+    store = Breaking(holds)
+    with pytest.raises(OSError, match="no space"):
+        fit(model, plan, store=store, captions=CAPTIONS)
+    kept = [meta["source"] for meta in store.meta.values() if "probability" in meta]
+    store.holds = 100
+    batches: list[list[str]] = []
+
+    def learning(text: Any, concepts: Any, *rest: Any) -> Any:
+        batches.append([concept.source for concept in concepts])
+        return learn(text, concepts, *rest)
+
+    monkeypatch.setattr("overpaint.methods.refact.fit.learn", learning)
+    assert fit(model, plan, store=store, captions=CAPTIONS).hash == unbroken.hash
+    assert batches == [part for part in (["dog", "cat"], ["pizza", "horse"]) if not set(part) <= set(kept)]
+
+
+def test_members_of_a_moderated_concept_become_the_same() -> None:
+    model = tiny_backbone()
+    moderated = plan_of({"moderate": "kitchen", "to": "hens", "members": ["dog", "cat"]}, steps=3)
+    apart = plan_of(*({"erase": name, "to": "hens"} for name in ("kitchen", "dog", "cat")), steps=3)
+    (found,), (wanted,) = (changes(model, fitted(model, p, captions=CAPTIONS)).values() for p in (moderated, apart))
+    assert torch.equal(found, wanted)
 
 
 def test_settings_are_the_published_ones_but_for_the_bundled_model() -> None:

@@ -13,13 +13,13 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.halving import halving
+from overpaint.methods.company import composition, together
 from overpaint.methods.emcid.config import EmcidConfig
-from overpaint.methods.emcid.memory import Concept, Memory, composition, memory_key
+from overpaint.methods.emcid.memory import Concept, Memory, memory_key
 from overpaint.methods.emcid.stage_one import stage_one, steps_of
 from overpaint.methods.emcid.tasks import batches
 from overpaint.methods.store import MemoryStore, scheduler_fingerprint, tokenizer_fingerprint
@@ -92,25 +92,12 @@ class Learning:
         return [Memory.of(self._found[i]) for i in range(len(self._concepts))]
 
     def missing(self, members: Sequence[int]) -> list[int]:
-        """Concepts of a batch to be learned now, in one batch: none, or the missing ones.
-
-        The missing ones of a batch that was cut off are joined by those that were stored, with which they were
-        learned.
-        """
+        """Concepts of a batch to be learned now, in one batch: see `overpaint.methods.company.together`."""
         for i in members:
             if i not in self._found and (tensors := self._store.get(self._keys[i])) is not None:
                 self._found[i] = tensors
-        missing = [i for i in members if i not in self._found]
-        if not missing:
-            return []
-        for i in members:
-            mark = self._found.get(i, {}).get("batch")
-            if mark is None:
-                continue
-            together = [j for j in members if j in missing or self._learned_in(j, mark)]
-            if torch.equal(composition([self._keys[j] for j in together]), mark):
-                return together
-        return missing
+        marks = {i: self._found[i].get("batch") for i in members if i in self._found}
+        return together(members, {i: self._keys[i] for i in members}, marks)
 
     def keep(self, group: Sequence[int], memories: Sequence[Memory]) -> None:
         """Store what was learned in one batch. What the store has already stays as it is."""
@@ -121,10 +108,6 @@ class Learning:
                 self._found[i] = self._store.keep(self._keys[i], tensors, _meta(self._concepts[i], memory))
                 if not memory.finite:
                     _log.warning("%r has diverged", self._concepts[i].source)
-
-    def _learned_in(self, index: int, mark: Tensor) -> bool:
-        batch = self._found.get(index, {}).get("batch")
-        return batch is not None and torch.equal(batch, mark)
 
 
 def _meta(concept: Concept, memory: Memory) -> dict[str, str]:

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.store import digest
 
-__all__ = ["VERSION", "Concept", "Memory", "composition", "memory_key"]
+__all__ = ["VERSION", "Concept", "Memory", "memory_key"]
 
 VERSION = 2
 """Raised whenever the same settings would give other memories."""
@@ -133,8 +132,3 @@ def memory_key(
         content["schedule"] = schedule
         content["images"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in concept.images]
     return digest(content)
-
-
-def composition(keys: list[str]) -> Tensor:
-    """Names of a batch's memories as eight bytes (8,), kept with each: see `overpaint.methods.emcid.learn`."""
-    return torch.tensor(list(hashlib.sha256("".join(sorted(keys)).encode()).digest()[:8]), dtype=torch.uint8)

@@ -13,6 +13,7 @@ from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError, PlanError
 from overpaint.methods.captions import captions_for
 from overpaint.methods.checks import no_neutral_word
+from overpaint.methods.company import composition, together
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.penalties import penalties_of
@@ -113,26 +114,30 @@ def _values(
     progress: Progress,
 ) -> Tensor:
     text = backbone.text
-    found: dict[Concept, Tensor] = {}
-    keys = {concept: _key(backbone, concept, negatives, config) for concept in concepts}
-    for concept, key in keys.items():
-        if (known := store.get(key)) is not None:
-            found[concept] = known["value"].to(text.device)
-    missing = [concept for concept in keys if concept not in found]
+    keys = {i: _key(backbone, concept, negatives, config) for i, concept in enumerate(concepts)}
+    found = {i: known for i, key in keys.items() if (known := store.get(key)) is not None}
+    batches = [
+        range(first, min(first + config.batch, len(concepts))) for first in range(0, len(concepts), config.batch)
+    ]
+    marks = {i: known.get("batch") for i, known in found.items()}
+    groups = [together(part, keys, {i: marks[i] for i in part if i in marks}) for part in batches]
     with torch.no_grad():
         others = torch.zeros(0, text.width, device=text.device, dtype=text.dtype)
         if negatives:
             encoded = text.encode_all(negatives)
             others = text.pooled(encoded.final, encoded.ids)
-    with progress.task("values", total=len(missing) * config.steps, unit="step") as advance:
-        for first in range(0, len(missing), config.batch):
-            part = missing[first : first + config.batch]
-            values, probability = learn(text, part, others, config, advance)
-            for concept, value, p in zip(part, values, probability.tolist(), strict=True):
-                found[concept] = value
-                meta = {"source": concept.source, "destination": concept.destination or "", "probability": f"{p:.4f}"}
-                store.put(keys[concept], {"value": value.cpu()}, meta)
-    return torch.stack([found[concept] for concept in concepts])
+    with progress.task("values", total=sum(map(len, groups)) * config.steps, unit="step") as advance:
+        for group in filter(None, groups):
+            values, probability = learn(text, [concepts[i] for i in group], others, config, advance)
+            mark = composition([keys[i] for i in group])
+            for i, value, p in zip(group, values, probability.tolist(), strict=True):
+                if i in found:
+                    continue
+                found[i] = {"value": value, "batch": mark}
+                source, destination = concepts[i].source, concepts[i].destination or ""
+                meta = {"source": source, "destination": destination, "probability": f"{p:.4f}"}
+                store.put(keys[i], {"value": value.cpu(), "batch": mark}, meta)
+    return torch.stack([found[i]["value"].to(text.device) for i in keys])
 
 
 def _key(backbone: Backbone, concept: Concept, negatives: Sequence[str], config: RefactConfig) -> str:

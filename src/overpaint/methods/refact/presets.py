@@ -51,7 +51,7 @@ METHODS: tuple[Method, ...] = (
         defaults,
         refact.fit,
         work_of,
-        actions=frozenset(("replace", "rectify", "erase", "erase to")),
+        actions=frozenset(("replace", "rectify", "erase", "erase to", "moderate", "moderate to")),
         edits="text encoder: feed-forward output matrix of one block",
         cost="up to 200 steps through the text encoder alone",
         paper="ReFACT: Updating Text-to-Image Models by Editing the Text Encoder, arXiv 2306.00738",
