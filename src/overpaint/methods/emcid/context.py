@@ -149,7 +149,8 @@ class Context:
 
     def _mean(self, prompts: Prompts, after: Tensor) -> Tensor:
         """One state for each concept: the mean over its own prompts' last tokens, or its first prompt's."""
-        return average(prompts.at_last(after)[self._own], prompts.owner[self._own], prompts.concepts).float()
+        found = average(prompts.at_last(after)[self._own], prompts.owner[self._own], prompts.concepts)
+        return found.float().to(after.device)
 
     def _conditioned(self, prompts: Prompts) -> tuple[Tensor, Run]:
         """Token ids and the way through the blocks.

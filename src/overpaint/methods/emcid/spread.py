@@ -78,10 +78,12 @@ def _at_last(
     counts = [len(own) for own in every]
     anchors = exact(_anchors(text, tasks, every, after)).split(counts)
     moved = [part - part[: len(own)].mean(dim=0) for part, own in zip(anchors, learned, strict=True)]
-    wanted = exact(values)[prompts.owner] + torch.cat(moved)
+    values = exact(values)
+    task = prompts.owner.to(values.device)
+    wanted = values[task] + torch.cat(moved)
     shares = torch.cat([part.new_full((len(part),), 1 / len(part)) for part in anchors])
     single = replace(prompts, owner=torch.arange(len(prompts), device=prompts.owner.device), concepts=len(prompts))
-    return Aim(single, wanted, shares, prompts.owner)
+    return Aim(single, wanted, shares, task)
 
 
 def _insisted(text: TextEncoder, tasks: Sequence[Task], aimed: Aim) -> Aim:
@@ -100,12 +102,12 @@ def _joined(text: TextEncoder, aimed: Aim, conditions: Sequence[Condition], want
     more = located(text, [condition.found for condition in conditions], range(len(conditions)))
     shares = values.new_tensor([condition.share for condition in conditions])
     before = shares.new_ones(prompts.concepts) if aimed.shares is None else aimed.shares
-    groups = torch.arange(prompts.concepts, device=prompts.owner.device) if aimed.group is None else aimed.group
+    groups = torch.arange(prompts.concepts, device=values.device) if aimed.group is None else aimed.group
     return Aim(
         prompts.joined(more),
         torch.cat([values, wanted]),
         torch.cat([before, shares]),
-        torch.cat([groups, int(groups.max()) + 1 + more.owner]),
+        torch.cat([groups, int(groups.max()) + 1 + more.owner.to(groups.device)]),
     )
 
 

@@ -71,12 +71,13 @@ def detectors(
 def _whitening(mine: Tensor, shut: Tensor, owner: Tensor, count: int, alike: float) -> Tensor:
     """A map (width, width) behind which what varies in one concept, and in all tokens ``alike`` so much, is 1."""
     own, every = exact(mine), exact(torch.cat([mine, shut]))
+    owner = owner.to(own.device)
     number = torch.bincount(owner, minlength=count).to(own)
     mean = own.new_zeros(count, own.shape[1]).index_add_(0, owner, own) / number[:, None]
     within, spread = own - mean[owner], every - every.mean(dim=0)
     noise = within.mT @ within / len(within) + alike * spread.mT @ spread / len(spread)
     variances, directions = torch.linalg.eigh(noise)
-    return (directions / (variances + FLOOR * variances.mean()).sqrt()).float()
+    return (directions / (variances + FLOOR * variances.mean()).sqrt()).float().to(mine.device)
 
 
 def _slopes(

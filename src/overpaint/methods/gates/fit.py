@@ -152,7 +152,8 @@ def _opening(text: TextEncoder, inputs: Tensor, rows: Tensor, bias: Tensor, conf
 
 def _values(opening: Tensor, mine: Own) -> Tensor:
     """What open gates add (n, width): ridge regression of what is missing on how far all gates are open."""
-    share = (1 / torch.bincount(mine.owner, minlength=opening.shape[1]).to(opening))[mine.owner]
+    owner = mine.owner.to(opening.device)
+    share = (1 / torch.bincount(owner, minlength=opening.shape[1]).to(opening))[owner]
     weighted = opening * share[:, None]
     gram = weighted.mT @ opening
     gram.diagonal().add_(RIDGE)

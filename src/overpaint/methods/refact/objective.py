@@ -103,4 +103,4 @@ def _outputs(text: TextEncoder, context: Context, block: int) -> Tensor:
     """h (n, width): the feed-forward outputs at the last tokens, means over prompts."""
     states = text.run(text.embed(context.ids), 0, block)
     found = context.prompts.at_last(text.block_with_mlp(states, block)[2])
-    return average(found, context.owner, context.prompts.concepts).float()
+    return average(found, context.owner, context.prompts.concepts).float().to(found.device)
