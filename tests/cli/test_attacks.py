@@ -84,7 +84,7 @@ def test_other_judges_want_names(
         (("--budget", "steps=none"), "is no whole number above zero"),
         (("--concept", "flux capacitor"), "no concept of that name"),
         (("--run", "nowhere", "--method", "uce"), "leave --method and --concept out"),
-        (("--names", "nowhere.yaml"), "not there"),
+        (("--names", "nowhere.yaml"), "nowhere.yaml:1: cannot read the file"),
     ],
 )
 def test_mistakes_are_one_line(run: Run, words: tuple[Any, ...], more: tuple[str, ...], message: str) -> None:

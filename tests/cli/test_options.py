@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -9,12 +10,13 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from overpaint.cli.edit import overridden
+from overpaint.cli.edit import overridden, setting
 from overpaint.cli.generate import seeds_of
 from overpaint.cli.models import arithmetic
 from overpaint.cli.options import Arithmetic, RunOptions, takes_run_options
 from overpaint.errors import OverpaintError, PlanError
 from overpaint.plan import Plan
+from overpaint.plan.checks import quoted
 
 
 def test_options_reach_the_command_as_one_argument() -> None:
@@ -58,7 +60,7 @@ PLAN = Plan.parse({"edits": [{"erase": "pizza"}], "settings": {"steps": 10, "rat
 
 
 def test_the_command_line_goes_before_the_file() -> None:
-    plan = overridden(PLAN, "folder", "emcid-copy", 9, ["steps=30", "blocks=[0, 1]", "warm_start=no"])
+    plan = overridden(PLAN, "folder", "emcid-copy", 9, ["steps=30", "blocks=[0, 1]", "warm_start=false"])
     assert (plan.model, plan.method, plan.seed) == ("folder", "emcid-copy", 9)
     assert plan.settings == {"steps": 30, "rate": 0.1, "blocks": [0, 1], "warm_start": False}
     assert plan.edits == PLAN.edits
@@ -70,8 +72,35 @@ def test_nothing_said_changes_nothing() -> None:
     assert overridden(PLAN) == PLAN
 
 
-@pytest.mark.parametrize("text", ["steps", "=3", "steps=[1", "steps=!!python/object:os.system"])
+VALUES = ["1e-4", "no", "2024-13-45", "010", "0x10", "1_000", "[0, no]", "{a: 1e-4, 007: yes}", "'1'", "", "~", "true"]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_setting_means_what_it_means_in_a_plan_file(value: str, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(f"edits: [{{erase: pizza}}]\nsettings:\n  said: {value}\n")
+    expected = Plan.read(tmp_path / "plan.yaml").settings
+    assert overridden(PLAN, settings=[f"said={value}"]).settings == {**PLAN.settings, **expected}
+
+
+def test_plain_words_are_read_by_yaml_1_2() -> None:
+    assert [setting(f"a={value}")[1] for value in VALUES[:4]] == [1e-4, "no", "2024-13-45", 10]
+
+
+WRONG = {
+    "steps": "not a setting; write key=value",
+    "=3": "not a setting; write key=value",
+    "steps=[1": "mend the YAML",
+    "steps=" + "[" * 600: "nested deeper than 24 levels; simplify it",
+    "steps=!!python/object:os.system": "not known; remove it",
+    "steps=.inf": "not a finite number; write one",
+    "steps={a: 1, a: 2}": "given twice; remove one",
+    "st\neps=\x07": "not allowed; remove it",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
 def test_a_wrong_setting_is_one_line(text: str) -> None:
-    with pytest.raises(PlanError, match="--set") as caught:
+    with pytest.raises(PlanError, match=re.escape(WRONG[text])) as caught:
         overridden(PLAN, settings=[text])
+    assert str(caught.value).startswith(f"--set {quoted(text)}: ")
     assert "\n" not in str(caught.value)

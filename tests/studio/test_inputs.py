@@ -48,9 +48,9 @@ def test_shares_need_numbers(text: str) -> None:
 
 
 def test_more_than_concepts() -> None:
-    plan = typed("erase", "pizza", preserve="pie\ncake", settings="steps=30\nwarm_start=no", seed=7.0, kind="fact")
+    plan = typed("erase", "pizza", preserve="pie\ncake", settings="steps=30\nrate=1e-4", seed=7.0, kind="fact")
     assert plan.preserve == ("pie", "cake")
-    assert plan.settings == {"steps": 30, "warm_start": False}
+    assert plan.settings == {"steps": 30, "rate": 1e-4}
     assert (plan.seed, plan.edits[0].kind) == (7, "fact")
 
 
@@ -63,6 +63,7 @@ def test_more_than_concepts() -> None:
         ({"action": "erase", "concepts": "pizza\nPizza"}, "edited twice"),
         ({"action": "erase", "concepts": "pizza", "seed": None}, "not a whole number"),
         ({"action": "erase", "concepts": "pizza", "settings": "steps"}, "key=value"),
+        ({"action": "erase", "concepts": "pizza", "settings": "steps=" + "[" * 600}, "nested deeper"),
         ({"action": "erase", "concepts": "pizza", "kind": "../x"}, "unknown kind"),
     ],
 )

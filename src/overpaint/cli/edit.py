@@ -123,13 +123,22 @@ def _carry_out(plan: Plan, options: RunOptions) -> None:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """``key=value``, the value as YAML reads it: ``steps=30``, ``blocks=[0, 1]``, ``warm_start=no``."""
-    import yaml
+    """``key=value``, the value as plan files have it: ``rate=1e-4``, ``blocks=[0, 1]``, ``warm_start=false``.
 
+    Raises:
+        PlanError: it is not of this form, or no plan could hold the value.
+    """
+    from overpaint.plan.checks import quoted
+    from overpaint.plan.marked import from_yaml
+    from overpaint.plan.values import as_plain
+    from overpaint.plan.where import Problems, Where
+
+    where, problems = Where(f"--set {quoted(text)}"), Problems()
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise PlanError(f"--set {text}: not a setting; write key=value, such as --set steps=30")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise PlanError(f"--set {text}: the value cannot be read; put it in quotes") from error
+        raise PlanError(f"{where}: not a setting; write key=value, such as --set steps=30")
+    item = from_yaml(value, lambda line: where)
+    plain = None if item is None else as_plain(item, name.strip(), problems, {})
+    if problems:
+        raise problems.error()
+    return name.strip(), plain

@@ -7,7 +7,7 @@ Plain words mean what JSON and YAML 1.2 say: ``no`` and ``2024-01-01`` are text,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -48,7 +48,7 @@ class Item:
     Attributes:
         value: None, bool, int, float, str, a tuple of items (a list), or a tuple of (key item, value item) pairs if
             `mapping`: pairs, because a key may wrongly be there twice.
-        where: line of the file.
+        where: its line.
         text: a scalar as it was written, so that a concept called 007 keeps its zeros; None for collections.
     """
 
@@ -94,18 +94,21 @@ for _name, (_pattern, _first) in RESOLVERS.items():
     _Loader.add_implicit_resolver(TAG + _name, _pattern, _first)
 
 
-def from_yaml(text: str, file: str, *, json: bool = False) -> Item | None:
+def from_yaml(text: str, at: Callable[[int], Where], *, json: bool = False) -> Item | None:
     """The tree of one YAML document, or None if there is nothing in it.
 
+    Arguments:
+        at: where a line of the text stands.
+
     Raises:
-        PlanError: not YAML, too deep or too large, with file and line.
+        PlanError: not YAML, too deep or too large, with its place.
     """
     try:
         loader = _Loader(text.replace("\t", " ") if json else text)  # JSON has no tabs inside strings
         node = loader.get_single_node()
-        return None if node is None else _Converter(file).item(node)
+        return None if node is None else _Converter(at).item(node)
     except _TooMuch as error:
-        raise PlanError(f"{file}:{error.line}: {error}; simplify it") from error
+        raise PlanError(f"{at(error.line)}: {error}; simplify it") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = str(error.problem or error.context)
@@ -113,13 +116,12 @@ def from_yaml(text: str, file: str, *, json: bool = False) -> Item | None:
             problem = f"{error.context}, {problem}"  # "expected a single document", "but found another"
         problem = " ".join(problem.split())
         remedy = "mend the JSON" if json else "mend the YAML (text with ': ', '#' or braces goes in quotes)"
-        raise PlanError(f"{file}:{mark.line + 1 if mark else 1}: {problem}; {remedy}") from error
+        raise PlanError(f"{at(mark.line + 1 if mark else 1)}: {problem}; {remedy}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise PlanError(f"{file}:{line}: the character {_code(error.character)} is not allowed; remove it") from error
+        raise PlanError(f"{at(line)}: the character {_code(error.character)} is not allowed; remove it") from error
     except (ValueError, OverflowError) as error:  # PyYAML on escapes beyond Unicode
-        line = loader.line + 1
-        raise PlanError(f"{file}:{line}: {' '.join(str(error).split())}; mend the escape") from error
+        raise PlanError(f"{at(loader.line + 1)}: {' '.join(str(error).split())}; mend the escape") from error
 
 
 def from_data(data: Any, place: str = "") -> Item:
@@ -134,13 +136,13 @@ def from_data(data: Any, place: str = "") -> Item:
 class _Converter:
     """Nodes to items; aliases are followed anew at each use, so items are counted, not only nodes."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, at: Callable[[int], Where]) -> None:
+        self.at = at
         self.count = 0
 
     def item(self, node: yaml.Node, depth: int = 0) -> Item:
         line = node.start_mark.line + 1
-        where = Where(self.file, line)
+        where = self.at(line)
         self.count += 1
         if self.count > MAX_ITEMS:
             raise _TooMuch(line, f"more than {MAX_ITEMS} values (aliases multiply them; a CSV holds more)")
@@ -153,7 +155,7 @@ class _Converter:
             return Item(tuple(self.item(one, depth + 1) for one in node.value), where)
         if isinstance(node, yaml.ScalarNode) and node.tag.removeprefix(TAG) in (*RESOLVERS, "str"):
             return _scalar(node, where)
-        raise PlanError(f"{where}: the tag {_shown(node.tag)} is not known in plans; remove it")
+        raise PlanError(f"{where}: the tag {_shown(node.tag)} is not known; remove it")
 
 
 def _scalar(node: yaml.ScalarNode, where: Where) -> Item:

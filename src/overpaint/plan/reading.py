@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from overpaint.plan.marked import Item, from_data, from_yaml
 from overpaint.plan.plan import Plan
 from overpaint.plan.where import Problems, Where
 
-__all__ = ["parse", "read"]
+__all__ = ["parse", "read", "text_of"]
 
 MAX_BYTES = 4 * 2**20
 
@@ -37,7 +38,7 @@ def read(path: str | Path, *, check_images: bool = True, include: Include | None
             tuple((Item(key, start, key), Item(value, start)) for key, value in pairs.items()), start, mapping=True
         )
     else:
-        document = from_yaml(text, str(path), json=suffix == ".json")
+        document = from_yaml(text, partial(Where, str(path)), json=suffix == ".json")
         if document is None:
             raise PlanError(f"{path}:1: an empty file; write at least edits: [{{erase: pizza}}]")
         root = document
@@ -66,7 +67,12 @@ def _table(item: Item, folder: Path, problems: Problems) -> tuple[tuple[Item, ..
     return (), ()
 
 
-def _content(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A file that somebody wrote, of 4 MiB at most.
+
+    Raises:
+        PlanError: it cannot be read, is larger, or is no UTF-8 text.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -74,12 +80,16 @@ def _content(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PlanError(f"{path}:1: cannot read the file ({reason}); check the path") from error
     if len(data) > MAX_BYTES:
-        raise PlanError(f"{path}:1: larger than {MAX_BYTES // 2**20} MiB; is this a plan? Split it if so")
+        raise PlanError(f"{path}:1: larger than {MAX_BYTES // 2**20} MiB; is this the right file? Split it if so")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise PlanError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
+
+
+def _content(path: Path) -> str:
+    text = text_of(path)
     if not text.strip():
         raise PlanError(
             f"{path}:1: an empty file; write at least edits: [{{erase: pizza}}], or a header and rows in CSV"

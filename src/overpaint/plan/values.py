@@ -16,6 +16,7 @@ __all__ = [
     "as_images",
     "as_list",
     "as_names",
+    "as_plain",
     "as_prompts",
     "as_seed",
     "as_settings",
@@ -155,28 +156,36 @@ def as_settings(item: Item, problems: Problems, places: dict[str, Where]) -> dic
     if not item.mapping:
         problems.add(item.where, f"settings is {item.kind}; write lines such as steps: 100 below it")
         return {}
-    values: dict[str, Any] = _setting(item, "settings", problems, places)
+    values: dict[str, Any] = as_plain(item, "settings", problems, places)
     return values
 
 
-def _setting(item: Item, place: str, problems: Problems, places: dict[str, Where]) -> Any:
+def as_plain(item: Item, place: str, problems: Problems, places: dict[str, Where]) -> Any:
+    """The item as Python data: text, truth values, finite numbers, None, lists, and mappings by name.
+
+    ``places`` gets where each value stands, by its path from ``place``.
+    """
     places[place] = item.where
     if not isinstance(item.value, tuple):
         with problems.at(item.where):
             return checks.plain(item.value)
         return None
     if not item.mapping:
-        return [_setting(one, f"{place}.{index}", problems, places) for index, one in enumerate(item.value)]
+        return [as_plain(one, _below(place, str(index)), problems, places) for index, one in enumerate(item.value)]
     values: dict[str, Any] = {}
     for key, value in item.value:
         with problems.at(key.where):
             if key.text is None or not key.text.strip():
-                raise PlanError(f"{key.kind} as a key; write the name of a setting")
+                raise PlanError(f"{key.kind} as a key; write a name")
             name = checks.concept(key.text)
             if name in values:
                 raise PlanError(f"the key {checks.quoted(name)} is given twice; remove one")
-            values[name] = _setting(value, f"{place}.{name}", problems, places)
+            values[name] = as_plain(value, _below(place, name), problems, places)
     return values
+
+
+def _below(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
 
 
 def _one_or_more(item: Item) -> tuple[Item, ...]:

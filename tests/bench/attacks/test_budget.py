@@ -64,12 +64,42 @@ def test_targets_are_what_edits_take_away(tmp_path: Path) -> None:
         targets_of(edits[:1], Known())
 
 
-@pytest.mark.parametrize("text", ["concepts: 3", "concept: {}", "- a", "a: [", "concepts: {hen: {alias: x}}"])
-def test_a_wrong_file_of_names_is_one_line(tmp_path: Path, text: str) -> None:
+def test_names_are_read_as_plans_are(tmp_path: Path) -> None:
+    path = tmp_path / "names.json"
+    path.write_text('{"concepts":\t{"hen":\t{"aliases": ["biddy"]}}}')
+    assert read_known(path).concepts["hen"].aliases == ("biddy",)
     path = tmp_path / "names.yaml"
-    path.write_text(text)
-    with pytest.raises(OverpaintError, match=r"names\.yaml") as caught:
+    path.write_text("concepts: {007: {aliases: [no], languages: {no: 2024-01-01}}}\n")
+    assert read_known(path).concepts == {"007": Names(aliases=("no",), languages={"no": "2024-01-01"})}
+    path.write_text("# nothing yet\n")
+    assert read_known(path) == Known()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("concepts: 3", 1, "concepts: input should be"),
+        ("\nconcept: {}", 2, "concept: extra inputs"),
+        ("- a", 1, "top: input should be"),
+        ("a: [", 1, "mend the YAML"),
+        ("a: " + "[" * 600, 1, "nested deeper"),
+        ("holdouts: []\nconcepts:\n  hen: {alias: x}", 3, "concepts.hen.alias: extra inputs"),
+        ("holdouts:\n- dog\n- 2", 3, "holdouts.1: input should be a valid string"),
+        ("concepts:\n  hen: {}\n  hen: {}", 3, "'hen' is given twice"),
+        (b"holdouts: [\xff]", 1, "not UTF-8"),
+        ("x" * (4 * 2**20 + 1), 1, "larger than 4 MiB"),
+    ],
+)
+def test_a_wrong_file_of_names_is_one_line(tmp_path: Path, text: str | bytes, line: int, says: str) -> None:
+    path = tmp_path / "names.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(OverpaintError) as caught:
         read_known(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert says in str(caught.value)
     assert "\n" not in str(caught.value)
-    with pytest.raises(OverpaintError, match="not there"):
+
+
+def test_names_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(OverpaintError, match=r"other\.yaml:1: cannot read the file .*; check the path"):
         read_known(tmp_path / "other.yaml")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from overpaint.bench.attacks.attack import Target
 from overpaint.bench.probes import Probe, of_holdout
 from overpaint.errors import OverpaintError
-from overpaint.plan import Edit
+from overpaint.plan import Edit, Where
+from overpaint.plan.marked import from_yaml
+from overpaint.plan.reading import text_of
+from overpaint.plan.values import as_plain
+from overpaint.plan.where import Problems
 
 __all__ = ["HOLD_OUTS", "Known", "Names", "read_known", "targets_of"]
 
 HOLD_OUTS = "hold-outs"
 """The group of what should stay."""
+FORM = "concepts: {NAME: {aliases: [...], category: ..., languages: {de: ...}}} and holdouts: [...]"
 
 
 class _Data(BaseModel):
@@ -49,19 +54,24 @@ class Known(_Data):
 
 
 def read_known(path: Path) -> Known:
-    """The YAML or JSON file of names. Raises OverpaintError, in one line, if it is none."""
+    """The YAML or JSON file of names, in which words mean what they mean in plans.
+
+    Raises:
+        OverpaintError: it is none; with the line.
+    """
+    problems = Problems()
+    places: dict[str, Where] = {}
+    item = from_yaml(text_of(path), partial(Where, str(path)), json=path.suffix.lower() == ".json")
+    data = {} if item is None else as_plain(item, "", problems, places)
+    if problems:
+        raise problems.error()
     try:
-        return Known.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except FileNotFoundError as error:
-        raise OverpaintError(f"{path}: not there; check the path") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise OverpaintError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+        return Known.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top"
+        place = ".".join(map(str, first["loc"]))
         raise OverpaintError(
-            f"{path}: {where}: {first['msg'].lower()}; write concepts: {{NAME: {{aliases: [...], category: ...,"
-            " languages: {de: ...}}}} and holdouts: [...]"
+            f"{places.get(place, path)}: {place or 'top'}: {first['msg'].lower()}; write {FORM}"
         ) from error
 
 
