@@ -40,6 +40,13 @@ def test_seeds(text: str, seeds: list[int]) -> None:
     assert seeds_of(text) == seeds
 
 
+def test_a_thousand_seeds_are_the_most_however_they_are_written() -> None:
+    assert seeds_of("0..499,500..999") == seeds_of("0..999") == list(range(1000))
+    for text in ("0..1000", "0..999,1000", "0..499,500..1000", "0..999,1000..1999,2000..2999"):
+        with pytest.raises(OverpaintError, match="at most 1000 of them"):
+            seeds_of(text)
+
+
 @pytest.mark.parametrize("text", ["", "a", "3..1", "0..99999", "1,", "-1", "1..2..3", "9" * 30])
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(OverpaintError, match="--seeds"):

@@ -86,7 +86,7 @@ def seeds_of(text: str) -> list[int]:
     """The seeds in ``0..3`` (both ends), ``1,5,9`` or a mixture of both.
 
     Raises:
-        OverpaintError: it is none of these, or thousands.
+        OverpaintError: it is none of these, or they are more than 1000.
     """
     found: list[int] = []
     for part in text.split(","):
@@ -94,7 +94,7 @@ def seeds_of(text: str) -> list[int]:
         if match is None:
             raise OverpaintError(f"--seeds {text}: not seeds; write 0..3 or 1,5,9")
         first, last = int(match[1]), int(match[2] or match[1])
-        if last - first >= MOST or last < first:
+        if last < first or len(found) + last - first >= MOST:
             raise OverpaintError(f"--seeds {text}: write the smaller seed first, and at most {MOST} of them")
         found += range(first, last + 1)
     return found
