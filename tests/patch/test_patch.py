@@ -71,6 +71,26 @@ def test_shared_tensor_is_changed_once(pipe: Any) -> None:
         with pytest.raises(PatchError, match="one tensor"):
             torn.apply(pipe, removable=removable)
         assert torch.equal(text.fc2(1).weight, before)
+    assert {name: value.tolist() for name, value in twice.edited(pipe, {}).items()} == dict.fromkeys(
+        twice.deltas, (before.double() + matrix_of(delta)).float().tolist()
+    )
+    with pytest.raises(PatchError, match="one tensor"):
+        torn.edited(pipe, {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_edited_weights_are_those_of_a_cast_model_and_leave_this_one_as_it_is(pipe: Any, dtype: torch.dtype) -> None:
+    patch, before = make(pipe), snapshot(pipe)
+    found = patch.edited(pipe, dict.fromkeys(patch.deltas, dtype))
+    assert unchanged(pipe, before)
+    pipe.to(dtype)
+    patch.apply(pipe, removable=False)
+    assert found.keys() == patch.deltas.keys()
+    for name, value in found.items():
+        assert value.dtype == dtype
+        assert torch.equal(value, resolve(pipe, name))
+    with pytest.raises(PatchError, match="made for another model"):
+        patch.edited(pipe, {})
 
 
 def test_wrong_models_are_refused_by_name(pipe: Any) -> None:

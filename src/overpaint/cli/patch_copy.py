@@ -11,7 +11,7 @@ import typer
 
 from overpaint.cli.console import err, out, plain, say
 from overpaint.cli.options import Device, DryRun, Force, Out
-from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, scaled, told, type_of
+from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, scaled, type_of
 from overpaint.errors import PatchError
 from overpaint.folders import replacing_folder
 
@@ -48,9 +48,9 @@ def apply(
     """Write an edited copy of the model, which needs no overpaint."""
     check_free(to, force) if form is Copy.folder else check_file(to, force)
 
+    from overpaint.cli.exporting import export_checkpoint
     from overpaint.cli.models import open_pipeline
     from overpaint.cli.patches import base_model, read_patch
-    from overpaint.formats.checkpoint import write_checkpoint
     from overpaint.formats.folder import write_folder
     from overpaint.formats.stored import as_stored
 
@@ -61,13 +61,14 @@ def apply(
         patch.check(pipe)
         out().print(_costs(run, patch, pipe, dtype))
         return
-    scaled(patch, scale).apply(pipe, removable=False)
-    if dtype is not None:
-        pipe.to(type_of(dtype))
+    wanted = None if dtype is None else type_of(dtype)
     with err().status(plain(f"writing {to}")):
         if form is Copy.checkpoint:
-            write_checkpoint(pipe, to, told(patch))
+            export_checkpoint(patch, pipe, to, scale, wanted)
         else:
+            scaled(patch, scale).apply(pipe, removable=False)
+            if wanted is not None:
+                pipe.to(wanted)
             with replacing_folder(to) as beside:
                 _folder(pipe, beside, patch, write_folder)
     say(to)

@@ -59,10 +59,11 @@ def export(
     """Write the edit alone as a file that others load beside its model."""
     check_file(to, force)
 
+    from overpaint.cli.exporting import export_lora
     from overpaint.cli.models import open_pipeline
     from overpaint.cli.patches import base_model, read_patch
     from overpaint.formats.lora import adapter_of
-    from overpaint.formats.lora_file import lora_tensors, write_lora
+    from overpaint.formats.lora_file import lora_tensors
     from overpaint.formats.weights import weight_tensors, write_weights
 
     patch = read_patch(run)
@@ -80,7 +81,7 @@ def export(
     if dry_run:  # how large and how exact a LoRA is, the factors alone can say
         out().print(_costs(to, lora_tensors(adapter, pipe, naming.value), pipe))
     else:
-        write_lora(adapter, pipe, to, naming.value, {**told(patch), "overpaint.error": f"{adapter.error:.2e}"})
+        export_lora(patch, adapter, pipe, to, naming.value)
         say(to)
     _tell(adapter)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +14,44 @@ from overpaint.files import replacing
 from overpaint.formats.families import Family, family_of, tensors_of
 from overpaint.formats.places import laid_out
 
-__all__ = ["checkpoint_tensors", "write_checkpoint"]
+__all__ = ["Tensors", "checkpoint_tensors", "write_checkpoint"]
+
+Tensors = Callable[[str, nn.Module], dict[str, Tensor]]
+"""From a component's name and the component to its tensors by published name."""
 
 PREDICTION = {"epsilon": "epsilon", "v_prediction": "v"}
 """diffusers' word for what the denoiser predicts, and the Stability model specification's."""
 
 
-def write_checkpoint(pipe: Any, path: str | Path, metadata: Mapping[str, str] | None = None) -> Path:
+def write_checkpoint(
+    pipe: Any, path: str | Path, metadata: Mapping[str, str] | None = None, tensors: Tensors | None = None
+) -> Path:
     """Write a pipeline's weights, whole or not at all, every tensor in its own type and equal to the bit.
 
     Args:
         pipe: a pipeline of a family with an original layout.
         path: the file, with the suffix ``.safetensors``.
         metadata: more to tell in the file's header, under names that begin with ``overpaint.``.
+        tensors: gives those to write; None are the pipeline's own.
 
     Raises:
         BackboneError: no original layout is known for the pipeline or for one of its tensors.
     """
     family = family_of(pipe)
-    tensors = checkpoint_tensors(pipe, family)
+    found = checkpoint_tensors(pipe, family, tensors)
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {**_specification(pipe, family), **(metadata or {})})
+        save_file(found, temporary, {**_specification(pipe, family), **(metadata or {})})
     return Path(path)
 
 
-def checkpoint_tensors(pipe: Any, family: Family) -> dict[str, Tensor]:
+def checkpoint_tensors(pipe: Any, family: Family, tensors: Tensors | None = None) -> dict[str, Tensor]:
     """The file's tensors by their original names, on the CPU; no two share memory, as the format wants it."""
     found: dict[str, Tensor] = {}
     for component in family.prefixes:
         module = getattr(pipe, component, None)
         if isinstance(module, nn.Module):
-            tensors = tensors_of(module)
-            found |= laid_out(tensors, family.places(component, list(tensors)))
+            given = tensors_of(module) if tensors is None else tensors(component, module)
+            found |= laid_out(given, family.places(component, list(given)))
     if _prediction(pipe) == "v" and family.name == "sdxl":  # an empty tensor is how XL files say so
         found["v_pred"] = torch.zeros(0)
     seen: set[int] = set()

@@ -14,9 +14,9 @@ from safetensors import safe_open
 from torch import nn
 
 from overpaint.backbone.parameters import canonical_prefix
-from overpaint.formats.families import family_of
+from overpaint.formats.families import family_of, tensors_of
 
-__all__ = ["as_stored"]
+__all__ = ["as_stored", "stored_types"]
 
 TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 
@@ -25,15 +25,32 @@ TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F6
 def as_stored(pipe: Any) -> None:
     """Give every tensor of a pipeline that was just loaded the type that its file has; the values fit, being from it.
 
-    Files that are not on this machine, or hold other types (eight bits), leave a tensor as it is.
+    One of unknown type (`stored_types`) is left as it is.
     """
+    types = stored_types(pipe)
     for component, module in pipe.components.items():
         if isinstance(module, nn.Module):
-            types = dict(_types(pipe, component, module))
-            prefix = canonical_prefix(module)
+            prefix = f"{component}.{canonical_prefix(module)}"
             for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-                if tensor.is_floating_point() and (prefix + name) in types:
+                if (prefix + name) in types:
                     tensor.data = tensor.data.to(types[prefix + name])
+
+
+def stored_types(pipe: Any) -> dict[str, torch.dtype]:
+    """By canonical name the type that a tensor's file has, under each of its names if it is tied.
+
+    None for files that are not on this machine, and for other types (eight bits).
+    """
+    found: dict[str, torch.dtype] = {}
+    for component, module in pipe.components.items():
+        if isinstance(module, nn.Module):
+            said = dict(_types(pipe, component, module))
+            floating = {name: tensor for name, tensor in tensors_of(module).items() if tensor.is_floating_point()}
+            tied = {tensor.data_ptr(): said[name] for name, tensor in floating.items() if name in said}
+            for name, tensor in floating.items():
+                if tensor.data_ptr() in tied:
+                    found[f"{component}.{name}"] = tied[tensor.data_ptr()]
+    return found
 
 
 def _types(pipe: Any, component: str, module: nn.Module) -> Iterator[tuple[str, torch.dtype]]:

@@ -85,6 +85,26 @@ class Patch:
         finally:
             applied.remove()
 
+    def edited(self, pipe: Any, types: Mapping[str, torch.dtype]) -> dict[str, Tensor]:
+        """What `apply` would make of the parameters if they were of ``types``, on the CPU; the pipeline stays as it is.
+
+        Args:
+            types: by parameter name; its own for one that is not named.
+
+        Raises PatchError as `apply`.
+        """
+        copies: dict[int, nn.Parameter] = {}
+        bases: dict[str, Tensor] = {}
+        found = self._parameters(pipe)
+        for name, (parameter, base) in found.items():
+            form = {"device": "cpu", "dtype": types.get(name, parameter.dtype)}
+            if id(parameter) not in copies:  # a tied one stays one
+                copies[id(parameter)] = nn.Parameter(parameter.detach().to(**form, copy=True), requires_grad=False)
+            bases[name] = copies[id(parameter)] if base is parameter else base.detach().to(**form)
+        parameters = {name: copies[id(parameter)] for name, (parameter, _) in found.items()}
+        put(parameters, self.deltas, bases, removable=False)
+        return {name: parameter.detach() for name, parameter in parameters.items()}
+
     def _parameters(self, pipe: Any) -> dict[str, tuple[nn.Parameter, Tensor]]:
         """The parameters to be changed, each with the value that the patch was made for, after all checks.
 

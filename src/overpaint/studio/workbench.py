@@ -148,18 +148,17 @@ class Workbench:
     def export(self, patch: Path, form: Form, to: Path) -> None:
         """Write the patch in a file as a LoRA (diffusers' names), or its model with it as one checkpoint.
 
+        The files are those of ``overpaint patch export`` and ``patch apply``; the model that is open stays as it is.
+
         Raises:
             OverpaintError: it is a guard, is for another model, or cannot be written in this form.
         """
+        from overpaint.cli.exporting import export_checkpoint, export_lora
         from overpaint.cli.patches import read_patch
-        from overpaint.formats.checkpoint import write_checkpoint
         from overpaint.formats.lora import adapter_of
-        from overpaint.formats.lora_file import write_lora
 
         pipe, found = self._backbone.pipe, read_patch(patch)
-        told = {"overpaint.patch": found.hash}
         if form == "lora":
-            write_lora(adapter_of(found, pipe), pipe, to, metadata=told)
-            return
-        with found.applied_to(pipe):
-            write_checkpoint(pipe, to, told)
+            export_lora(found, adapter_of(found, pipe), pipe, to)
+        else:
+            export_checkpoint(found, pipe, to)
