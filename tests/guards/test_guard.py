@@ -13,7 +13,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteS
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.errors import PatchError
-from overpaint.guards import Guard, NegativePrompt, SafeGuidance, load_change
+from overpaint.guards import Guard, NegativePrompt, SafeGuidance, load_change, scaled
 from overpaint.methods.guards.config import CONFIGURATIONS
 from overpaint.patch import Patch, container
 from tests.models import tiny_sd
@@ -180,3 +180,12 @@ def test_a_guard_has_no_strength_to_scale() -> None:
     assert guard.scale(1) is guard
     with pytest.raises(PatchError, match="no strength"):
         guard.scale(0.5)
+
+
+def test_at_strength_1_a_change_is_itself() -> None:
+    guard, patch = Guard(NegativePrompt(CONCEPT)), Patch({}, {}, {"method": "by hand"})
+    assert scaled(guard, 1) is guard
+    assert scaled(patch, 1.0) is patch
+    assert scaled(patch, 0.5).provenance == {"method": "by hand", "scale": 0.5}
+    with pytest.raises(PatchError, match="no strength"):
+        scaled(guard, 0.5)

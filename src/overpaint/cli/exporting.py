@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overpaint.cli.patch_options import scaled, told
+from overpaint.cli.patch_options import told
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +32,7 @@ def export_checkpoint(patch: Patch, pipe: Any, to: Path, scale: float = 1.0, dty
     """
     from overpaint.formats.checkpoint import write_checkpoint
     from overpaint.formats.edited import edited_tensors
+    from overpaint.guards import scaled
 
     write_checkpoint(pipe, to, told(patch), edited_tensors(pipe, scaled(patch, scale), dtype))
 

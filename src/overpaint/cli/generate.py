@@ -46,9 +46,10 @@ def generate(
     from overpaint.cli.models import open_backbone
     from overpaint.cli.patches import applied, base_model, read_change
     from overpaint.files import replacing
+    from overpaint.guards import scaled
     from overpaint.progress import RichProgress
 
-    patches = [read_change(path) for path in patch or ()]
+    patches = [scaled(read_change(path), scale) for path in patch or ()]
     name = base_model(patches[0], model, (patch or [Path()])[0]) if patches else model or "emoji"
     backbone = open_backbone(name, device)
     progress = RichProgress(err())
@@ -59,13 +60,13 @@ def generate(
         from overpaint.bench.drawing import Drawing
         from overpaint.cli.dry_run import costs
 
-        with applied(backbone.pipe, patches, scale):  # they fit
+        with applied(backbone.pipe, patches):  # they fit
             work = Drawing(steps, guidance).work(backbone, len(asked) * len(kinds))
         stdout().print(costs(f"{work.pictures} pictures by {name}", work, backbone))
         return
     drawn = {}
     for kind in kinds:
-        with applied(backbone.pipe, patches if kind else [], scale):
+        with applied(backbone.pipe, patches if kind else []):
             if ray is None:
                 drawn[kind] = backbone.images(asked, wanted, steps, guidance, progress=progress)
             else:

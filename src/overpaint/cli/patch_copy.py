@@ -11,7 +11,7 @@ import typer
 
 from overpaint.cli.console import err, out, plain, say
 from overpaint.cli.options import Device, DryRun, Force, Out
-from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, scaled, type_of
+from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, type_of
 from overpaint.errors import PatchError
 from overpaint.folders import replacing_folder
 
@@ -53,6 +53,7 @@ def apply(
     from overpaint.cli.patches import base_model, read_patch
     from overpaint.formats.folder import write_folder
     from overpaint.formats.stored import as_stored
+    from overpaint.guards import scaled
 
     patch = read_patch(run)
     pipe = open_pipeline(base_model(patch, model, run), device)

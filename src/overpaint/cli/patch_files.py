@@ -11,7 +11,7 @@ import typer
 
 from overpaint.cli.console import err, out, say
 from overpaint.cli.options import Device, DryRun, Force, Out
-from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, keep, scaled, told, type_of
+from overpaint.cli.patch_options import Base, Run, Strength, Type, check_file, keep, told, type_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,6 +65,7 @@ def export(
     from overpaint.formats.lora import adapter_of
     from overpaint.formats.lora_file import lora_tensors
     from overpaint.formats.weights import weight_tensors, write_weights
+    from overpaint.guards import scaled
 
     patch = read_patch(run)
     pipe = open_pipeline(base_model(patch, model, run), device)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from overpaint.patch import Patch
 
-__all__ = ["Base", "Run", "Strength", "Type", "check_file", "keep", "scaled", "told", "type_of"]
+__all__ = ["Base", "Run", "Strength", "Type", "check_file", "keep", "told", "type_of"]
 
 Run = Annotated[Path, typer.Argument(help="A run's folder or a patch file.")]
 Base = Annotated[str | None, typer.Option("--model", "-m", help="The base model. [the patch's own]")]
@@ -58,11 +58,6 @@ def keep(patch: Patch, to: Path, dry_run: bool) -> None:
 
     more = {"parameters that the patch changes": f"{len(patch.deltas):,}"}
     out().print(costs(str(to), Work(disk=patch.size), more=more))
-
-
-def scaled(patch: Patch, scale: float) -> Patch:
-    """The patch at a strength; itself at 1, which keeps what it says of itself."""
-    return patch if scale == 1 else patch.scale(scale)
 
 
 def told(patch: Patch) -> dict[str, str]:

@@ -12,7 +12,8 @@ from overpaint.errors import OverpaintError
 
 __all__ = ["push"]
 
-CARD = "README.md"
+README = "README.md"
+"""What the hub shows a model card from."""
 
 
 def push(
@@ -27,9 +28,9 @@ def push(
     """Upload a patch, or an edited model, with its model card to the Hugging Face hub."""
     files = _files(what)
     if card is not None:
-        files[CARD] = card
-    if CARD not in files:
-        raise OverpaintError(f"{what}: has no {CARD}; write one, or name a model card with --card")
+        files[README] = card
+    if README not in files:
+        raise OverpaintError(f"{what}: has no {README}; write one, or name a model card with --card")
     if missing := [str(source) for source in files.values() if isinstance(source, Path) and not source.is_file()]:
         raise OverpaintError(f"{missing[0]}: no such file; check the path")
     for name, source in sorted(files.items()):
@@ -55,13 +56,14 @@ def _files(what: Path) -> dict[str, Path | bytes]:
     from overpaint.cli.patches import read_patch
     from overpaint.report.patch_card import patch_card
     from overpaint.runs import RunFolder
+    from overpaint.runs.record import CARD, PAGE, PATCH
 
     patch = read_patch(what)
     if not what.is_dir():
-        return {"patch.safetensors": what, CARD: patch_card(patch).encode()}
+        return {PATCH: what, README: patch_card(patch).encode()}
     run = RunFolder.open(what)
-    found = {"patch.safetensors": run.patch_path, CARD: patch_card(patch).encode()}
-    for name, path in ((CARD, what / "model_card.md"), ("report.html", what / "report.html")):
+    found = {PATCH: run.patch_path, README: patch_card(patch).encode()}
+    for name, path in ((README, what / CARD), (PAGE, what / PAGE)):
         if path.is_file():
             found[name] = path
     if run.picture_path.is_file():

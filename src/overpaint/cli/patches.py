@@ -74,13 +74,13 @@ def _said(provenance: Mapping[str, Any]) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def applied(pipe: Any, patches: Sequence[Patch | Guard], scale: float = 1.0) -> ExitStack:
-    """A context in which all the patches are applied, each ``scale`` times; leaving restores every bit.
+def applied(pipe: Any, changes: Sequence[Change]) -> ExitStack:
+    """A context in which all patches and guards are applied, one on the other; leaving restores every bit.
 
     Raises:
-        PatchError: one does not fit the model, or a guard is to be scaled.
+        PatchError: one does not fit the model.
     """
     with ExitStack() as stack:
-        for patch in patches:
-            stack.enter_context((patch if scale == 1 else patch.scale(scale)).applied_to(pipe))
+        for change in changes:
+            stack.enter_context(change.applied_to(pipe))
         return stack.pop_all()

@@ -164,7 +164,7 @@ def _patch(
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
     from overpaint.cli.models import share_counter, validator_for
-    from overpaint.guards import load_change
+    from overpaint.guards import load_change, scaled
     from overpaint.methods import fit
     from overpaint.runs.bank import MemoryBank
     from overpaint.runs.record import BANK
@@ -185,8 +185,7 @@ def _patch(
     validator = validator_for(backbone, plan, progress, grader)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter, validator=validator)
     _log.info("fitted in %.1f s", time.monotonic() - start)
-    if strength != 1:
-        patch = patch.scale(strength)
+    patch = scaled(patch, strength)
     work.save_patch(patch)
     return patch
 
@@ -202,7 +201,8 @@ def _report(
     """The run as a page, with pictures if they are wanted; what is there already is kept."""
     from overpaint.cli.looking import keep_samples
     from overpaint.report.run_result import RESULT
-    from overpaint.report.write import PAGE, write_report
+    from overpaint.report.write import write_report
+    from overpaint.runs.record import PAGE
 
     drawn = not pictures or (work.path / RESULT).is_file()
     if (work.path / PAGE).is_file() and drawn:
@@ -221,7 +221,7 @@ def tenth(weight: float | Mapping[str, float]) -> str:
 
 def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
     from overpaint.cli.tables import summary
-    from overpaint.report.write import PAGE
+    from overpaint.runs.record import METRICS, PAGE
 
     out().print(summary(plan, work.metrics, patch.provenance.get("debias")))
     for name in patch.provenance.get("diverged", ()):
@@ -237,5 +237,5 @@ def _tell(work: RunFolder, plan: Plan, patch: Change) -> None:
     if work.picture_path.is_file():
         say(f"picture  {work.picture_path}")
     if work.metrics is not None:
-        say(f"figures  {work.path / 'metrics.json'}")
+        say(f"figures  {work.path / METRICS}")
     say(f"report   {work.path / PAGE}")

@@ -16,6 +16,7 @@ from overpaint.plan import Plan
 from overpaint.plan.words import asked
 from overpaint.report.metrics import HOLD_OUTS
 from overpaint.runs import RunFolder
+from overpaint.runs.record import METRICS
 
 __all__ = ["EDIT", "RESULT", "result_of_run", "run_result"]
 
@@ -64,7 +65,7 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = (), judge: Judge | None
         rows = tuple(_rows(metrics, "" if judge is None else judge.name))
         graded = tuple(item for item in _graded(metrics) if (item.group, item.unit) not in shown)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise RunError(f"{run.path / 'metrics.json'} is damaged; delete it and run again to measure anew") from error
+        raise RunError(f"{run.path / METRICS} is damaged; delete it and run again to measure anew") from error
     case = Case(
         name=f"{record['method']}/{EDIT}/{len(plan.edits)}",
         task=EDIT,

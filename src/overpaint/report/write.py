@@ -10,10 +10,9 @@ from overpaint.report.build import build
 from overpaint.report.evidence import gather
 from overpaint.report.model_card import model_card
 from overpaint.report.page import render
+from overpaint.runs.record import CARD, PAGE, PICTURE
 
-__all__ = ["CARD", "PAGE", "comparison", "report_files", "write_comparison", "write_report"]
-
-PAGE, CARD, PICTURE = "report.html", "model_card.md", "before_after.png"
+__all__ = ["comparison", "report_files", "write_comparison", "write_report"]
 
 
 def write_report(path: str | Path, folder: str | Path | None = None) -> tuple[Path, Path]:

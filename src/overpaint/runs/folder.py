@@ -83,7 +83,7 @@ class RunFolder:
             raise RunError(f"cannot write to {path} ({error.strerror}); choose another folder") from error
         try:
             run = cls._start(path, plan, wanted, force=force)
-            run._lock, run._file = lock, _LogFile(path / "log.txt")
+            run._lock, run._file = lock, _LogFile(path / records.LOG)
         except BaseException:
             lock.release()
             raise
@@ -134,7 +134,7 @@ class RunFolder:
             run.resumed = old is not None
             # run.json first: it tells this plan.yaml from one that a person left in a folder of his own.
             run._note(status="running", finished=None)
-            plan.write(path / "plan.yaml")
+            plan.write(path / records.PLAN)
         return run
 
     @property
@@ -150,7 +150,7 @@ class RunFolder:
             RunError: it is gone or damaged.
         """
         try:
-            return Plan.read(self.path / "plan.yaml", check_images=False)
+            return Plan.read(self.path / records.PLAN, check_images=False)
         except PlanError as error:
             raise RunError(f"the run's plan cannot be read: {error.problems[0]}") from error
 
@@ -164,22 +164,22 @@ class RunFolder:
     @property
     def patch_path(self) -> Path:
         """Where the patch is, or will be."""
-        return self.path / "patch.safetensors"
+        return self.path / records.PATCH
 
     @property
     def picture_path(self) -> Path:
         """Where the before/after picture is, or will be."""
-        return self.path / "before_after.png"
+        return self.path / records.PICTURE
 
     @property
     def metrics(self) -> dict[str, Any] | None:
         """What `save_metrics` stored, or None. RunError if it is damaged."""
         try:
-            return dict(from_json((self.path / "metrics.json").read_text(encoding="utf-8")))
+            return dict(from_json((self.path / records.METRICS).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{self.path / 'metrics.json'} is damaged ({error}); run again to measure anew") from error
+            raise RunError(f"{self.path / records.METRICS} is damaged ({error}); run again to measure anew") from error
 
     def save_patch(self, patch: Savable) -> Path:
         """Store the patch."""
@@ -192,7 +192,7 @@ class RunFolder:
     def save_metrics(self, metrics: Mapping[str, Any]) -> Path:
         """Store measurements; JSON, without NaN."""
         self._check_writable()
-        return write_json_atomic(self.path / "metrics.json", dict(metrics))
+        return write_json_atomic(self.path / records.METRICS, dict(metrics))
 
     def finish(self, **results: Any) -> None:
         """Note that all work is done, with short results (the patch's hash) for ``run.json``."""

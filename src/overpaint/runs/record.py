@@ -17,13 +17,38 @@ from overpaint.plan import Plan
 from overpaint.provenance import Provenance
 from overpaint.runs.lock import NAME as LOCK
 
-__all__ = ["JOB", "foreign", "move_aside", "new_record", "now", "read_record", "refusal", "same_run"]
+__all__ = [
+    "BANK",
+    "CARD",
+    "JOB",
+    "LOG",
+    "METRICS",
+    "NAME",
+    "PAGE",
+    "PATCH",
+    "PICTURE",
+    "PLAN",
+    "foreign",
+    "move_aside",
+    "new_record",
+    "now",
+    "read_record",
+    "refusal",
+    "same_run",
+]
 
 FORMAT = 1
 NAME = "run.json"
 BANK = "bank"
 JOB = "job.json"
 """What the Studio was asked for: there before the run is."""
+PLAN = "plan.yaml"
+PATCH = "patch.safetensors"
+METRICS = "metrics.json"
+PICTURE = "before_after.png"
+PAGE = "report.html"
+CARD = "model_card.md"
+LOG = "log.txt"
 _SAME = ("plan", "model_fingerprint", "method", "settings")
 _PREVIOUS = "previous-"
 MOVED = "moved_to"
@@ -133,7 +158,7 @@ def _get(record: Mapping[str, Any], name: str) -> Any:
 
 def _plan_differences(folder: Path, plan: Plan) -> Iterator[str]:
     try:
-        old = Plan.read(folder / "plan.yaml", check_images=False).to_data()
+        old = Plan.read(folder / PLAN, check_images=False).to_data()
     except PlanError:
         yield "which cannot be read"
         return

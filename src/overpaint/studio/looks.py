@@ -14,6 +14,7 @@ from overpaint.errors import OverpaintError
 from overpaint.hashing import digest
 from overpaint.report.run_result import result_of_run
 from overpaint.report.verdict import judge
+from overpaint.runs.record import PICTURE
 from overpaint.studio import html
 from overpaint.studio.room import Room
 from overpaint.studio.shelf import address
@@ -70,7 +71,7 @@ def _result_of(room: Room, name: str | None) -> str:
         verdict = judge(result_of_run(folder).cases[0])
     except OverpaintError as error:
         return html.problem(error)
-    picture = folder / "before_after.png"
+    picture = folder / PICTURE
     return html.filled(
         "result.html.j2",
         name=name,

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from overpaint.errors import OverpaintError
+from overpaint.runs.record import PAGE, PATCH
 from overpaint.studio import html
 from overpaint.studio.choices import refreshed
 from overpaint.studio.room import Room
@@ -44,7 +45,7 @@ def exported(room: Room, names: list[str], form: Form) -> str:
             return html.message("Choose one run.", level="error")
         folder = room.worker.jobs.path(names[0])
         with room.worker.device():
-            room.bench.export(folder / "patch.safetensors", form, folder / f"{form}.safetensors")
+            room.bench.export(folder / PATCH, form, folder / f"{form}.safetensors")
     except OverpaintError as error:
         return html.problem(error)
     return opened(room, names)
@@ -60,7 +61,7 @@ def opened(room: Room, names: list[str]) -> str:
             return html.filled("downloads.html.j2", files=[], page=room.shelf.compare(names), title=title)
         (name,) = names
         files = list(room.shelf.entries(name))
-        report = room.worker.jobs.path(name) / "report.html"
+        report = room.worker.jobs.path(name) / PAGE
         page = address(name, report) if report.is_file() else None
         return html.filled("downloads.html.j2", files=files, page=page, title=f"Report card of {name}")
     except OverpaintError as error:

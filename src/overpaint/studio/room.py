@@ -8,6 +8,7 @@ from pathlib import Path
 
 from overpaint.errors import RunError
 from overpaint.runs import RunFolder
+from overpaint.runs.record import PATCH
 from overpaint.studio.shelf import Shelf
 from overpaint.studio.workbench import Bench
 from overpaint.studio.worker import Worker
@@ -38,7 +39,7 @@ class Room:
 
     def patches(self) -> dict[str, Path]:
         """The patches of all runs that have one, by the runs' names, the newest first."""
-        found = {name: self.worker.jobs.path(name) / "patch.safetensors" for name in self.worker.jobs.runs()}
+        found = {name: self.worker.jobs.path(name) / PATCH for name in self.worker.jobs.runs()}
         return {name: path for name, path in found.items() if path.is_file() and not path.is_symlink()}
 
     def reports(self) -> list[str]:

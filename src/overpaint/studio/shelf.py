@@ -10,24 +10,26 @@ from urllib.parse import quote
 
 from overpaint.errors import RunError
 from overpaint.report import write_comparison
+from overpaint.report.run_result import RESULT
+from overpaint.runs.record import CARD, LOG, METRICS, PAGE, PATCH, PICTURE, PLAN
 from overpaint.studio.jobs import Jobs
 
 __all__ = ["COMPARISONS", "Entry", "Shelf"]
 
 COMPARISONS = ".comparisons"
 TITLES = {
-    "report.html": "Report card",
-    "model_card.md": "Model card",
-    "patch.safetensors": "Patch",
+    PAGE: "Report card",
+    CARD: "Model card",
+    PATCH: "Patch",
     "lora.safetensors": "LoRA",
     "checkpoint.safetensors": "Checkpoint",
-    "before_after.png": "Before and after",
-    "metrics.json": "Figures",
-    "result.json": "Result",
-    "plan.yaml": "Plan",
-    "log.txt": "Log",
+    PICTURE: "Before and after",
+    METRICS: "Figures",
+    RESULT: "Result",
+    PLAN: "Plan",
+    LOG: "Log",
 }
-SHOWN = ("report.html", "before_after.png")
+SHOWN = (PAGE, PICTURE)
 """What a browser opens; all else it saves."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -136,13 +135,11 @@ class Workbench:
         Raises:
             PatchError: one is damaged or was made for another model, or a guard is to be scaled.
         """
-        from overpaint.guards import load_change
+        from overpaint.cli.patches import applied
+        from overpaint.guards import load_change, scaled
 
-        with ExitStack() as stack:
-            for layer in layers:
-                change = load_change(layer.path)
-                scaled = change if layer.strength == 1 else change.scale(layer.strength)
-                stack.enter_context(scaled.applied_to(self._backbone.pipe))
+        changes = [scaled(load_change(layer.path), layer.strength) for layer in layers]
+        with applied(self._backbone.pipe, changes):
             return self._backbone.images(list(prompts), list(seeds), STEPS)
 
     def export(self, patch: Path, form: Form, to: Path) -> None:
