@@ -27,6 +27,7 @@ PLANS: dict[str, list[dict[str, Any]]] = {
     "several concepts": [{"erase": "cat", "to": "fox"}, {"erase": "dog", "to": "fox"}],
     "erasures from another concept alone": [{"erase": "hat", "from": "cowboy"}],
     "styles alone": [{"erase": "flat style", "to": "pixel style", "kind": "style"}],
+    "what pictures show alone": [{"rectify": "axolotl", "images": [str(IMAGES / "demo.png")]}],
     "one concept, names to preserve": [{"erase": "cat", "to": "fox"}],
 }
 """Plans that some defaults are others for."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from overpaint.backbone.stable_diffusion import StableDiffusion
@@ -200,6 +202,19 @@ def test_as_published_runs_to_the_end() -> None:
 
 
 # ---- refusals, before any work ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["emcid", "emcid-paper"])
+def test_the_release_learns_from_pictures_without_text_and_longer(method: str, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    shown = {"rectify": "dog", "images": [str(tmp_path / "a.png")]}
+    own, mixed = (
+        resolve(Plan.parse({"method": method, "edits": edits}), tiny_backbone())
+        for edits in ([shown], [shown, {"replace": "cat", "with": "hens"}])
+    )
+    expected = {**mixed, "steps": 300, "text_weight": 0.0} if method == "emcid-paper" else mixed
+    assert own == expected
+    assert mixed["text_weight"] > 0
 
 
 def refused(plan: Plan, captions: list[str] | None = CAPTIONS) -> str:

@@ -39,7 +39,7 @@ class Aim:
 def guide(edit: Edit) -> str:
     """The phrase that a name becomes: the destination or anchor, for an erasure else its kind's neutral word, else "".
 
-    UCE erases styles towards "art" and everything else, like what it moderates, towards the empty prompt.
+    UCE erases styles towards "art" and objects, like whatever it moderates, towards the empty prompt.
     """
     neutral = KINDS[edit.kind].neutral if edit.action == "erase" else None
     return edit.destination or neutral or ""

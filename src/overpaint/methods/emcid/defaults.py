@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from overpaint.emoji.templates import FREE_FORM_TRAINING
+from overpaint.plan import Plan
 
-__all__ = ["AS_RELEASED", "CONTEXTS", "DEFAULTS", "PRESETS", "PUBLISHED", "defaults"]
+__all__ = ["AS_RELEASED", "CONTEXTS", "DEFAULTS", "PRESETS", "PUBLISHED", "defaults", "defaults_of_plan"]
 
 CONTEXTS = FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // 8][:8]
 """Sentences around a phrase for the bundled model; 20 reach no more."""
@@ -127,3 +128,9 @@ def defaults(preset: str, family: str, depths: Mapping[str, int], precision: str
         (depth,) = depths.values()
         merged["blocks"] = tuple(b for b in blocks if b < depth)
     return merged
+
+
+def defaults_of_plan(preset: str, plan: Plan) -> dict[str, Any]:
+    """What the release sets where pictures alone say what a concept is: more steps, and nothing of the text."""
+    pictured = preset == "emcid-paper" and all(edit.images for edit in plan.edits)
+    return {"steps": 300, "text_weight": 0.0} if pictured else {}

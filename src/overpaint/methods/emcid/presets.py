@@ -7,7 +7,7 @@ from overpaint.backbone.precision import fast_precision
 from overpaint.methods.emcid import fit as emcid
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.debias import debias
-from overpaint.methods.emcid.defaults import defaults
+from overpaint.methods.emcid.defaults import defaults, defaults_of_plan
 from overpaint.methods.emcid.origins import origins_of
 from overpaint.methods.emcid.work import work_of
 from overpaint.methods.method import Method
@@ -39,6 +39,7 @@ def _emcid(name: str, summary: str, cost: str, needs: tuple[Need, ...] = ()) -> 
         paper="EMCID, arXiv 2403.13807",
         origins=origins_of,
         debias=debias,
+        defaults_of_plan=lambda preset, backbone, plan: defaults_of_plan(preset, plan),
         counted=lambda config: config.count_rounds * config.count_pictures,
     )
 
