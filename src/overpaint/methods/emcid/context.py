@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from overpaint.backbone.passage import handed, through
 from overpaint.backbone.text import Encoded, Run, TextEncoder
 from overpaint.methods.emcid.keys import Prompts, aligned_around, aligned_tail, average, locate
 from overpaint.methods.emcid.memory import Concept
@@ -195,27 +195,6 @@ def _masked(text: TextEncoder, prompts: Prompts) -> tuple[Tensor, Run]:
     """Token ids and the way through the blocks: the longest prompt's length, padding masked."""
     ids = prompts.ids[:, : int(prompts.end.max()) + 1]
     mask = (torch.arange(ids.shape[1], device=ids.device) <= prompts.end[:, None]).long()
-    args, kwargs = _block_call(text, ids, mask)
-
-    def run(states: Tensor, first: int, stop: int) -> Tensor:
-        for block in text.blocks[first:stop]:
-            out = block(states, *args, **kwargs)
-            states = out[0] if isinstance(out, tuple) else out
-        return states
-
-    return ids, run
-
-
-def _block_call(text: TextEncoder, ids: Tensor, mask: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What the model hands to its blocks beside states when given a padding mask, in the installed version's form."""
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-
-    def record(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        calls.append((args[1:], {k: v for k, v in kwargs.items() if k != "hidden_states"}))
-
-    handle = text.blocks[0].register_forward_pre_hook(record, with_kwargs=True)
-    try:
-        text.model(ids, attention_mask=mask)
-    finally:
-        handle.remove()
-    return calls[0]
+    # CLIP hands the same to all of its blocks; T5 hands a position bias to those behind the first alone
+    call = handed(text.blocks[0], lambda: text.model(ids, attention_mask=mask))
+    return ids, lambda states, first, stop: through(text.blocks[first:stop], states, call)
