@@ -16,7 +16,7 @@ from torch import Tensor
 from overpaint.linear.lowrank import Factors
 from overpaint.linear.precision import exact
 
-__all__ = ["Delta", "Dense", "LowRank", "Mapped", "Plain", "add", "smaller"]
+__all__ = ["Delta", "Dense", "LowRank", "Mapped", "Plain", "add", "map_and_rest", "smaller"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,13 +192,14 @@ def add(a: Delta, b: Delta) -> Delta:
     """
     if not isinstance(a, Mapped) and not isinstance(b, Mapped):
         return _add(a, b)
-    (a_map, a_rest), (b_map, b_rest) = _parts(a), _parts(b)
+    (a_map, a_rest), (b_map, b_rest) = map_and_rest(a), map_and_rest(b)
     total = _both(a_map, b_map)
     assert total is not None
     return Mapped(total, _both(a_rest, b_rest))
 
 
-def _parts(delta: Delta) -> tuple[Plain | None, Plain | None]:
+def map_and_rest(delta: Delta) -> tuple[Plain | None, Plain | None]:
+    """The map of a change, if it has one, and what is beside it."""
     return (delta.map, delta.rest) if isinstance(delta, Mapped) else (None, delta)
 
 

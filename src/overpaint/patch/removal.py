@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from overpaint.errors import PatchError
-from overpaint.patch.delta import Delta, Dense, LowRank, Mapped, Plain
+from overpaint.patch.delta import Delta, Dense, LowRank, Mapped, Plain, map_and_rest
 from overpaint.patch.patch import Patch
 from overpaint.patch.provenance import summands
 
@@ -35,14 +35,10 @@ def without(total: Patch, part: Patch) -> Patch:
 
 def _without(name: str, total: Delta, part: Delta) -> Delta | None:
     if isinstance(total, Mapped) or isinstance(part, Mapped):
-        (total_map, total_rest), (part_map, part_rest) = _parts(total), _parts(part)
+        (total_map, total_rest), (part_map, part_rest) = map_and_rest(total), map_and_rest(part)
         left, rest = _minus(name, total_map, part_map), _minus(name, total_rest, part_rest)
         return rest if left is None else Mapped(left, rest)
     return _minus(name, total, part)
-
-
-def _parts(delta: Delta) -> tuple[Plain | None, Plain | None]:
-    return (delta.map, delta.rest) if isinstance(delta, Mapped) else (None, delta)
 
 
 def _minus(name: str, total: Plain | None, part: Plain | None) -> Plain | None:
