@@ -110,7 +110,7 @@ def test_nothing_would_be_erased_from_a_concept_without_strength() -> None:
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "sd3"])
 def test_no_more_is_drawn_than_the_updates_of_one_concept_take(family: str) -> None:
     config = EsdConfig(**defaults("esd-x", family))
-    assert 0.85 <= config.updates(1) * config.batch / (config.trajectories * config.image_steps) <= 1.2
+    assert 0.85 <= config.steps * config.batch / (config.trajectories * config.image_steps) <= 1.2
     rounds = EsdConfig(**{**defaults("esd-x", family), "on_policy_every": 50})
     served = -(-50 // config.image_steps)
     assert rounds.refreshed(1, config.image_steps) == (1, served)

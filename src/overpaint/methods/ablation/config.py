@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from overpaint.emoji.styled import styled_pairs
 from overpaint.methods.ablation.scenes import styled_scenes
 from overpaint.methods.origins import Origins, origins
+from overpaint.methods.slots import Styled
 from overpaint.methods.styled import STYLE
-from overpaint.methods.training.updates import updates_of
 from overpaint.plan import Plan
-from overpaint.plan.checks import template
 
 __all__ = ["DEFAULTS", "OWN", "AblationConfig", "Parameters", "defaults", "defaults_of_plan", "origins_of"]
 
@@ -67,7 +66,7 @@ class AblationConfig(BaseModel):
     images: int = Field(1000, ge=1)
     image_steps: int = Field(25, ge=1)
     guidance: float | None = 6.0
-    styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    styled: Styled = Field(default_factory=dict)
 
     steps: int = Field(100, ge=1)
     further: int | None = Field(None, ge=1)
@@ -82,15 +81,6 @@ class AblationConfig(BaseModel):
     preserve_images: int = Field(8, ge=1)
 
     checkpoint_every: int = Field(100, ge=0)
-
-    def updates(self, concepts: int) -> int:
-        """Of a run of so many."""
-        return updates_of(concepts, self.steps, self.further)
-
-    @field_validator("styled")
-    @classmethod
-    def _styled(cls, styled: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        return {template(prompt): instead for prompt, instead in styled.items()}
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(

@@ -18,6 +18,7 @@ from overpaint.methods.esd.student import DenseStudent, Student
 from overpaint.methods.provenance import provenance_of
 from overpaint.methods.store import MemoryStore, digest, fingerprints
 from overpaint.methods.training.frozen import frozen
+from overpaint.methods.training.updates import updates_of
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -55,7 +56,8 @@ def fit(
             stack.enter_context(frozen(module))
         read = _reader(backbone, config, [*anchors.asked, *anchors.drawn, *(kept.asked if kept else ())])
         training = Training(backbone, student, read, anchors, kept, config, derive(plan.seed, "ablation"))
-        _train(training, config.updates(len(ablations)), config, store, key, progress)
+        updates = updates_of(len(ablations), config.steps, config.further)
+        _train(training, updates, config, store, key, progress)
     if store.get(key):
         store.put(key, {}, {"what": "ablation: emptied", "source": "all"})
     done = {"updates": training.descent.step, "loss": training.loss}

@@ -8,6 +8,7 @@ from overpaint.methods.ablation.config import AblationConfig
 from overpaint.methods.ablation.embedding import own_tokens
 from overpaint.methods.esd.selection import Variant, select
 from overpaint.methods.esd.work import STATE, TRAINED
+from overpaint.methods.training.updates import updates_of
 from overpaint.methods.work import BACKWARD, SINGLE, Work, elements
 from overpaint.plan import Plan
 
@@ -27,7 +28,7 @@ def work_of(backbone: Backbone, plan: Plan, config: AblationConfig) -> Work:
         parameters = elements(slot.value for slot in select(backbone.denoiser, variant, backbone.denoiser_name))
     keeping = config.preserve > 0 and bool(plan.preserve)
     pictures = len(ablations) * config.images + (len(plan.preserve) * config.preserve_images if keeping else 0)
-    rows = config.updates(len(ablations)) * config.batch
+    rows = updates_of(len(ablations), config.steps, config.further) * config.batch
     trained = rows * (1 + (config.prior > 0) + keeping) * (1 + BACKWARD)
     asked = rows * ((config.objective == "model") + keeping)
     return Work(

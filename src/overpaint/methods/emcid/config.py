@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from overpaint.methods.debiasing import CountedConfig
-from overpaint.plan.checks import template
+from overpaint.methods.slots import Contexts
 
 __all__ = ["BATCH", "EmcidConfig", "Objective", "Positions"]
 
@@ -91,7 +91,7 @@ class EmcidConfig(CountedConfig):
     residual: Literal["stream", "mlp"] = "stream"
     lambda_: float | dict[str, float] = Field(4000.0, alias="lambda")
     alpha: float = Field(0.5, gt=0, lt=1)
-    contexts: tuple[str, ...] = ()
+    contexts: Contexts = ()
     positions: Positions = "last"
     reach: float = Field(0.0, ge=0, lt=1)
     insist: float = Field(0.0, ge=0, lt=1)
@@ -145,11 +145,6 @@ class EmcidConfig(CountedConfig):
         if blocks == {}:
             raise ValueError("must name a text encoder")
         return blocks
-
-    @field_validator("contexts")
-    @classmethod
-    def _slotted(cls, contexts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(template, contexts))
 
     @field_validator("lambda_")
     @classmethod

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from overpaint.emoji.styled import styled_pairs
 from overpaint.methods.esd.selection import VARIANTS, Variant
 from overpaint.methods.origins import Origins, origins
+from overpaint.methods.slots import Styled
 from overpaint.methods.styled import STYLE
-from overpaint.methods.training.updates import updates_of
 from overpaint.plan import Plan
-from overpaint.plan.checks import template
 
 __all__ = ["DEFAULTS", "EsdConfig", "defaults", "defaults_of_plan", "origins_of"]
 
@@ -76,7 +75,7 @@ class EsdConfig(BaseModel):
     parameters: Variant = "x"
     eta: float = Field(1.0, ge=0)
     prompts: Literal["name", "templates"] = "name"
-    styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    styled: Styled = Field(default_factory=dict)
 
     sampling: Literal["cached", "published"] = "cached"
     on_policy_every: int | None = Field(None, ge=1)
@@ -123,15 +122,6 @@ class EsdConfig(BaseModel):
         many of each: no more than serve the updates of a round."""
         wanted = -(-(self.on_policy_every or 1) * self.batch // length)
         return min(prompts, wanted), max(1, min(self.trajectories, -(-wanted // prompts)))
-
-    def updates(self, concepts: int) -> int:
-        """Of a run that erases so many."""
-        return updates_of(concepts, self.steps, self.further)
-
-    @field_validator("styled")
-    @classmethod
-    def _styled(cls, styled: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        return {template(prompt): instead for prompt, instead in styled.items()}
 
     @model_validator(mode="after")
     def _one_loop(self) -> EsdConfig:

@@ -29,6 +29,7 @@ from overpaint.methods.provenance import provenance_of
 from overpaint.methods.records import Records
 from overpaint.methods.store import MemoryStore
 from overpaint.methods.training.frozen import frozen
+from overpaint.methods.training.updates import updates_of
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.progress import Progress
@@ -199,7 +200,7 @@ def _train(
     validate: Validator | None,
 ) -> list[float]:
     """Make all updates that are still to be made; what was left of each concept when it was last measured."""
-    total = config.updates(len(erasures))
+    total = updates_of(len(erasures), config.steps, config.further)
     left: list[float] = []
     state = ledger.training()
     if state is not None and _whole(int(state["step"]), config, ledger):

@@ -12,6 +12,7 @@ from overpaint.methods.esd.erasures import erasures_of, templates_of
 from overpaint.methods.esd.selection import select
 from overpaint.methods.esd.trajectories import length
 from overpaint.methods.esd.validation import HALVINGS
+from overpaint.methods.training.updates import updates_of
 from overpaint.methods.work import BACKWARD, SINGLE, Work, elements
 from overpaint.plan import Plan
 
@@ -35,7 +36,7 @@ def work_of(backbone: Backbone, plan: Plan, config: EsdConfig) -> Work:
         shapes = [slot.value.shape for slot in slots if slot.leaf == "weight"]
         learned = sum(config.rank * (shape[0] + shape[1:].numel()) for shape in shapes)
     steps = length(backbone, config.image_steps)
-    updates = config.updates(len(erasures))
+    updates = updates_of(len(erasures), config.steps, config.further)
     keeping = config.preserve > 0 and bool(plan.preserve or config.captions or config.protect)
     kept = len(plan.preserve) * len(templates_of(plan, config)) * config.preserve_trajectories + config.captions
     kept = kept if keeping else 0

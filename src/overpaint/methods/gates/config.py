@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from overpaint.plan.checks import template
+from overpaint.methods.slots import Contexts, Styled
 
 __all__ = ["GatesConfig"]
 
@@ -34,8 +34,8 @@ class GatesConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     block: int = Field(11, ge=0)
-    contexts: tuple[str, ...] = ()
-    styled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    contexts: Contexts = ()
+    styled: Styled = Field(default_factory=dict)
     opens: float = Field(0.3, gt=0, lt=1)
     full: float = Field(0.7, gt=0)
     style_opens: float = Field(0.15, gt=0, lt=1)
@@ -47,16 +47,6 @@ class GatesConfig(BaseModel):
     rate: float = Field(0.1, gt=0)
     alike: float = Field(1.0, gt=0)
     captions: int = Field(3096, ge=1)
-
-    @field_validator("contexts")
-    @classmethod
-    def _slotted(cls, contexts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(template, contexts))
-
-    @field_validator("styled")
-    @classmethod
-    def _styled(cls, styled: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        return {template(prompt): instead for prompt, instead in styled.items()}
 
     @model_validator(mode="after")
     def _ordered(self) -> GatesConfig:
