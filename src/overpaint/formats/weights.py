@@ -61,7 +61,8 @@ def weight_tensors(patch: Patch, pipe: Any) -> dict[str, Tensor]:
 
 
 def _denoiser(pipe: Any) -> str:
-    return next(name for name in DENOISERS if getattr(pipe, name, None) is not None)
+    """The pipeline's name for it; empty where it has none."""
+    return next((name for name in DENOISERS if getattr(pipe, name, None) is not None), "")
 
 
 def patch_of_weights(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mapping[str, Any]) -> Patch:
@@ -98,7 +99,7 @@ def patch_of_weights(tensors: Mapping[str, Tensor], pipe: Any, provenance: Mappi
 def _named(tensors: Mapping[str, Tensor], pipe: Any) -> Iterator[tuple[str, Tensor]]:
     """The file's tensors by canonical name, as diffusers lays them out."""
     known = named_parameters(pipe)
-    denoiser = next((name for name in DENOISERS if getattr(pipe, name, None) is not None), "")
+    denoiser = _denoiser(pipe)
     original = _original(pipe)
     for key, tensor in tensors.items():
         for name in (key, *(key.removeprefix(prefix) for prefix in PREFIXES)):
