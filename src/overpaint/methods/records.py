@@ -9,10 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from torch import Tensor
 
 from overpaint.methods.store import MemoryStore, digest
+from overpaint.progress import Advance
 
-__all__ = ["PART", "Advance", "Records", "StoredRecords", "parts", "pieces", "recorded"]
-
-Advance = Callable[[int], None]
+__all__ = ["PART", "Records", "StoredRecords", "parts", "pieces", "recorded"]
 
 PART = 64
 """Pictures of one record, or their trajectories, which is what a stopped run may lose."""

@@ -9,7 +9,7 @@ reads raw tokens, and such an edit cannot work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from overpaint.backbone.subject import Subject
 from overpaint.backbone.text import TextEncoder
 from overpaint.errors import BackboneError
+from overpaint.progress import Advance
 
 __all__ = ["PAIRS", "TEMPLATES", "Trace", "causal_trace", "choose_blocks"]
 
@@ -81,7 +82,7 @@ def causal_trace(
     pairs: Sequence[tuple[str, str]] = PAIRS,
     templates: Sequence[str] = TEMPLATES,
     chunk: int = 128,
-    advance: Callable[..., None] | None = None,
+    advance: Advance | None = None,
 ) -> Trace:
     """Trace every pair (source, destination) in every template; see `Trace`.
 

@@ -17,13 +17,12 @@ from torch import Tensor
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.progress import Advance
 
 __all__ = ["Level", "fixed_point", "invert", "levels", "sample"]
 
 MEMORY = 5
 """Earlier iterates that Anderson acceleration combines."""
-
-Advance = Callable[..., None]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from overpaint.methods.closed_form.aims import Aim
 from overpaint.methods.closed_form.config import Tokens
 from overpaint.methods.closed_form.states import read_states
 from overpaint.methods.closed_form.tokens import destination_of, links
+from overpaint.progress import Advance
 
 __all__ = ["Pairs", "condensed", "pairs_of"]
 
@@ -61,7 +62,7 @@ def condensed(columns: Tensor) -> Tensor:
     return columns if columns.shape[1] <= len(columns) else torch.linalg.qr(columns.mT).R.mT.contiguous()
 
 
-def pairs_of(reader: Reader, aims: Sequence[Aim], tokens: Tokens, advance: Callable[..., None] | None = None) -> Pairs:
+def pairs_of(reader: Reader, aims: Sequence[Aim], tokens: Tokens, advance: Advance | None = None) -> Pairs:
     """The pairs of all aims, condensed as they come so that a thousand concepts' padding fits into memory.
 
     Raises ValueError if there are no aims.

@@ -7,7 +7,7 @@ nearly alike: those of every fourth caption are taken, and count four times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from overpaint.backbone.forest import TOKENS, Grove, plant
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.moments import Gathering, Triangle
+from overpaint.progress import Advance
 
 __all__ = ["EVERY", "KeyMoments", "key_moments", "pack", "unpack"]
 
@@ -42,7 +43,7 @@ def key_moments(
     blocks: Sequence[int],
     padding: bool = True,
     chunk: int = 4 * TOKENS,
-    advance: Callable[..., None] | None = None,
+    advance: Advance | None = None,
 ) -> dict[int, KeyMoments]:
     """Second moments of the keys of ``blocks`` over captions, in one pass through the encoder.
 

@@ -6,7 +6,7 @@ its concepts would give one by one, up to rounding. Where concepts may stop earl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -18,10 +18,10 @@ from overpaint.methods.emcid.adam import Adam, clamp_rows
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.goals import Goal
 from overpaint.methods.emcid.stopping import CHECK, Plateau
+from overpaint.progress import Advance
 
-__all__ = ["REGULAR", "Advance", "search"]
+__all__ = ["REGULAR", "search"]
 
-Advance = Callable[..., None]
 REGULAR = 2
 """Column of the regulariser in a memory's losses."""
 

@@ -15,10 +15,10 @@ from overpaint.methods.emcid.goals import NoiseGoal, StatesGoal, TextGoal
 from overpaint.methods.emcid.joint import Joint
 from overpaint.methods.emcid.latents import Noise, latents_of
 from overpaint.methods.emcid.memory import Concept, Memory
-from overpaint.methods.emcid.search import Advance, search
+from overpaint.methods.emcid.search import search
 from overpaint.methods.emcid.states import States
 from overpaint.methods.training.frozen import frozen
-from overpaint.progress import Progress, Silent
+from overpaint.progress import Advance, Progress, Silent
 from overpaint.seeding import derive
 
 __all__ = ["HELD", "stage_one", "steps_of"]

@@ -18,6 +18,7 @@ from overpaint.linear.lowrank import Factors
 from overpaint.linear.precision import exact
 from overpaint.linear.ridge import Penalty, ridge_update
 from overpaint.methods.emcid.keys import Prompts, average
+from overpaint.progress import Advance
 
 __all__ = ["Kept", "stage_two"]
 
@@ -52,7 +53,7 @@ def stage_two(
     group: Tensor | None = None,
     steady: float = 0.0,
     chunk: int = TOKENS,
-    advance: Callable[..., None] | None = None,
+    advance: Advance | None = None,
 ) -> dict[int, Factors]:
     """Changes of the ``fc2`` weights of ``blocks``, lowest first.
 

@@ -21,7 +21,8 @@ from overpaint.methods.esd.objective import turned_away
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.pool import Pool, join
 from overpaint.methods.esd.trajectories import Recording, length, predictions, record
-from overpaint.methods.records import Advance, Records, parts, pieces, recorded
+from overpaint.methods.records import Records, parts, pieces, recorded
+from overpaint.progress import Advance
 from overpaint.seeding import derive
 
 __all__ = ["Acting", "erasing", "keeping", "target", "taught"]

@@ -16,6 +16,7 @@ from torch import Tensor
 from overpaint.backbone import sampling
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
+from overpaint.progress import Advance
 
 __all__ = ["Recording", "arrive", "length", "predictions", "record"]
 
@@ -47,7 +48,7 @@ def record(
     seeds: Sequence[int],
     steps: int,
     guidance: float,
-    advance: Callable[[int], None] = lambda count: None,
+    advance: Advance = lambda count: None,
 ) -> Recording:
     """Whole trajectories for n conditions and seeds; guidance above 1. ``advance`` hears of each finished one."""
     size = sampling.default_batch(backbone.latent_shape, backbone.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from overpaint.linear.precision import exact
 from overpaint.methods.gates.config import GatesConfig
 from overpaint.methods.gates.examples import Others, Own
+from overpaint.progress import Advance
 
 __all__ = ["Detectors", "detectors"]
 
@@ -36,9 +37,7 @@ class Detectors(NamedTuple):
         return inputs.float() @ self.weight.mT + self.bias
 
 
-def detectors(
-    own: Own, others: Others, count: int, config: GatesConfig, advance: Callable[..., None] | None = None
-) -> Detectors:
+def detectors(own: Own, others: Others, count: int, config: GatesConfig, advance: Advance | None = None) -> Detectors:
     """Detectors of ``count`` concepts.
 
     Fisher's discriminant to begin with; then the squared distances of a concept's own scores from 1 and the squared

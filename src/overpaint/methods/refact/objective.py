@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from overpaint.methods.emcid.context import Context
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.refact.config import RefactConfig
+from overpaint.progress import Advance
 
 __all__ = ["contrast", "learn"]
 
@@ -39,7 +40,7 @@ def learn(
     concepts: Sequence[Concept],
     others: Tensor,
     config: RefactConfig,
-    advance: Callable[..., None] | None = None,
+    advance: Advance | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What the block's output at each concept's last token is to be, and the probability reached.
 

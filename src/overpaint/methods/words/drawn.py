@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from overpaint.backbone.condition import Condition
 from overpaint.backbone.precision import fast_precision, in_precision
 from overpaint.backbone.sampling import generators, initial_noise
 from overpaint.halving import in_batches
+from overpaint.progress import Advance
 from overpaint.seeding import derive
 
 __all__ = ["asked_of_one", "differences"]
@@ -33,7 +34,7 @@ def differences(
     candidates: Mapping[str, Sequence[str]],
     template: str,
     seed: int,
-    advance: Callable[..., None],
+    advance: Advance,
 ) -> dict[str, list[float]]:
     """How much else the denoiser predicts for each candidate than for its source, as a share of what the source adds.
 
@@ -58,7 +59,7 @@ def _told(
     candidates: Mapping[str, Sequence[str]],
     template: str,
     seed: int,
-    advance: Callable[..., None],
+    advance: Advance,
 ) -> dict[str, list[float]]:
     """`differences` of sources whose pictures are in memory together, each with candidates."""
     precision = fast_precision(backbone.device) if backbone.family == "emoji" else "float32"
