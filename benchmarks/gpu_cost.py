@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.measuring import NUMBERS, PRESETS
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
@@ -30,8 +31,6 @@ from overpaint.plan.templates import KINDS
 
 CARDS = {"A100": (312e12, 19.5e12), "H100": (989e12, 67e12)}
 """Published peak operations in a second: bfloat16 with dense tensors, float64 (both on tensor cores, SXM)."""
-PRESETS = ("emcid", "emcid-copy", "emcid-paper")
-NUMBERS = (1, 10, 100, 1000)
 PROTECTED, TOKENS = 77, 3
 """Tokens of the empty prompt that are kept, and of a concept, about; templates' beginnings are shared."""
 

@@ -225,7 +225,7 @@ def tell(outside: dict[str, Score], suite: dict[str, Score], named: float, folde
 
 def overpaint(*words: Any) -> None:
     """The command line, in a process of its own."""
-    carried_out([sys.executable, "-c", "from overpaint.cli.app import main; main()", *words])
+    carried_out([sys.executable, "-m", "overpaint", *words])
 
 
 def carried_out(command: Sequence[Any]) -> None:

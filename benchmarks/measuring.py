@@ -1,4 +1,4 @@
-"""What measurements of cost share: processes of their own, memory, clocks, evaluations of the denoiser."""
+"""What measurements of cost share: presets, numbers, processes of their own, memory, clocks, evaluations."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ from torch import Tensor
 from overpaint.methods.work import BACKWARD
 from overpaint.progress import Advance
 
-__all__ = ["Clock", "Evaluations", "alone", "peak"]
+__all__ = ["NUMBERS", "PRESETS", "Clock", "Evaluations", "alone", "peak"]
 
 Found = dict[str, Any]
+
+PRESETS = ("emcid", "emcid-copy", "emcid-paper")
+NUMBERS = (1, 10, 100, 1000)
+"""Of concepts."""
 
 
 def alone(work: Callable[[], Found]) -> Found:

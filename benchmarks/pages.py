@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.docs.pages import Block, blocks, commands
 
-COMMAND = "from overpaint.cli.app import main; main()"
 LEFT_OUT = ("needs a GPU", "runs until", "after the bank of another machine", "in an environment without")
 
 
@@ -45,7 +44,7 @@ def main() -> None:
     for block in runnable(options.page):
         for words in commands(block.text):
             start = time.monotonic()
-            done = subprocess.run([sys.executable, "-c", COMMAND, *words[1:]], cwd=options.work, check=False)
+            done = subprocess.run([sys.executable, "-m", "overpaint", *words[1:]], cwd=options.work, check=False)
             print(f"{time.monotonic() - start:8.1f} s  {' '.join(words)}")
             if done.returncode:
                 sys.exit(done.returncode)

@@ -22,14 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.browsers import launched, tab_of
 
 ROOT = Path(__file__).parents[1]
-COMMAND = "from overpaint.cli.app import main; main()"
 LONGEST = 3_600_000
 """Milliseconds that an edit may take."""
 
 
 def started(runs: Path) -> tuple[subprocess.Popen[str], str]:
     """The Studio's process and its address."""
-    words = [sys.executable, "-u", "-c", COMMAND, "studio", "--runs", str(runs), "--port", "0"]
+    words = [sys.executable, "-u", "-m", "overpaint", "studio", "--runs", str(runs), "--port", "0"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:

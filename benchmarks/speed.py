@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.measuring import Clock, Evaluations, alone, peak
+from benchmarks.measuring import NUMBERS, PRESETS, Clock, Evaluations, alone, peak
 from benchmarks.speed_page import write_page
 from tests.patch.examples import matrix_of
 
@@ -47,8 +47,6 @@ from overpaint.patch import Patch
 from overpaint.plan import Plan
 from overpaint.runs.bank import MemoryBank
 
-PRESETS = ("emcid", "emcid-copy", "emcid-paper")
-NUMBERS = (1, 10, 100, 1000)
 ROUNDS = 10
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
+from overpaint.emoji.recipe.aliases import bare
 from overpaint.emoji.recipe.sources import KEYWORD_LISTS, fetch
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.files import write_text_atomic
@@ -41,11 +42,6 @@ def main() -> None:
 def labelled(path: Path) -> dict[str, str]:
     """Labels by bare emoji."""
     return {bare(entry["unicode"]): entry["label"] for entry in json.loads(path.read_text(encoding="utf-8"))}
-
-
-def bare(emoji: str) -> str:
-    """An emoji without the variation selector, which the lists use as they like."""
-    return emoji.replace("\ufe0f", "")
 
 
 if __name__ == "__main__":
