@@ -44,7 +44,7 @@ from overpaint.linear.moments import SecondMoment
 from overpaint.linear.precision import exact
 from overpaint.linear.ridge import Penalty, penalty
 from overpaint.methods.emcid.keys import Prompts, average
-from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.emcid.stage_two import Aim, stage_two
 
 BAR = 10.0
 TEMPLATES, BEFORE = 3, (3, 4, 5)
@@ -166,8 +166,9 @@ def ours(asked: Asked, residual: str, known: bool) -> tuple[Spent, Changes]:
     def penalty_of(block: int) -> Penalty:
         return ready or penalty(asked.moment)
 
+    aim = Aim(asked.prompts, asked.values)
     start = now()
-    changes = stage_two(asked.text, asked.prompts, asked.values, asked.blocks, penalty_of, WEIGHT, residual)
+    changes = stage_two(asked.text, aim, asked.blocks, penalty_of, WEIGHT, residual=residual)
     return since(start), changes
 
 

@@ -134,14 +134,11 @@ def edit(
     goal = aim(text, tasks, values, max(options.blocks), contexts, options.positions)
     changes = stage_two(
         text,
-        goal.prompts,
-        goal.values,
+        goal,
         options.blocks,
         penalties.__getitem__,
         weight,
-        options.residual,
-        shares=goal.shares,
-        group=goal.group,
+        residual=options.residual,
         steady=options.steady,
     )
     model = copy.deepcopy(text.model)

@@ -20,7 +20,7 @@ from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.moments import key_moments
 from overpaint.methods.emcid.stage_one import stage_one
-from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.emcid.stage_two import Aim, stage_two
 from overpaint.methods.esd.erasures import Texts, erasures_of
 from overpaint.methods.esd.rows import erasing
 from overpaint.patch import Patch
@@ -65,8 +65,7 @@ def test_emcid_edits_both_encoders_each_by_its_own_problem(model: StableDiffusio
         moments = key_moments(text, CAPTIONS, blocks)
         expected = stage_two(
             text,
-            locate(text, [(TEMPLATES, "dog")]),
-            value[None],
+            Aim(locate(text, [(TEMPLATES, "dog")]), value[None]),
             blocks,
             lambda block, moments=moments: penalty(moments[block].mean(1.0)),
             alpha_weight(weights[text.name], 0.5),

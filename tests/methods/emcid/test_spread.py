@@ -10,7 +10,7 @@ from overpaint.backbone.text import TextEncoder
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.spread import aim
-from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.emcid.stage_two import Aim, stage_two
 from overpaint.methods.emcid.tasks import Task, tasks_of
 from overpaint.plan import Plan
 from tests.methods.tiny import penalties, tiny_text
@@ -90,8 +90,9 @@ def test_a_share_of_two_counts_as_the_same_condition_twice() -> None:
     c = penalties(text, range(BLOCK + 1))
     phrases = [(("a {}",), "dog"), (("a {}",), "pizza")]
     values = torch.randn(2, text.width, dtype=torch.float64)
-    shared = stage_two(text, locate(text, phrases), values, [0, 2], c.__getitem__, 0.5, shares=torch.tensor([1.0, 2.0]))
-    twice = stage_two(text, locate(text, [*phrases, phrases[1]]), values[[0, 1, 1]], [0, 2], c.__getitem__, 0.5)
+    counted = Aim(locate(text, phrases), values, torch.tensor([1.0, 2.0]))
+    repeated = Aim(locate(text, [*phrases, phrases[1]]), values[[0, 1, 1]])
+    shared, twice = (stage_two(text, aimed, [0, 2], c.__getitem__, 0.5) for aimed in (counted, repeated))
     for block in shared:
         torch.testing.assert_close(shared[block].matrix, twice[block].matrix)
 
@@ -103,9 +104,7 @@ def test_a_steady_change_is_the_least_squares_that_also_ignores_what_sentences_a
     aimed = aim(text, tasks_found, torch.randn(2, text.width), 0, CONTEXTS)
     assert aimed.shares is not None
     assert aimed.group is not None
-    change = stage_two(
-        text, aimed.prompts, aimed.values, [0], c.__getitem__, 0.5, "stream", None, aimed.shares, aimed.group, 3.0
-    )[0].matrix
+    change = stage_two(text, aimed, [0], c.__getitem__, 0.5, steady=3.0)[0].matrix
     with torch.no_grad():
         states = text.embed(aimed.prompts.ids)
         out, keys, _ = text.block_with_mlp(states, 0)

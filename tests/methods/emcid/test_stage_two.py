@@ -11,7 +11,7 @@ from torch import Tensor
 from overpaint.backbone.text import TextEncoder
 from overpaint.linear.ridge import Penalty, penalty, ridge_update
 from overpaint.methods.emcid.keys import Prompts, average, locate
-from overpaint.methods.emcid.stage_two import Kept, stage_two
+from overpaint.methods.emcid.stage_two import Aim, Kept, stage_two
 from tests.methods.tiny import TEMPLATES, LinearEncoder, penalties, tiny_text
 
 CONCEPTS = ["dog", "pizza", "hens"]
@@ -54,7 +54,7 @@ def test_streaming_equals_editing_block_by_block(residual: str, blocks: list[int
     values = wanted(text, blocks[-1])
     slow = by_editing(text, values, blocks, c, 0.5, residual)
     before = copy.deepcopy(text.model.state_dict())
-    fast = stage_two(text, prompts_of(text), values, blocks, c.__getitem__, 0.5, residual)
+    fast = stage_two(text, Aim(prompts_of(text), values), blocks, c.__getitem__, 0.5, residual=residual)
     assert list(fast) == blocks
     for block in blocks:
         torch.testing.assert_close(fast[block].matrix, slow[block], rtol=1e-9, atol=1e-9)
@@ -66,7 +66,7 @@ def test_chunks_change_nothing() -> None:
     c = penalties(text, range(3))
     values = wanted(text, 2)
     whole, parts = (
-        stage_two(text, prompts_of(text), values, [0, 1, 2], c.__getitem__, 0.5, chunk=size) for size in (512, 2)
+        stage_two(text, Aim(prompts_of(text), values), [0, 1, 2], c.__getitem__, 0.5, chunk=size) for size in (512, 2)
     )
     for block in range(3):
         torch.testing.assert_close(whole[block].matrix, parts[block].matrix)
@@ -80,7 +80,7 @@ def test_one_block_and_one_concept_moves_by_the_ridges_share() -> None:
     states = text.run(text.embed(prompts.ids), 0, 1)
     key = average(prompts.at_last(text.mlp_input(states, 1)), prompts.owner, 1)[0].detach()
     value = wanted(text, 1)[:1]
-    change = stage_two(text, prompts, value, [1], c.__getitem__, 3.0)[1]
+    change = stage_two(text, Aim(prompts, value), [1], c.__getitem__, 3.0)[1]
     g = float(c[1].whiten(key[:, None]).square().sum())
     residual = value[0] - average(prompts.at_last(text.run(states, 1, 2)), prompts.owner, 1)[0]
     torch.testing.assert_close(change.matrix @ key, residual * g / (3.0 + g))
@@ -104,8 +104,7 @@ def test_stream_residual_reaches_what_theory_says(blocks: int) -> None:
     value = torch.randn(1, 4, generator=torch.Generator().manual_seed(1)).double()
     changes = stage_two(
         encoder,
-        prompts,
-        value,
+        Aim(prompts, value),
         range(blocks),
         lambda _: penalty(torch.eye(6), jitter=0.0),
         1 / s - 1,
@@ -126,12 +125,11 @@ def test_mlp_residual_pushes_by_the_whole_state() -> None:
     delta = torch.randn(4, generator=torch.Generator().manual_seed(1)).double()
     changes = stage_two(
         encoder,
-        prompts,
-        (h + delta)[None],
+        Aim(prompts, (h + delta)[None]),
         range(blocks),
         lambda _: penalty(torch.eye(6), jitter=0.0),
         1 / s - 1,
-        "mlp",
+        residual="mlp",
     )
     for block, change in changes.items():
         encoder.weights[block] += change.matrix
@@ -150,7 +148,7 @@ def test_kept_tokens_move_less() -> None:
     moved = []
     for weight in (1e-6, 1e6):
         kept = Kept(ids, torch.tensor([0]), position, torch.tensor([weight]))
-        change = stage_two(text, prompts_of(text), values, [0, 1], c.__getitem__, 0.1, kept=kept)
+        change = stage_two(text, Aim(prompts_of(text), values), [0, 1], c.__getitem__, 0.1, kept=kept)
         key = text.mlp_input(text.embed(ids), 0)[0, other.last]
         moved.append(float((change[0].matrix @ key).norm().detach()))
     assert moved[1] < 1e-3 * moved[0]
@@ -159,4 +157,11 @@ def test_kept_tokens_move_less() -> None:
 def test_unknown_residual_is_refused() -> None:
     text = tiny_text()
     with pytest.raises(ValueError, match="residual"):
-        stage_two(text, prompts_of(text), wanted(text, 0), [0], penalties(text, range(1)).__getitem__, 1.0, "both")
+        stage_two(
+            text,
+            Aim(prompts_of(text), wanted(text, 0)),
+            [0],
+            penalties(text, range(1)).__getitem__,
+            1.0,
+            residual="both",
+        )

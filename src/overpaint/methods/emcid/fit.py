@@ -74,16 +74,13 @@ def fit(
             wanted = aim(text, tasks, own.to(text.device), blocks[-1], config.contexts, config.positions)
             changes = stage_two(
                 text,
-                wanted.prompts,
-                wanted.values,
+                wanted,
                 blocks,
                 penalty_of,
                 alpha_weight(weights[text.name], config.alpha),
-                config.residual,
-                preserved(text, plan, config),
-                wanted.shares,
-                wanted.group,
-                config.steady,
+                residual=config.residual,
+                kept=preserved(text, plan, config),
+                steady=config.steady,
                 advance=advance,
             )
             deltas |= {text.fc2_name(block): smaller(change) for block, change in changes.items()}

@@ -8,7 +8,7 @@ anchor's own state moves from the templates to that prompt: with copied values, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -19,26 +19,10 @@ from overpaint.linear.precision import exact
 from overpaint.methods.emcid.config import Positions
 from overpaint.methods.emcid.keys import Prompts, locate, located
 from overpaint.methods.emcid.positions import Condition, further, states_of
+from overpaint.methods.emcid.stage_two import Aim
 from overpaint.methods.emcid.tasks import Task, contexts_of
 
-__all__ = ["Aim", "aim", "sources"]
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What Stage II solves for.
-
-    Attributes:
-        prompts: of n conditions; those of one condition are averaged.
-        values: (n, width) wanted states after the last edited block.
-        shares: (n,) how much each condition counts; None: 1.
-        group: (n,) the task of each condition; None: each has its own.
-    """
-
-    prompts: Prompts
-    values: Tensor
-    shares: Tensor | None = None
-    group: Tensor | None = None
+__all__ = ["aim", "sources"]
 
 
 @torch.no_grad()

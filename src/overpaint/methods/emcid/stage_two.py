@@ -20,7 +20,24 @@ from overpaint.linear.ridge import Penalty, ridge_update
 from overpaint.methods.emcid.keys import Prompts, average
 from overpaint.progress import Advance
 
-__all__ = ["Kept", "stage_two"]
+__all__ = ["Aim", "Kept", "stage_two"]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What Stage II solves for.
+
+    Attributes:
+        prompts: of n conditions; those of one condition are averaged.
+        values: (n, width) wanted states after the last edited block.
+        shares: (n,) how much each condition counts; None: 1.
+        group: (n,) which of them are one phrase in several sentences; None: each is by itself.
+    """
+
+    prompts: Prompts
+    values: Tensor
+    shares: Tensor | None = None
+    group: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -42,44 +59,39 @@ class Kept:
 @torch.no_grad()
 def stage_two(
     text: TextEncoder,
-    prompts: Prompts,
-    values: Tensor,
+    aim: Aim,
     blocks: Sequence[int],
     penalty_of: Callable[[int], Penalty],
     weight: float,
+    *,
     residual: str = "stream",
     kept: Kept | None = None,
-    shares: Tensor | None = None,
-    group: Tensor | None = None,
     steady: float = 0.0,
     chunk: int = TOKENS,
     advance: Advance | None = None,
 ) -> dict[int, Factors]:
     """Changes of the ``fc2`` weights of ``blocks``, lowest first.
 
-    With L blocks, at the i-th (i = 0 .. L - 1): keys ``K`` are the inputs of its fc2 at the concepts' last tokens and
-    the residual is ``R = (Z - H) / (L - i)``, both averaged over each concept's prompts in the encoder as edited so
-    far. ``H`` is
+    With L blocks, at the i-th (i = 0 .. L - 1): keys ``K`` are the inputs of its fc2 at the conditions' last tokens
+    and the residual is ``R = (Z - H) / (L - i)`` with their values ``Z``, both averaged over each condition's prompts
+    in the encoder as edited so far. ``H`` is
 
     * ``"stream"``: the state after the last edited block, the one that values replace (MEMIT's residual);
     * ``"mlp"``: the output of this block's fc2 (the published code's; it compares a state with a part of it).
 
     Args:
-        prompts: prompts of n concepts.
-        values: Z (n, width), wanted states after the last edited block.
+        aim: conditions and their values.
         blocks: edited blocks, rising.
         penalty_of: second moment of the keys of a block.
         weight: lambda of the ridge problem.
         kept: tokens whose outputs must stay.
-        shares: (n,) how much each concept counts in the ridge problem; None: 1.
-        group: (n,) which of them are one phrase in several sentences.
         steady: s, how much the change is kept from reading what a sentence adds to the keys of a group,
             ``s sum_i share_i ||D (k_i - mean of its group)||^2``. Unseen sentences then disturb it less, and so do
             other concepts, whose keys vary in the same directions.
         chunk: tokens in one forward pass; changes memory, and results by rounding alone.
 
     Memory: numbers of 4 bytes, ``key_width + 2 width`` for each token that prompts do not share up to their last one
-    of interest; numbers of 8 bytes, ``4 key_width`` for each concept or kept token and ``4 key_width^2``.
+    of interest; numbers of 8 bytes, ``4 key_width`` for each condition or kept token and ``4 key_width^2``.
 
     Returns:
         For each block ``up`` (width, r) and ``down`` (r, key_width), float64, r the lesser of n and width.
@@ -90,10 +102,11 @@ def stage_two(
     if residual not in ("stream", "mlp"):
         raise ValueError(f"residual is 'stream' or 'mlp', not {residual!r}")
     blocks = sorted(blocks)
+    prompts, group = aim.prompts, aim.group
     edited = _Stream(text, prompts.ids, torch.arange(len(prompts)), prompts.last, blocks[0], chunk)
     keeping = None if kept is None else _Stream(text, kept.ids, kept.row, kept.position, blocks[0], chunk)
-    z = exact(values)
-    root = None if shares is None else exact(shares).sqrt()[:, None]
+    z = exact(aim.values)
+    root = None if aim.shares is None else exact(aim.shares).sqrt()[:, None]
     changes: dict[int, Factors] = {}
     for i, block in enumerate(blocks):
         keys, current = edited.look(text, block)

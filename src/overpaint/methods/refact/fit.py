@@ -17,7 +17,7 @@ from overpaint.methods.company import composition, together
 from overpaint.methods.emcid.keys import locate
 from overpaint.methods.emcid.memory import Concept
 from overpaint.methods.emcid.penalties import penalties_of
-from overpaint.methods.emcid.stage_two import stage_two
+from overpaint.methods.emcid.stage_two import Aim, stage_two
 from overpaint.methods.provenance import provenance_of
 from overpaint.methods.refact.config import RefactConfig
 from overpaint.methods.refact.objective import learn
@@ -58,8 +58,7 @@ def fit(
     prompts = locate(text, [(c.prompts, c.source) for c in concepts])
     change = stage_two(
         text,
-        prompts,
-        values,
+        Aim(prompts, values),
         [config.block],
         penalties_of(backbone, text, texts, [config.block], config.padding, store, progress),
         config.lambda_,
