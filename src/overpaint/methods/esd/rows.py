@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -20,7 +21,7 @@ from overpaint.methods.esd.erasures import Erasure, Texts
 from overpaint.methods.esd.objective import turned_away
 from overpaint.methods.esd.pictures import noised
 from overpaint.methods.esd.pool import Pool, join
-from overpaint.methods.esd.trajectories import Recording, length, predictions, record
+from overpaint.methods.esd.trajectories import length, predictions, record
 from overpaint.methods.records import Records, parts, pieces, recorded
 from overpaint.progress import Advance
 from overpaint.seeding import derive
@@ -28,6 +29,28 @@ from overpaint.seeding import derive
 __all__ = ["Acting", "erasing", "keeping", "target", "taught"]
 
 Acting = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What all trajectories of one drawing share; the fields as in `erasing`."""
+
+    backbone: Backbone
+    texts: Texts
+    config: EsdConfig
+    sampler: Acting | None
+    advance: Advance
+
+    def __call__(self, prompts: Sequence[str], seeds: Sequence[int]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Inputs (n, c, h, w), timesteps (n,) and, if the original model sampled, its predictions for both prompts."""
+        asked, empty = self.texts.conditions[self.texts.rows(prompts)], self.texts.conditions[:1]
+        steps, guidance = self.config.image_steps, self.config.guidance
+        with self.sampler() if self.sampler is not None else nullcontext():
+            found = record(self.backbone, asked, empty, seeds, steps, guidance, self.advance)
+        x, t = found.x.flatten(0, 1), found.t.repeat(len(seeds))
+        if self.sampler is not None:
+            return x, t, {}
+        return x, t, {"prompted": found.prompted.flatten(0, 1), "empty": found.empty.flatten(0, 1)}
 
 
 def erasing(
@@ -54,11 +77,12 @@ def erasing(
         records: where parts are looked for, and kept as they are made.
         advance: hears of finished trajectories.
     """
+    drawing = _Drawing(backbone, texts, config, sampler, advance)
     pools, kept = [], []
     for number, (erasure, count) in enumerate(zip(erasures, counts, strict=True)):
         given, without = (texts.rows(e) for e in (erasure.prompts(erasure.given, checked), erasure.without(checked)))
         for part in parts(len(given) * count):
-            make = partial(_part, backbone, texts, erasure, config, count, part, label, checked, sampler, advance)
+            make = partial(_part, drawing, erasure, count, part, label, checked)
             found = recorded(records, (erasure, part), len(part), make, advance)
             x, t, which = found["x"], found["t"], found["template"]
             concept = torch.full((len(x),), number)
@@ -68,18 +92,7 @@ def erasing(
     return join(pools), join(kept) if kept else None
 
 
-def _part(
-    backbone: Backbone,
-    texts: Texts,
-    erasure: Erasure,
-    config: EsdConfig,
-    count: int,
-    part: range,
-    label: str,
-    checked: bool,
-    sampler: Acting | None,
-    advance: Advance,
-) -> dict[str, Tensor]:
+def _part(drawing: _Drawing, erasure: Erasure, count: int, part: range, label: str, checked: bool) -> dict[str, Tensor]:
     """Rows of some of an erasure's trajectories, which are numbered through all of its prompts, and what `taught` says.
 
     ``template`` (n,) is the number of each row's template. Nothing here depends on ``eta``: runs that turn away
@@ -90,18 +103,18 @@ def _part(
     seeds = [derive(erasure.seed, label, given[number // count], number % count) for number in part]
     known: dict[str, Tensor] = {}
     if erasure.images:
-        each = length(backbone, config.image_steps)
-        x, t = noised(backbone, erasure.images, erasure.source, [derive(s, i) for s in seeds for i in range(each)])
-        advance(len(seeds))
+        each = length(drawing.backbone, drawing.config.image_steps)
+        noises = [derive(s, i) for s in seeds for i in range(each)]
+        x, t = noised(drawing.backbone, erasure.images, erasure.source, noises)
+        drawing.advance(len(seeds))
     else:
-        rows = texts.rows([given[number] for number in templates])
-        x, t, known = _drawn(backbone, texts, rows, seeds, config, sampler, advance)
+        x, t, known = drawing([given[number] for number in templates], seeds)
         each = len(x) // len(seeds)
         if known:
             told = {erasure.given: known["prompted"], "": known["empty"]}
             known = {phrase: made for phrase, made in told.items() if phrase or not erasure.styled}
     ways = [number for number in templates for _ in range(each)]
-    made = taught(backbone, texts, erasure, x, t, ways, checked, known)
+    made = taught(drawing.backbone, drawing.texts, erasure, x, t, ways, checked, known)
     return {"x": x, "t": t, "template": torch.tensor(ways), **made}
 
 
@@ -148,11 +161,11 @@ def keeping(
 
     ``records``, ``advance``: as in `erasing`; runs that number their prompts otherwise may share records.
     """
+    drawing = _Drawing(backbone, texts, config, None, advance)
     pools: list[Pool] = []
     numbers = {prompt: number for number, prompt in enumerate(counts)}
     for some in pieces(counts):
-        make = partial(_kept, backbone, texts, some, config, seed, advance)
-        found = recorded(records, some, sum(some.values()), make, advance)
+        found = recorded(records, some, sum(some.values()), partial(_kept, drawing, some, seed), advance)
         prompts = list(some)
         which = found["which"]
         concept = torch.tensor([numbers[prompt] for prompt in prompts])[which]
@@ -160,33 +173,10 @@ def keeping(
     return join(pools)
 
 
-def _kept(
-    backbone: Backbone, texts: Texts, counts: Mapping[str, int], config: EsdConfig, seed: int, advance: Advance
-) -> dict[str, Tensor]:
+def _kept(drawing: _Drawing, counts: Mapping[str, int], seed: int) -> dict[str, Tensor]:
     """Rows of some prompts; ``which`` (n,) is the number of each row's prompt among them."""
     each = [(number, prompt, k) for number, prompt in enumerate(counts) for k in range(counts[prompt])]
-    rows = texts.rows([prompt for _, prompt, _ in each])
     seeds = [derive(seed, "esd keep", prompt, k) for _, prompt, k in each]
-    x, t, known = _drawn(backbone, texts, rows, seeds, config, None, advance)
+    x, t, known = drawing([prompt for _, prompt, _ in each], seeds)
     which = torch.tensor([number for number, _, _ in each]).repeat_interleave(len(x) // len(seeds))
     return {"x": x, "t": t, "wanted": known["prompted"].float(), "which": which}
-
-
-def _drawn(
-    backbone: Backbone,
-    texts: Texts,
-    rows: Tensor,
-    seeds: Sequence[int],
-    config: EsdConfig,
-    sampler: Acting | None,
-    advance: Advance,
-) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Inputs (n, c, h, w), timesteps (n,) and, if the original model sampled, its predictions for both prompts."""
-    with sampler() if sampler is not None else nullcontext():
-        found: Recording = record(
-            backbone, texts.conditions[rows], texts.conditions[:1], seeds, config.image_steps, config.guidance, advance
-        )
-    x, t = found.x.flatten(0, 1), found.t.repeat(len(seeds))
-    if sampler is not None:
-        return x, t, {}
-    return x, t, {"prompted": found.prompted.flatten(0, 1), "empty": found.empty.flatten(0, 1)}
