@@ -1,9 +1,9 @@
 """What it takes to store, apply and export a patch of 1,000 concepts on the shapes of Stable Diffusion 1.4.
 
-The model has SD 1.4's true configuration at random weights, so nothing is downloaded. Two patches are measured:
-"emcid", whole changes of the eleven feed-forward matrices that 1,000 edits of the text encoder fill, and "uce", one map
-of text states that all 32 cross-attention matrices share. Seconds are those of the clock and, since machines are
-shared, of the process itself; megabytes are those of the files.
+The model has SD 1.4's true configuration at random weights, so nothing is downloaded (``--model tiny`` to try it on
+less). Two patches are measured: "emcid", whole changes of the eleven feed-forward matrices that 1,000 edits of the text
+encoder fill, and "uce", one map of text states that all 32 cross-attention matrices share. Seconds are those of the
+clock and, since machines are shared, of the process itself; megabytes are those of the files.
 
     python benchmarks/exporting.py --dtype float16
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from true_models import sd1
+from true_models import MODELS
 
 from overpaint.backbone.parameters import named_parameters
 from overpaint.formats.checkpoint import write_checkpoint
@@ -32,13 +32,14 @@ LAYERS = 11
 """Of the text encoder, that EMCID edits for most tasks."""
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=["sd1", "tiny"], default="sd1")
     parser.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], default="float32")
     parser.add_argument("--patches", nargs="+", choices=["emcid", "uce"], default=["emcid", "uce"])
     parser.add_argument("--rank", type=int, default=128, help="that the cut LoRA has")
-    options = parser.parse_args()
-    pipe = sd1(getattr(torch, options.dtype))
+    options = parser.parse_args(arguments)
+    pipe = MODELS[options.model](getattr(torch, options.dtype))
     print("| patch | step | seconds | CPU seconds | MB |\n|---|---|--:|--:|--:|")
     for kind in options.patches:
         with tempfile.TemporaryDirectory() as folder:
@@ -82,15 +83,15 @@ def timed(step: str, action: Callable[[], Any], path: Path | None = None) -> tup
 
 def made(pipe: Any, kind: str) -> Patch:
     torch.manual_seed(0)
+    parameters = named_parameters(pipe)
     deltas: dict[str, Delta] = {}
     if kind == "emcid":
-        for layer in range(LAYERS):
-            deltas[f"text_encoder.text_model.encoder.layers.{layer}.mlp.fc2.weight"] = Dense(
-                1e-3 * torch.randn(768, 3072)
-            )
+        matrices = [name for name in parameters if name.endswith("mlp.fc2.weight")][:LAYERS]
+        deltas = {name: Dense(1e-3 * torch.randn(parameters[name].shape)) for name in matrices}
     else:
-        shared = Mapped(Dense(1e-2 * torch.randn(768, 768)))
-        names = (name for name in named_parameters(pipe) if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")))
+        width = pipe.text_encoder.config.hidden_size
+        shared = Mapped(Dense(1e-2 * torch.randn(width, width)))
+        names = (name for name in parameters if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")))
         deltas = dict.fromkeys(names, shared)
     return Patch.made_on(pipe, deltas, {"model": "CompVis/stable-diffusion-v1-4", "method": kind})
 
