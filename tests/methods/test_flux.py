@@ -96,6 +96,15 @@ def test_text_alignment_lowers_its_loss_at_every_other_token(model: Flux) -> Non
     assert losses[1] < losses[0]
 
 
+@torch.no_grad()
+def test_short_prompts_have_the_states_that_t5_gives_them(model: Flux) -> None:
+    """Its blocks are handed the position bias, which the first one makes itself."""
+    context = Context(model.text, [Concept("dog", "cat", TEMPLATES, 0)], 0, "short", "mean")
+    mask = torch.arange(context.ids.shape[1]) <= context.prompts.end[:, None]
+    wanted = model.text.model(context.ids, attention_mask=mask.long()).last_hidden_state
+    torch.testing.assert_close(context.source.final[mask], wanted[mask])
+
+
 def test_words_around_a_phrase_are_aligned() -> None:
     """ "a photo of {} in it": three words before, two behind, the phrase of one token here and of three there."""
     assert aligned_around(0, (3, 3, 6), (3, 5, 8)) == [(0, 0), (1, 1), (2, 2), (4, 6), (5, 7)]

@@ -195,6 +195,6 @@ def _masked(text: TextEncoder, prompts: Prompts) -> tuple[Tensor, Run]:
     """Token ids and the way through the blocks: the longest prompt's length, padding masked."""
     ids = prompts.ids[:, : int(prompts.end.max()) + 1]
     mask = (torch.arange(ids.shape[1], device=ids.device) <= prompts.end[:, None]).long()
-    # CLIP hands the same to all of its blocks; T5 hands a position bias to those behind the first alone
-    call = handed(text.blocks[0], lambda: text.model(ids, attention_mask=mask))
+    # the last block's call: T5's first one makes the position bias that the others are handed
+    call = handed(text.blocks[-1], lambda: text.model(ids, attention_mask=mask))
     return ids, lambda states, first, stop: through(text.blocks[first:stop], states, call)
