@@ -31,8 +31,6 @@ PLANS: dict[str, list[dict[str, Any]]] = {
     "one concept, names to preserve": [{"erase": "cat", "to": "fox"}],
 }
 """Plans that some defaults are others for."""
-FEW = 6
-"""Parts of a setting that are shown; of more, their number is."""
 NO_RESULTS = "No result is kept for this version: run the commands above."
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
@@ -118,21 +116,20 @@ def _of_plans(method: Any) -> Iterator[str]:
 
 def _by_origin(method: Any, family: str) -> Iterator[str]:
     """Names and values of the settings that are published, carried over, measured, and of all others."""
+    from overpaint.methods.origins import ORIGINS
+
     settings = method.config.model_validate(method.defaults(method.name, stand_in(family))).model_dump(by_alias=True)
     origins = method.origins(method.name, family)
-    groups = [origins.published, origins.carried, origins.measured]
-    for names in (*groups, settings.keys() - frozenset().union(*groups)):
-        yield ", ".join(_setting(name, value) for name, value in settings.items() if name in names)
+    for origin in ORIGINS:
+        yield ", ".join(_setting(name, value) for name, value in settings.items() if origins.of(name) == origin)
 
 
 def _setting(name: str, value: Any) -> str:
+    from overpaint.cli.settings import shown
+
     if name == "precision":
         return f"`{name}`"  # the device's fastest, for the bundled model
-    if isinstance(value, (tuple, dict)) and len(value) > FEW and not all(isinstance(one, int) for one in value):
-        return f"`{name}` ({len(value)} of them)"
-    if isinstance(value, tuple):
-        value = list(value)
-    return f"`{name}` {value}"
+    return f"`{name}` {shown(value)}"
 
 
 def stand_in(family: str) -> Any:

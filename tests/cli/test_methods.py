@@ -34,10 +34,16 @@ def test_every_setting_has_its_type_its_default_and_where_that_comes_from(run: R
         "parameters cross | embedding | full cross carried",
         "steps int 150 measured",
         "images int 32 ours",
-        "guidance float | none - ours",
+        "guidance float | none none ours",
     ):
         assert line in ablation, line
     assert "…" not in ablation
+
+
+def test_a_default_of_hundreds_of_prompts_leaves_the_other_settings_in_sight(run: Run) -> None:
+    shown = run("methods", "gates").output
+    assert "633 of them (such as an" in in_words(shown)
+    assert len(shown.splitlines()) < 60
 
 
 def test_what_works_on_a_model_and_what_stands_in_the_way(run: Run, model: Path) -> None:

@@ -155,7 +155,7 @@ def test_the_page_on_defaults_has_every_setting_of_every_method_once_for_a_model
             name.partition("-")[0], name == "emcid-paper"
         ), name
     assert "Plans of several concepts (emoji): `captions` 1024." in page
-    assert re.search(r"Plans of styles alone \(emoji\): .*`styled` \(633 of them\), .*`rate` 0\.0003, ", page)
+    assert re.search(r"Plans of styles alone \(emoji\): .*`styled` 633 of them \(such as .*\), .*`rate` 0\.0003", page)
 
 
 def test_every_public_name_is_in_the_reference() -> None:

@@ -11,6 +11,7 @@ from docs.hooks import stand_in
 from overpaint.methods import METHODS
 from overpaint.methods.emcid.defaults import AS_RELEASED
 from overpaint.methods.method import Method
+from overpaint.methods.origins import ORIGINS, Origins
 
 
 def settings(method: Method, family: str) -> dict[str, Any]:
@@ -22,6 +23,11 @@ def everywhere() -> Iterator[tuple[Method, str]]:
     for method in METHODS.values():
         for family in method.families:
             yield method, family
+
+
+def test_a_setting_has_the_origin_that_names_it_and_is_ours_where_none_does() -> None:
+    found = Origins(frozenset({"steps"}), frozenset({"rate"}), frozenset({"captions"}))
+    assert tuple(map(found.of, ("steps", "rate", "captions", "seed"))) == ORIGINS
 
 
 def test_every_name_is_a_setting_and_has_one_origin() -> None:

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from overpaint.cli.console import out, plain, table
+from overpaint.cli.settings import shown
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -90,9 +91,8 @@ def _settings(method: Method) -> Table:
         column.justify = "left"
     for key, field in method.config.model_fields.items():
         name = field.alias or key
-        origin = next((kind for kind in ("published", "carried", "measured") if name in getattr(origins, kind)), "ours")
-        shown = "-" if defaults[name] is None else str(defaults[name])
-        made.add_row(plain(name, "bold"), plain(_type(field.annotation)), plain(shown), plain(origin))
+        default = shown(defaults[name])
+        made.add_row(plain(name, "bold"), plain(_type(field.annotation)), plain(default), plain(origins.of(name)))
     return made
 
 

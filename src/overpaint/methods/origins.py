@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Origins", "origins"]
+__all__ = ["ORIGINS", "Origins", "origins"]
+
+ORIGINS = ("published", "carried", "measured", "ours")
+"""Where a default may come from."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Origins:
     published: frozenset[str] = frozenset()
     carried: frozenset[str] = frozenset()
     measured: frozenset[str] = frozenset()
+
+    def of(self, name: str) -> str:
+        """Which of `ORIGINS` a setting's default has."""
+        return next((origin for origin in ORIGINS[:-1] if name in getattr(self, origin)), ORIGINS[-1])
 
     def without(self, names: Iterable[str]) -> Origins:
         """The same where these settings are ours."""
