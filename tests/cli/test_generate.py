@@ -65,6 +65,10 @@ def test_compare_draws_both(run: Run, model: Path, patch_file: Path, tmp_path: P
         (("--model", "no-such-model"), "no-such-model"),
         (("--device", "gameboy"), "--device gameboy"),
         (("--steps", "5000", "--dry-run"), "5000 sampling steps: the model has 1000"),
+        (("--scale", "nan"), "--scale nan: not a finite number"),
+        (("--guidance", "inf"), "--guidance inf: not a finite number"),
+        (("--compare",), "--compare: there is nothing to compare with"),
+        (("--compare", "--dry-run"), "--compare: there is nothing to compare with"),
     ],
 )
 def test_what_cannot_be_is_one_line(

@@ -34,6 +34,16 @@ def test_scale_is_the_strength(run: Run, pipeline: Any, patch_file: Path, tmp_pa
     assert torch.equal(weight(StableDiffusionPipeline.from_pretrained(tmp_path / "copy")), weight(pipeline))
 
 
+@pytest.mark.parametrize("scale", ["nan", "inf", "-inf"])
+def test_a_strength_that_is_no_number_is_refused_before_the_patch_is_read(run: Run, tmp_path: Path, scale: str) -> None:
+    to = ("--out", tmp_path / "copy.safetensors")
+    for command in ("apply", "export"):
+        told = run("patch", command, "nowhere", *to, "--scale", scale, code=2).stderr
+        assert told == f"error: --scale {scale}: not a finite number; write one, such as 0.5\n"
+    told = run("patch", "scale", "nowhere", *to, "--", scale, code=2).stderr
+    assert told == f"error: FACTOR {scale}: not a finite number; write one, such as 0.5\n"
+
+
 def test_a_folder_with_other_things_is_left_alone(run: Run, patch_file: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     result = run("patch", "apply", patch_file, "--out", tmp_path, code=2)

@@ -20,6 +20,14 @@ def test_compare_writes_one_page(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "both.html").is_file()
 
 
+def test_one_run_has_nothing_beside_it(run: Run, tmp_path: Path) -> None:
+    for more in ((), ("--dry-run",)):
+        told = run("compare", suite(tmp_path / "run"), "--out", tmp_path / "x.html", *more, code=2).stderr
+        assert "name two or more, or use overpaint report" in told
+        assert told.count("error:") == 1
+    assert not (tmp_path / "x.html").exists()
+
+
 def test_a_dry_run_names_the_files_and_writes_none(run: Run, tmp_path: Path) -> None:
     folder = suite(tmp_path / "run")
     told = run("report", folder, "--dry-run").stdout

@@ -10,7 +10,7 @@ import typer
 
 from overpaint.cli.console import err, say
 from overpaint.cli.console import out as stdout
-from overpaint.cli.options import Device, DryRun, Guidance, Out, Ray, Seed, Steps, check_picture
+from overpaint.cli.options import Device, DryRun, Guidance, Out, Ray, Seed, Steps, check_picture, finite
 from overpaint.errors import OverpaintError
 
 __all__ = ["generate", "seeds_of"]
@@ -22,7 +22,7 @@ def generate(
     prompts: Annotated[list[str], typer.Argument(help="What to draw: a row of pictures for each prompt.")],
     out: Out = Path("grid.png"),
     patch: Annotated[list[Path] | None, typer.Option("--patch", help="A run or patch file; repeat for more.")] = None,
-    scale: Annotated[float, typer.Option("--scale", help="Strength of the patches.")] = 1.0,
+    scale: Annotated[float, typer.Option("--scale", callback=finite, help="Strength of the patches.")] = 1.0,
     compare: Annotated[bool, typer.Option("--compare", help="Draw without the patches as well.")] = False,
     model: Annotated[
         str | None,
@@ -41,6 +41,8 @@ def generate(
     """Draw prompts and save the pictures as one grid."""
     columns = seeds_of(seeds) if seeds is not None else [seed]
     check_picture(out)
+    if compare and not patch:
+        raise OverpaintError("--compare: there is nothing to compare with; name a run or patch file with --patch")
 
     from overpaint.bench.grid import grid
     from overpaint.cli.models import open_backbone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -16,10 +17,23 @@ from overpaint.errors import OverpaintError
 
 __all__ = [
     *("Arithmetic", "Device", "DryRun", "Force", "Guidance", "Model", "Out", "Precision", "Ray", "RunOptions", "Seed"),
-    *("Steps", "WorkOptions", "check_picture", "takes", "takes_run_options"),
+    *("Steps", "WorkOptions", "check_picture", "finite", "takes", "takes_run_options"),
 ]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def finite(parameter: typer.CallbackParam, value: float | None) -> float | None:
+    """An option's or argument's number as it was read: its callback.
+
+    Raises:
+        OverpaintError: it is infinite or no number, which the command line reads as numbers, too.
+    """
+    if value is not None and not math.isfinite(value):
+        name = parameter.opts[0] if parameter.param_type_name == "option" else str(parameter.name).upper()
+        raise OverpaintError(f"{name} {value}: not a finite number; write one, such as 0.5")
+    return value
+
 
 MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODELS)]
@@ -28,7 +42,8 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Where the result goes.")
 Seed = Annotated[int, typer.Option("--seed", "-s", min=0, max=2**63 - 1, help="What all randomness derives from.")]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Sampling steps of a picture.")]
 Guidance = Annotated[
-    float | None, typer.Option("--guidance", min=0.0, help="Guidance scale; the model's own by default.")
+    float | None,
+    typer.Option("--guidance", min=0.0, callback=finite, help="Guidance scale; the model's own by default."),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from overpaint.cli.console import err, plain, say, table
-from overpaint.cli.options import DryRun, Force, Out
+from overpaint.cli.options import DryRun, Force, Out, finite
 from overpaint.cli.patch_options import Run, check_file, keep
 from overpaint.errors import OverpaintError, PatchError
 
@@ -47,7 +47,7 @@ def add(
 
 def scale(
     run: Run,
-    factor: Annotated[float, typer.Argument(help="0 does nothing, 1 is the patch.")],
+    factor: Annotated[float, typer.Argument(callback=finite, help="0 does nothing, 1 is the patch.")],
     to: Out,
     force: Force = False,
     dry_run: DryRun = False,

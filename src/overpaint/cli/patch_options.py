@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from overpaint.cli.console import out, say
+from overpaint.cli.options import finite
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["Base", "Run", "Strength", "Type", "check_file", "keep", "told", "typ
 
 Run = Annotated[Path, typer.Argument(help="A run's folder or a patch file.")]
 Base = Annotated[str | None, typer.Option("--model", "-m", help="The base model. [the patch's own]")]
-Strength = Annotated[float, typer.Option("--scale", help="Strength of the patch.")]
+Strength = Annotated[float, typer.Option("--scale", callback=finite, help="Strength of the patch.")]
 
 
 class Type(StrEnum):

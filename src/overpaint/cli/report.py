@@ -10,6 +10,7 @@ import typer
 
 from overpaint.cli.console import say
 from overpaint.cli.options import DryRun
+from overpaint.errors import OverpaintError
 
 __all__ = ["compare", "report"]
 
@@ -38,6 +39,9 @@ def compare(
     dry_run: DryRun = False,
 ) -> None:
     """Write one page with several runs side by side."""
+    if len(runs) < 2:
+        raise OverpaintError(f"{runs[0]}: one run alone has none beside it; name two or more, or use overpaint report")
+
     from overpaint.report.write import comparison, write_comparison
 
     if dry_run:
