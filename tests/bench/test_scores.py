@@ -63,3 +63,12 @@ def test_columns_of_different_lengths_are_a_mistake() -> None:
 
 def test_reads_with_count_and_interval() -> None:
     assert str(Score(0.9128, 0.9, 0.93, 1548)) == "0.913 [0.900, 0.930] n=1548"
+
+
+def test_one_value_alone_has_no_interval_but_keeps_its_ends_in_files() -> None:
+    alone = mean([0.7])
+    assert alone.interval is None
+    assert str(alone) == "0.700 n=1"
+    assert alone.to_data() == {"value": 0.7, "low": 0.7, "high": 0.7, "count": 1, "missing": 0}
+    assert mean([0.7, 0.7]).interval == pytest.approx((0.7, 0.7))
+    assert mean([math.nan]).interval is None

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
-from overpaint.cli.tables import summary
+from overpaint.bench.report import Line, Report
+from overpaint.bench.results import Case
+from overpaint.bench.scores import mean
+from overpaint.cli.results import cases
+from overpaint.cli.tables import figures, summary
 from overpaint.plan import Edit, Plan
+from tests.report.worlds import result, row
 
 PLAN = Plan(
     edits=(
@@ -33,11 +39,15 @@ METRICS: dict[str, Any] = {
 }
 
 
-def told(counted: dict[str, Any] | None) -> str:
+def text_of(table: Table) -> str:
     console = Console(width=100, record=True, file=None, force_terminal=False)
     with console.capture() as seen:
-        console.print(summary(PLAN, METRICS, counted))
+        console.print(table)
     return seen.get()
+
+
+def told(counted: dict[str, Any] | None) -> str:
+    return text_of(summary(PLAN, METRICS, counted))
 
 
 def test_probabilities_stand_where_nothing_was_counted() -> None:
@@ -52,3 +62,14 @@ def test_counted_shares_stand_in_place_of_the_probabilities_of_a_picture() -> No
     assert "woman: 47% of 32 pictures" in text
     assert "man: 0.12" not in text
     assert text.count("0.12 → 0.88") == 3
+
+
+def test_one_edit_alone_has_no_interval_in_any_table() -> None:
+    rows = (row("source forget", "templates", [1.0]), row("source forget", "free form", [0.25, 1.0]))
+    case = Case(name="emcid/replacement/1", task="replacement", rows=rows)
+    found = Report("the model", (Line("plain", mean([1.0])), Line("free", mean([0.25, 1.0])), Line("none", mean([]))))
+    for table in (*cases(result(case)), figures(found)):
+        text = text_of(table)
+        assert text.count("one only: no interval") == 1
+        assert "0.250 .. 1.000" in text
+        assert "1.000 .. 1.000" not in text

@@ -10,7 +10,8 @@ from huggingface_hub import ModelCard
 from overpaint.report.build import build
 from overpaint.report.evidence import gather
 from overpaint.report.model_card import escaped, model_card
-from tests.report.worlds import SCRIPT, case, suite
+from overpaint.report.page import render
+from tests.report.worlds import SCRIPT, case, row, suite
 
 
 def card(folder: Path) -> str:
@@ -36,6 +37,18 @@ def test_the_hub_reads_the_figures(tmp_path: Path) -> None:
     assert one.metric_value == 0.95
     assert one.metric_args == {"low": 0.9, "high": 1.0, "count": 2, "judge": "emoji grader", "verdict": "holds"}
     assert (one.dataset_type, one.dataset_split) == ("overpaint/emoji", "test")
+
+
+def test_one_edit_alone_has_no_interval_on_card_page_and_hub(tmp_path: Path) -> None:
+    rows = (row("source forget", "templates", [1.014], better="higher", unit="ratio"),)
+    folder = suite(tmp_path, case(tmp_path, edits=1).model_copy(update={"rows": rows}))
+    text, page = card(folder), render(build(gather([folder])))
+    assert "| 1.014 | one only: no interval | 1 |" in text
+    (one,) = read(text).eval_results
+    assert one.metric_args.keys() == {"count", "judge", "verdict"}
+    assert "one only: no interval" in page
+    assert "1.014 to 1.014" not in page
+    assert 'class="err wide"' not in page
 
 
 def test_a_base_model_is_named_if_it_is_one_of_the_hub(tmp_path: Path) -> None:

@@ -30,3 +30,8 @@ def test_what_is_unknown_is_called_so() -> None:
 def test_an_interval_names_its_unit_once() -> None:
     assert interval(Figure(value=-0.02, low=-0.03, high=0.01, count=3), "relative") == "−3.0 to +1.0 %"
     assert interval(Figure(value=12.0, count=3), "FID") == ""
+
+
+def test_one_edit_alone_has_no_interval_and_says_so() -> None:
+    assert interval(Figure(value=1.014, low=1.014, high=1.014, count=1), "ratio") == "one only: no interval"
+    assert interval(Figure(value=None), "ratio") == ""

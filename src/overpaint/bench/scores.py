@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Score", "change", "harmonic", "mean", "ratio"]
+__all__ = ["ALONE", "Score", "change", "harmonic", "mean", "ratio"]
 
 Array = np.ndarray[Any, Any]
 
 RESAMPLES = 2000
 LEVEL = 0.95
+ALONE = "one only: no interval"
+"""What stands where others show an interval, of a figure that was taken over one edit or concept."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,17 @@ class Score:
     count: int
     missing: int = 0
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its ends; None where there is nothing to show: no resample had a figure, or there was one unit alone."""
+        return None if self.count < 2 or math.isnan(self.low) or math.isnan(self.high) else (self.low, self.high)
+
     def __str__(self) -> str:
         """As ``0.913 [0.901, 0.924] n=1548``; a dash if nothing was measured."""
         if not self.count or math.isnan(self.value):
             return "-"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] n={self.count}"
+        interval = "" if self.interval is None else "[{:.3f}, {:.3f}] ".format(*self.interval)
+        return f"{self.value:.3f} {interval}n={self.count}"
 
     def to_data(self) -> dict[str, float | int | None]:
         """Plain data for JSON, where NaN is null."""

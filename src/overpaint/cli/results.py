@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from overpaint.cli.console import plain, table
+from overpaint.cli.tables import interval, number
 
 if TYPE_CHECKING:
     from overpaint.bench.results import Result, Row
@@ -29,19 +30,13 @@ def cases(result: Result) -> Iterator[Table]:
         for row in case.rows:
             figure = row.figure
             met = {None: "", True: "green", False: "red"}[row.met]
-            interval = "" if figure.low is None else f"{_number(figure.low)} .. {_number(figure.high)}"
             count = f"{figure.count}" + (f" (+{figure.missing} unknown)" if figure.missing else "")
             name = row.metric + (f" ({row.group})" if row.group else "")
             bar = "" if row.bar is None else f"{'<=' if row.better == 'lower' else '>='} {row.bar:g}"
-            made.add_row(plain(name), plain(_number(figure.value), met), interval, count, bar, plain(_published(row)))
+            spread = interval(figure.score)
+            made.add_row(plain(name), plain(number(figure.value), met), spread, count, bar, plain(_published(row)))
         yield made
 
 
 def _published(row: Row) -> str:
     return ", ".join(f"{figure.method} {figure.value:g}" for figure in row.published)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

@@ -14,9 +14,10 @@ from overpaint.plan.words import asked
 
 if TYPE_CHECKING:
     from overpaint.bench.report import Report
+    from overpaint.bench.scores import Score
     from overpaint.plan import Plan
 
-__all__ = ["figures", "summary"]
+__all__ = ["figures", "interval", "number", "summary"]
 
 ROWS = 12
 
@@ -48,7 +49,7 @@ def summary(plan: Plan, metrics: Mapping[str, Any] | None, counted: Mapping[str,
                 (f"{name}: " if edit.over else "") + _pair(pair) for name, pair in found["P(destination)"].items()
             ] or ["-"]
         cells = Text("\n").join(plain(line) for line in reached)
-        made.add_row(plain(asked(edit)), _pair(found["P(source)"]), cells, _number(found["C"]))
+        made.add_row(plain(asked(edit)), _pair(found["P(source)"]), cells, number(found["C"]))
     if len(plan.edits) > min(ROWS, len(details)):
         made.add_section()
         made.add_row(*(plain(cell) for cell in _mean_row(metrics, len(details))))
@@ -68,10 +69,25 @@ def figures(report: Report) -> Table:
         met = {None: plain(""), True: plain("met", "green"), False: plain("missed", "red")}[line.met]
         bar = "" if line.bar is None else f"{'<=' if line.at_most else '>='} {line.bar:g}"
         count = f"{score.count}" + (f" (+{score.missing} unknown)" if score.missing else "")
-        made.add_row(
-            plain(line.name), _number(score.value), f"{_number(score.low)} .. {_number(score.high)}", count, bar, met
-        )
+        made.add_row(plain(line.name), number(score.value), interval(score), count, bar, met)
     return made
+
+
+def interval(of: Score) -> str:
+    """Its ends; of one edit or concept that there is none, nothing if none was taken."""
+    from overpaint.bench.scores import ALONE
+
+    if of.interval is None:
+        return ALONE if of.count == 1 else ""
+    low, high = of.interval
+    return f"{number(low)} .. {number(high)}"
+
+
+def number(value: float | None) -> str:
+    """A figure; a dash for what is not there."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
 def _mean_row(metrics: Mapping[str, Any], graded: int) -> tuple[str, str, str, str]:
@@ -80,8 +96,8 @@ def _mean_row(metrics: Mapping[str, Any], graded: int) -> tuple[str, str, str, s
     return (
         f"mean of {graded} of {metrics['settings']['edits in the patch']} edits",
         _arrow(values[f"{group}P(source) before"], values[f"{group}P(source) left"]),
-        _number(values[f"{group}P(destination)"]),
-        _number(values[f"{group}ceiling C"]),
+        number(values[f"{group}P(destination)"]),
+        number(values[f"{group}ceiling C"]),
     )
 
 
@@ -95,9 +111,3 @@ def _pair(pair: Mapping[str, float | None]) -> str:
 
 def _arrow(before: float | None, after: float | None) -> str:
     return "-" if before is None or after is None else f"{before:.2f} → {after:.2f}"
-
-
-def _number(value: float | None) -> str:
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"

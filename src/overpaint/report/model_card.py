@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from overpaint.bench.results import Figure
 from overpaint.report.card import Card, Column
 from overpaint.report.evidence import Evidence
 from overpaint.report.page import environment
@@ -63,7 +64,7 @@ def evaluations(card: Card, evidence: Evidence) -> Iterator[EvalResult]:
                         metric_type=f"{row.metric}{group}",
                         metric_name=f"{row.metric}{group}",
                         metric_value=row.figure.value,
-                        metric_args=_arguments(column, row.figure.low, row.figure.high, row.figure.count, row.judge),
+                        metric_args=_arguments(column, row.figure, row.judge),
                     )
 
 
@@ -75,8 +76,7 @@ def escaped(value: object) -> str:
     return re.sub(r"([\\`*_\[\]{}|~#!$](?!\d+;))", r"\\\1", text)
 
 
-def _arguments(
-    column: Column, low: float | None, high: float | None, count: int, judge: str
-) -> dict[str, float | int | str]:
-    known = {"low": low, "high": high, "count": count, "judge": judge or None, "verdict": column.verdict.level}
+def _arguments(column: Column, figure: Figure, judge: str) -> dict[str, float | int | str]:
+    low, high = figure.score.interval or (None, None)
+    known = {"low": low, "high": high, "count": figure.count, "judge": judge or None, "verdict": column.verdict.level}
     return {name: value for name, value in known.items() if value is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from overpaint.bench.results import Figure
+from overpaint.bench.scores import ALONE
 
 __all__ = ["chance", "figure", "interval"]
 
@@ -30,10 +31,12 @@ def chance(value: float | None) -> str:
 
 
 def interval(of: Figure, unit: str) -> str:
-    """From its low to its high end; nothing if it has none."""
-    if of.low is None or of.high is None:
-        return ""
-    return f"{figure(of.low, unit).removesuffix(' %')} to {figure(of.high, unit)}"
+    """From its low to its high end; of one edit or concept that there is none, nothing if none was taken."""
+    ends = of.score.interval
+    if ends is None:
+        return ALONE if of.count == 1 else ""
+    low, high = ends
+    return f"{figure(low, unit).removesuffix(' %')} to {figure(high, unit)}"
 
 
 def _rounded(value: float, digits: int, sign: str = "") -> str:

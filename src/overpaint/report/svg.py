@@ -52,8 +52,8 @@ def chart(of: Chart) -> Markup:
         _path(group, "line", [(x(edits), y(row.figure.value or 0.0)) for edits, row in known])
         for edits, row in known:
             found = row.figure
-            if found.low is not None and found.high is not None:
-                _line(group, "err", x(edits), y(found.low), x(edits), y(found.high))
+            if ends := found.score.interval:
+                _line(group, "err", x(edits), y(ends[0]), x(edits), y(ends[1]))
             place = {"cx": _n(x(edits)), "cy": _n(y(found.value or 0.0)), "r": "3.5"}
             dot = SubElement(group, "circle", {"class": "dot", **place})
             SubElement(dot, "title").text = f"{name}, {edits} edits: {figure(found.value, row.unit)}, n = {found.count}"
@@ -96,8 +96,8 @@ def whisker(line: Line, row: Row) -> Markup:
     if row.bar is not None:
         drawn.append(_line(root, "bar", x(row.bar), 0, x(row.bar), 10))
     group = SubElement(root, "g", {"class": "s0"})
-    if row.figure.low is not None and row.figure.high is not None:
-        drawn.append(_line(group, "err wide", x(row.figure.low), 5, x(row.figure.high), 5))
+    if ends := row.figure.score.interval:
+        drawn.append(_line(group, "err wide", x(ends[0]), 5, x(ends[1]), 5))
     drawn.append(_line(group, "point", x(row.figure.value), 5, x(row.figure.value) + 0.01, 5))
     for one in drawn:
         one.set("vector-effect", "non-scaling-stroke")
