@@ -21,7 +21,13 @@ def test_one_method_tells_its_settings(run: Run) -> None:
     shown = run("methods", "sld").output
     assert "threshold" in shown
     assert "moderate" in shown
-    assert "there are" in run("methods", "sdl", code=2).output
+
+
+def test_a_wrong_name_is_told_as_in_edit_commands(run: Run) -> None:
+    commands = (("methods",), ("replace", "a", "b", "--out", "x", "--method"))
+    told = [run(*words, "emdic", code=2).stderr for words in commands]
+    assert [line.partition(": no method ")[2] for line in told] == ["is called 'emdic'; did you mean 'emcid'?\n"] * 2
+    assert told[0].startswith("error: overpaint methods: ")
 
 
 def test_every_setting_has_its_type_its_default_and_where_that_comes_from(run: Run) -> None:

@@ -86,8 +86,8 @@ def test_a_dry_run_counts_and_draws_nothing(run: Run, tmp_path: Path, words: tup
         (("--task", "nonsense"), "--task nonsense: unknown"),
         (("--split", "training"), "validation and test"),
         (("--scores", "nowhere.json"), "nowhere.json: no scores"),
-        (("--method", "emsid"), "did you mean 'emcid"),
-        (("--set", "stepz=1"), "did you mean 'steps'"),
+        (("--method", "emsid"), "error: --method: no method is called 'emsid'; did you mean 'emcid"),
+        (("--method", "emcid", "--set", "stepz=1"), "error: --set: emcid-copy has no setting 'stepz'"),
         (("--unmentioned", "--captions", "some.txt"), "leave --captions and --run out"),
     ],
 )
@@ -97,4 +97,9 @@ def test_mistakes_are_one_line(run: Run, words: tuple[object, ...], more: tuple[
 
 def test_published_suites_want_one_method_or_a_run(run: Run, tmp_path: Path) -> None:
     assert "say one --method, or --run" in run("bench", "iceb", "--data", tmp_path, code=2).stderr
+    wrong = run("bench", "iceb", "--data", tmp_path, "--method", "emdic", code=2).stderr
+    assert wrong == "error: --method: no method is called 'emdic'; did you mean 'emcid'?\n"
+    (tmp_path / "plan.yaml").write_text("edits: [{erase: pizza}]\nmethod: emdic\n")
+    wrong = run("bench", "coco", "--data", tmp_path, "--plan", tmp_path / "plan.yaml", code=2).stderr
+    assert wrong.startswith(f"error: {tmp_path}/plan.yaml:2: no method is called 'emdic'")
     assert "not there; point --data" in run("bench", "iceb", "--data", tmp_path, "--method", "emcid", code=2).stderr

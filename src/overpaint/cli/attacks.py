@@ -10,7 +10,7 @@ import typer
 
 from overpaint.cli.emoji_suite import check_methods, emoji_world
 from overpaint.cli.options import takes
-from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, judges_of, settings_of
+from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, check_names, judges_of, settings_of
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def attacks(
     known = Known() if names is None else read_known(names)
     if options.run is not None and (options.method or concept):
         raise OverpaintError("bench attacks: --run brings its method and concepts; leave --method and --concept out")
+    check_names(options)
     plan = None if options.run is None else _plan(options.run)
     count = concepts or (3 if quick else 8)
     judges = judges_of("attacks", options)

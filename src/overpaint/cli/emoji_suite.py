@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from overpaint.cli.options import takes
-from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, judges_of, settings_of
+from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, check_names, judges_of, settings_of
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def emoji(
 
     if unmentioned and (options.captions is not None or options.run is not None):
         raise OverpaintError("--unmentioned chooses captions for methods; leave --captions and --run out")
+    check_names(options)
     backbone = backbone_named(options, "emoji")
     judges = judges_of("emoji", options)
     if not isinstance(judges.grader, ConceptGrader):
@@ -119,10 +120,11 @@ def emoji_world(
 def check_methods(worlds: Sequence[World], backbone: Backbone) -> None:
     """PlanError for a method or setting that does not exist or does not fit the model, before anything is drawn."""
     from overpaint.methods import configure, method_of
-    from overpaint.plan import Edit
+    from overpaint.plan import Edit, Where
 
+    places = {"method": Where("--method"), "settings": Where("--set")}
     for world in worlds:
         plan = world.plan([Edit(action="erase", source="anything")])
         if "erase" not in method_of(plan).actions:
             plan = world.plan([Edit(action="replace", source="anything", destination="something")])
-        configure(plan, backbone)
+        configure(plan.model_copy(update={"places": places}), backbone)

@@ -11,12 +11,11 @@ from rich.table import Table
 
 from overpaint.cli.console import out, plain, table
 from overpaint.cli.settings import shown
-from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
     from overpaint.methods import Method
 
-__all__ = ["methods"]
+__all__ = ["methods", "named"]
 
 
 def methods(
@@ -28,13 +27,12 @@ def methods(
     """List the editing methods: what each changes, what it takes, and where it was published."""
     from overpaint.methods import METHODS
 
-    if name is not None and name not in METHODS:
-        raise OverpaintError(f"no method is called {name!r}; there are {', '.join(METHODS)}")
+    one = None if name is None else named(name, "overpaint methods")
     if model is not None:
-        _on(model, list(METHODS.values()) if name is None else [METHODS[name]])
+        _on(model, list(METHODS.values()) if one is None else [one])
         return
-    if name is not None:
-        _one(METHODS[name])
+    if one is not None:
+        _one(one)
         return
     made = table("methods", "name", "what it does", "edits", "cost", "paper")
     made.box, made.show_lines = box.SIMPLE_HEAD, True
@@ -45,6 +43,22 @@ def methods(
     for method in METHODS.values():
         made.add_row(plain(method.name, "bold"), *map(plain, (method.summary, method.edits, method.cost, method.paper)))
     out().print(made)
+
+
+def named(name: str, where: str) -> Method:
+    """The method of that name.
+
+    Arguments:
+        where: what named it, for the message: ``--method``.
+
+    Raises:
+        PlanError: there is none; the message is that of plans.
+    """
+    from overpaint.methods import method_of
+    from overpaint.plan import Edit, Plan, Where
+
+    any_edit = Edit(action="erase", source="anything")
+    return method_of(Plan(method=name, edits=(any_edit,), places={"method": Where(where)}))
 
 
 def _on(model: str, listed: list[Method]) -> None:

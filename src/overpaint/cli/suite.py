@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from overpaint.bench.suites.judges import Named
     from overpaint.bench.suites.suite import Judges, Suite
 
-__all__ = ["SuiteOptions", "backbone_named", "carry_out", "judges_of", "settings_of"]
+__all__ = ["SuiteOptions", "backbone_named", "carry_out", "check_names", "judges_of", "settings_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +100,16 @@ def carry_out(
     page, _ = write_report(bench.out)
     say(bench.out / RESULT)
     say(page)
+
+
+def check_names(options: SuiteOptions) -> None:
+    """PlanError for a name that no method has, before a file is read or a model is loaded."""
+    from overpaint.cli.methods import named
+    from overpaint.methods import AUTO
+
+    for name in options.method or ():
+        if name != AUTO:
+            named(name, "--method")
 
 
 def backbone_named(options: SuiteOptions, default: str) -> Backbone:

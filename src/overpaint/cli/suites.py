@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from overpaint.cli.options import takes
-from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, judges_of, settings_of
+from overpaint.cli.suite import SuiteOptions, backbone_named, carry_out, check_names, judges_of, settings_of
 from overpaint.errors import OverpaintError
 
 if TYPE_CHECKING:
@@ -87,10 +87,13 @@ def coco(
 ) -> None:
     """What an edit does to prompts that have nothing to do with it."""
     from overpaint.bench.suites.coco import coco_suite
+    from overpaint.methods import AUTO, method_of
     from overpaint.plan import Plan
 
     wanted: Plan | None = None if plan is None else Plan.read(plan)
     if wanted is not None:
+        if wanted.method != AUTO:
+            method_of(wanted)  # a wrong name is the plan's, not the option's
         options = replace(options, method=[wanted.method], model=options.model or wanted.model)
     _published("coco", lambda asked, judges: coco_suite(asked, judges, wanted, real), options)
 
@@ -102,6 +105,7 @@ def _published(name: str, build: Callable[[Asked, Judges], Suite], options: File
     methods = options.method or []
     if len(methods) + (options.run is not None) != 1:
         raise OverpaintError(f"bench {name}: say one --method, or --run with a patch that was made already")
+    check_names(options)
     change = None if options.run is None else read_change(options.run)
     asked = Asked(
         data=options.data,
