@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pickle
+import socket
 
-from overpaint.errors import BackboneError, OverpaintError, PatchError, PlanError, RunError, out_of_memory
+from overpaint.errors import BackboneError, OverpaintError, PatchError, PlanError, RunError, out_of_memory, unreachable
 
 
 def test_one_base_catches_all() -> None:
@@ -20,3 +21,14 @@ def test_too_little_memory_is_known_whoever_says_it() -> None:
     others = ("MPS backend out of memory", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
     assert all(out_of_memory(error) for error in (gpu, MemoryError(), *map(RuntimeError, others)))
     assert not any(out_of_memory(error) for error in (RuntimeError("shapes differ"), ValueError("out of memory")))
+
+
+def test_a_server_that_cannot_be_reached_is_known_by_what_the_error_came_of() -> None:
+    connect = type("ConnectError", (type("NetworkError", (Exception,), {}),), {})("name or service not known")
+    told = OSError("a/b does not appear to have a file named model_index.json")
+    assert not unreachable(told)
+    told.__context__ = FileNotFoundError("not in the cache")
+    assert not unreachable(told)
+    told.__context__.__cause__ = connect
+    assert unreachable(told)
+    assert all(map(unreachable, (connect, ConnectionRefusedError(), socket.gaierror())))

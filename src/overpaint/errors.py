@@ -6,7 +6,7 @@ and nothing else; every other exception is a defect of the library and keeps its
 
 from __future__ import annotations
 
-__all__ = ["BackboneError", "OverpaintError", "PatchError", "PlanError", "RunError", "out_of_memory"]
+__all__ = ["BackboneError", "OverpaintError", "PatchError", "PlanError", "RunError", "out_of_memory", "unreachable"]
 
 
 class OverpaintError(Exception):
@@ -49,3 +49,17 @@ def out_of_memory(error: BaseException) -> bool:
     words = ("out of memory", "can't allocate memory", "not enough memory")
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or (isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words))
+
+
+def unreachable(error: BaseException) -> bool:
+    """Whether a server could not be reached, said by the error or by one that it came of.
+
+    Known by name, as libraries change those that they ask servers through; ``HF_HUB_OFFLINE`` counts.
+    """
+    names = {"ConnectionError", "NetworkError", "TimeoutException", "Timeout", "gaierror"}
+    one: BaseException | None = error
+    while one is not None:
+        if any(kind.__name__ in names for kind in type(one).__mro__):
+            return True
+        one = one.__cause__ or one.__context__
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from overpaint.errors import OverpaintError
+from overpaint.errors import OverpaintError, unreachable
 
 __all__ = ["HubError", "push"]
 
@@ -52,13 +52,12 @@ def push(
         api.create_commit(repository, operations, commit_message=message)
     except LocalTokenNotFoundError:
         raise HubError(f"{repository}: not logged in; run 'hf auth login' or set HF_TOKEN") from None
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except Exception as error:
+        if unreachable(error):
+            reason = type(error).__name__
+            raise HubError(f"{repository}: the hub cannot be reached ({reason}); check the network") from error
+        if not isinstance(error, (HfHubHTTPError, HFValidationError, OSError)):
+            raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise HubError(f"{repository}: the hub did not take it ({reason}); check the name and the token") from error
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("httpx", "requests", "httpcore", "urllib3"):
-            raise
-        raise HubError(
-            f"{repository}: the hub cannot be reached ({type(error).__name__}); check the network"
-        ) from error
     return str(url)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
 
 from overpaint.backbone import loading
@@ -96,6 +97,19 @@ def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path, monkeypatch: 
             load(model, device="cpu")
         assert "\n" not in str(caught.value)
         assert model in str(caught.value)
+
+
+def test_a_hub_that_cannot_be_reached_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a file that the hub's model lacks, which is what diffusers makes of it."""
+
+    def offline(*_: Any, **__: Any) -> str:
+        raise LocalEntryNotFoundError("not in the cache") from ConnectionError("name or service not known")
+
+    monkeypatch.setattr("diffusers.configuration_utils.hf_hub_download", offline)
+    for opened in (load, family_of):
+        with pytest.raises(BackboneError) as caught:
+            opened("a/b")
+        assert str(caught.value) == "model 'a/b': the hub cannot be reached; check the network, or give a folder"
 
 
 @pytest.mark.skipif(not HAS_QWEN_IMAGE, reason="this diffusers has no Qwen-Image")

@@ -15,7 +15,7 @@ from overpaint.backbone.families import FAMILIES
 from overpaint.backbone.kinds import Kind, kind_of, kind_of_class, kind_of_keys
 from overpaint.backbone.parameters import named_parameters
 from overpaint.backbone.stable_diffusion import family_of_width
-from overpaint.errors import BackboneError
+from overpaint.errors import BackboneError, unreachable
 from overpaint.json_reading import from_json
 
 __all__ = ["BUNDLED", "backbone_of", "family_of", "load"]
@@ -46,9 +46,8 @@ def load(model: Any = BUNDLED, device: str | torch.device | None = None, dtype: 
         pipe = _open(str(model), dtype or torch.float32)
     except BackboneError:
         raise
-    except Exception as error:  # diffusers, transformers and the hub raise all kinds; the user mends them all alike
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise BackboneError(f"model {str(model)!r}: cannot be loaded ({reason})") from error
+    except Exception as error:
+        raise _refused(str(model), error) from error
     # cast again: some keep a few parts in float32 whatever is asked for (T5's `wo`), and the mix would not run
     _move(pipe, device or best_device(), dtype or torch.float32)
     return pipe
@@ -81,11 +80,25 @@ def family_of(model: str) -> str:
     path = Path(model).expanduser()
     if _is_file(path):
         return _family_of_file(path)
-    if path.is_dir():
-        kind = _kind_of_folder(path)
-    else:
+    if not path.is_dir():
         _check_hub_id(model)
-        kind = _kind_of_hub(model)
+    try:
+        return _family_of_folder(model, _kind_of_folder(path) if path.is_dir() else _kind_of_hub(model))
+    except BackboneError:
+        raise
+    except Exception as error:
+        raise _refused(model, error) from error
+
+
+def _refused(model: str, error: Exception) -> BackboneError:
+    """The line for what diffusers, transformers and the hub raise: all kinds, and little of it says what to mend."""
+    if unreachable(error):
+        return BackboneError(f"model {model!r}: the hub cannot be reached; check the network, or give a folder")
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return BackboneError(f"model {model!r}: cannot be loaded ({reason})")
+
+
+def _family_of_folder(model: str, kind: Kind) -> str:
     family: str | None = getattr(kind.backbone, "family", None)
     if family is not None:
         return family
