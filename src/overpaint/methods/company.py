@@ -23,7 +23,7 @@ def together(members: Sequence[int], keys: Mapping[int, str], marks: Mapping[int
 
     Args:
         keys: names of the members' records.
-        marks: of the members that are known, the `composition` of the batch that each was learned in, if it says so.
+        marks: of the members that are known, the `composition` (8,) of the batch that each was learned in, or None.
     """
     missing = [member for member in members if member not in marks]
     if not missing:
