@@ -16,6 +16,7 @@ def plans(tmp_path: Path) -> Path:
     (tmp_path / "one.csv").write_text("source,destination\ndog,hen\n")
     (tmp_path / "two.csv").write_text("source,destination\npizza,cat\n")
     (tmp_path / "other.csv").write_text("source,destination\npizza,kitchen\n")
+    (tmp_path / "apart.yaml").write_text("edits: [{erase: dog, from: hat}]\n")
     return tmp_path
 
 
@@ -68,6 +69,10 @@ def test_runs_share_the_memories_of_a_bank(run: Run, model: Path, plans: Path, m
     [
         (("list", "nowhere"), "no bank in nowhere"),
         (("add", "new", "one.csv", "--method", "emsid"), "did you mean 'emcid'"),
+        (("add", "new", "one.csv", "--set", "stepz=4"), "did you mean 'steps'"),
+        (("add", "new", "one.csv", "--method", "esd-x"), "esd-x has no way to replace"),
+        (("add", "policy", "apart.yaml"), "emcid-copy has no way to erase a concept from another one"),
+        (("replace", "policy", "apart.yaml"), "emcid-copy has no way to erase a concept from another one"),
         (("add", "policy", "two.csv", "--seed", "4"), "a bank of seed 3, not 4"),
         (("withdraw", "policy", "cat"), "no edit of it"),
         (("replace", "policy", "two.csv"), "add it"),

@@ -208,6 +208,25 @@ def test_mistakes_are_one_line_and_leave_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("erase", "pizza", "--set", "stepz=4"), "emcid has no setting 'stepz'; did you mean 'steps'"),
+        (("replace", "dog", "hen", "--method", "esd-x"), "esd-x has no way to replace ('dog')"),
+        (("erase", "dog", "--from", "hat", "--method", "sld"), "sld has no way to erase a concept from another one"),
+    ],
+)
+def test_what_needs_no_model_is_told_before_it_is_loaded(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    def fail(*args: Any) -> None:
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr("overpaint.cli.models.open_backbone", fail)
+    assert message in run(*words, "--out", tmp_path / "run", code=2).stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_methods_lists_them_all(run: Run) -> None:
     output = run("methods").stdout
     assert all(name in output for name in METHODS)

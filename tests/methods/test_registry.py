@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from overpaint.errors import OverpaintError, PlanError
-from overpaint.methods import METHODS, configure, fit, resolve, settled
+from overpaint.methods import METHODS, check, configure, fit, resolve, settled
 from overpaint.plan import ACTIONS, Plan
 from tests.methods.tiny import tiny_backbone
 
@@ -136,6 +136,35 @@ def test_what_a_method_has_no_way_to_do_is_refused_once_with_the_place_and_a_rem
         configure(Plan.parse({"edits": edits}), Shape("sd1", 12))  # type: ignore[arg-type]
     (line,) = caught.value.problems
     assert line.startswith("edits[0]: emcid has no way to erase a concept from another one ('hat' and 1 more); ")
+
+
+@pytest.mark.parametrize(
+    ("method", "edits", "settings"),
+    [
+        ("emcid", [{"replace": "dog", "with": "cat"}], {"stepz": 3, "nonsense": 1}),
+        ("esd-x", [{"replace": "dog", "with": "cat"}, {"erase": "pizza"}], {}),
+        ("negative", [{"erase": "hat", "from": "cowboy"}], {}),
+        ("emcd", [{"erase": "pizza"}], {}),
+    ],
+)
+def test_without_a_model_the_same_is_refused_in_the_same_words(
+    method: str, edits: list[dict[str, Any]], settings: dict[str, Any]
+) -> None:
+    asked = Plan.parse({"method": method, "settings": settings, "edits": edits})
+    told = []
+    for refuse in (check, lambda plan: configure(plan, Shape("sd1", 12))):  # type: ignore[arg-type]
+        with pytest.raises(PlanError) as caught:
+            refuse(asked)
+        told.append(caught.value.problems)
+    assert told[0] == told[1]
+
+
+def test_without_a_model_values_are_left_alone_and_so_is_a_method_that_depends_on_it() -> None:
+    check(plan(steps=0, lambda_=-1))
+    edits = [{"replace": f"{i}", "with": "cat"} for i in range(301)]
+    check(Plan.parse({"settings": {"stepz": 3}, "edits": edits}))
+    with pytest.raises(PlanError, match="emcid has no setting 'stepz'"):
+        check(Plan.parse({"settings": {"stepz": 3}, "edits": edits[:300]}))
 
 
 def test_a_model_without_captions_of_its_own_asks_for_some(monkeypatch: pytest.MonkeyPatch) -> None:

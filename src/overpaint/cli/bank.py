@@ -78,11 +78,13 @@ def withdraw(
 @app.command("replace")
 def replace(bank: Folder, plan: File, dry_run: DryRun = False) -> None:
     """Put a plan's edits in the place of those of the same concepts."""
+    from overpaint.methods import check
     from overpaint.plan import Plan
     from overpaint.runs import Bank
 
     kept = Bank.open(bank)
     wanted = Plan.read(plan)
+    check(wanted.model_copy(update=kept.terms))
     if dry_run:
         kept.check_replacement(wanted)
         _would(kept, "edits to replace", len(wanted.edits), len(kept.edits), kept.size(wanted.edits))
@@ -141,16 +143,22 @@ def fit(bank: Folder, *, options: WorkOptions) -> None:
 
 
 def _bank(path: Path, plan: Plan, dry_run: bool) -> Bank:
-    """The bank in ``path``, made on the plan's terms if there is none; in a dry run it is not written."""
-    from overpaint.methods import AUTO, FEW, METHODS, method_of
+    """The bank in ``path``, made on the plan's terms if there is none; in a dry run it is not written.
+
+    Raises:
+        PlanError: its method cannot make the plan's edits, or has no such settings; before anything is written.
+    """
+    from overpaint.methods import AUTO, FEW, METHODS, check
     from overpaint.runs import Bank
     from overpaint.runs.standing import NAME
 
     if (path / NAME).exists():
-        return Bank.open(path)
+        bank = Bank.open(path)
+        check(plan.model_copy(update=bank.terms))
+        return bank
     if plan.method == AUTO:  # a bank grows: its method cannot depend on how many there are
         plan = plan.model_copy(update={"method": FEW})
-    method_of(plan)  # a wrong name is told before anything is written
+    check(plan)
     alone = {"batch": 1} if "batch" in METHODS[plan.method].config.model_fields else {}
     on = plan.model_copy(update={"settings": {**alone, **plan.settings}})
     if not dry_run:

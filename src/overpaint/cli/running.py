@@ -38,14 +38,13 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
         raise OverpaintError(f"--grader {options.grader}: nothing is debiased or measured in pictures; leave it out")
 
     from overpaint.cli.models import open_backbone
-    from overpaint.methods import AUTO, configure, method_of, settled
+    from overpaint.methods import check, configure, settled
     from overpaint.methods.captions import unread
     from overpaint.methods.words.widen import carried_out
     from overpaint.progress import RichProgress
     from overpaint.runs import RunFolder
 
-    if plan.method != AUTO:
-        method_of(plan)  # a wrong name is told before a model is loaded
+    check(plan)  # before a model is loaded, which may take minutes
     backbone = open_backbone(plan.model, options.device)
     plan = settled(plan, backbone)
     if captions is not None and not plan.other_words and (reason := unread(plan.method, configure(plan, backbone))):

@@ -29,6 +29,7 @@ __all__ = [
     "AUTO",
     "FEW",
     "METHODS",
+    "check",
     "configure",
     "method_of",
     "precision_of",
@@ -68,10 +69,8 @@ def settled(plan: Plan, backbone: Backbone) -> Plan:
     if plan.method != AUTO:
         return plan
     massive = METHODS[MASSIVE]
-    able = obstacle(massive.needs, backbone.family) is None
-    able = able and all(need in massive.actions for edit in plan.edits for need in edit.needs)
-    many = sum(len(edit.edited) for edit in plan.edits) > MANY
-    return plan.model_copy(update={"method": MASSIVE if many and able else FEW})
+    able = obstacle(massive.needs, backbone.family) is None and not _refused(plan, massive)
+    return plan.model_copy(update={"method": MASSIVE if _many(plan) and able else FEW})
 
 
 def method_of(plan: Plan) -> Method:
@@ -82,6 +81,20 @@ def method_of(plan: Plan) -> Method:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METHODS)}"
         raise PlanError(f"{plan.at('method')}: no method is called {plan.method!r}; {hint}")
     return method
+
+
+def check(plan: Plan) -> None:
+    """Refuse what no model is needed to tell. Nothing is said where ``auto`` depends on the model.
+
+    Raises:
+        PlanError: unknown method, names of settings that it does not have, or actions that it does not know; one line
+            per problem.
+    """
+    if plan.method == AUTO and _many(plan):
+        return
+    method = METHODS[FEW] if plan.method == AUTO else method_of(plan)
+    if problems := [*_refused(plan, method), *_unknown(plan, method).values()]:
+        raise PlanError(*problems)
 
 
 def configure(plan: Plan, backbone: Backbone) -> BaseModel:
@@ -104,11 +117,15 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
         raise PlanError(*refused)
     given = _defaults(method, backbone, plan)
     defaults = {_field(method.config, name): value for name, value in given.items()}
-    own = {_field(method.config, name): value for name, value in plan.settings.items()}
+    unknown = _unknown(plan, method)
+    own = {_field(method.config, name): value for name, value in plan.settings.items() if name not in unknown}
     try:
-        return method.config.model_validate({**defaults, **own})
+        config = method.config.model_validate({**defaults, **own})
     except ValidationError as error:
-        raise PlanError(*(_problem(plan, method, dict(e)) for e in error.errors())) from None
+        raise PlanError(*unknown.values(), *(_problem(plan, dict(e)) for e in error.errors())) from None
+    if unknown:
+        raise PlanError(*unknown.values())
+    return config
 
 
 def resolve(plan: Plan, backbone: Backbone) -> dict[str, Any]:
@@ -158,6 +175,11 @@ def _defaults(method: Method, backbone: Backbone, plan: Plan) -> dict[str, Any]:
     return method.defaults(method.name, backbone) | method.defaults_of_plan(method.name, backbone, plan)
 
 
+def _many(plan: Plan) -> bool:
+    """Whether there are more concepts than `FEW` is taken for."""
+    return sum(len(edit.edited) for edit in plan.edits) > MANY
+
+
 def _refused(plan: Plan, method: Method) -> list[str]:
     """One line for each thing that the method cannot do, however many edits ask for it."""
     asking: dict[str, list[Edit]] = {}
@@ -180,15 +202,21 @@ def _field(config: type[BaseModel], name: str) -> str:
     return field.alias if field is not None and field.alias else name
 
 
-def _problem(plan: Plan, method: Method, error: Mapping[str, Any]) -> str:
-    path = ".".join(map(str, error["loc"]))
-    name = str(error["loc"][0]) if error["loc"] else ""
-    at = plan.at(f"settings.{path}" if path else "settings")
+def _unknown(plan: Plan, method: Method) -> dict[str, str]:
+    """One line for each setting that the method does not have, by its name."""
     known = [field.alias or key for key, field in method.config.model_fields.items()]
-    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        return f"{at}: {method.name} has no setting {name!r}; {hint}"
+    lines = {}
+    for name in plan.settings:
+        if _field(method.config, name) not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            lines[name] = f"{plan.at(f'settings.{name}')}: {method.name} has no setting {name!r}; {hint}"
+    return lines
+
+
+def _problem(plan: Plan, error: Mapping[str, Any]) -> str:
+    path = ".".join(map(str, error["loc"]))
+    at = plan.at(f"settings.{path}" if path else "settings")
     reason = str(error["msg"]).removeprefix("Value error, ")
     given = error.get("input")
     shown = f" (not {given!r})" if isinstance(given, (str, int, float, bool)) else ""
