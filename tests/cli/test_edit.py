@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from overpaint.backbone.loading import backbone_of
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.summary import some_holdouts
 from overpaint.cli.edit import setting
+from overpaint.cli.models import open_pipeline
 from overpaint.cli.running import tenth
 from overpaint.methods import METHODS
 from overpaint.patch import Patch
@@ -87,7 +89,7 @@ def test_the_same_command_again_has_nothing_to_do(run: Run, model: Path, erased:
 
 def test_another_plan_does_not_overwrite_a_run(run: Run, model: Path, erased: Any) -> None:
     folder, _ = erased(run)
-    result = run("erase", "dog", "--model", model, "--out", folder, *QUICK, code=2)
+    result = run("erase", "dog", "--to", "hen", "--model", model, "--out", folder, *QUICK, code=2)
     assert "--force" in result.stderr
     assert RunFolder.open(folder).plan.edits[0].source == "pizza"
 
@@ -225,6 +227,48 @@ def test_what_needs_no_model_is_told_before_it_is_loaded(
     monkeypatch.setattr("overpaint.cli.models.open_backbone", fail)
     assert message in run(*words, "--out", tmp_path / "run", code=2).stderr
     assert not (tmp_path / "run").exists()
+
+
+LONG = " ".join(["dog"] * 90)
+
+
+@pytest.mark.parametrize(
+    ("method", "edits", "message"),
+    [
+        ("ablation", "{erase: dog}", "kind 'object' has no neutral word"),
+        ("refact", "{erase: dog}", "kind 'object' has no neutral word"),
+        ("sld", ", ".join(f"{{erase: {i} {LONG[:40]}}}" for i in range(10)), "the names of 10 edits do not fit"),
+        ("emcid", "{rectify: dog, images: [broken.png]}", "is no readable picture of 'dog'"),
+        ("emcid-copy", f"{{replace: dog, with: {LONG}}}", "text window"),
+    ],
+)
+def test_a_plan_that_the_method_refuses_leaves_no_folder(
+    run: Run, model: Path, tmp_path: Path, method: str, edits: str, message: str
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"method: {method}\nedits: [{edits}]\n")
+    words = ("edit", plan, "--model", model, "--out", tmp_path / "run")
+    refused = run(*words, code=2).stderr
+    assert message in refused
+    assert run(*words, "--dry-run", code=2).stderr == refused
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_brings_no_captions_is_asked_for_some_before_there_is_a_folder(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overpaint.cli.models.open_backbone", lambda *_: of_another_family(model))
+    words = ("replace", "dog", "hen", "--method", "emcid-copy", "--set", "blocks=[0]", "--out", tmp_path / "run")
+    assert "emcid-copy: a model of family 'sd1' brings no captions" in run(*words, code=2).stderr
+    assert not (tmp_path / "run").exists()
+
+
+def of_another_family(model: Path) -> StableDiffusion:
+    backbone = backbone_of(open_pipeline(str(model), "cpu"))
+    assert isinstance(backbone, StableDiffusion)
+    backbone.family = "sd1"
+    return backbone
 
 
 def test_methods_lists_them_all(run: Run) -> None:

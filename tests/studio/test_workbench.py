@@ -92,6 +92,14 @@ def test_a_plan_that_does_not_fit_is_refused_before_any_work(bench: Workbench) -
         bench.check(copying("dog", stepps=3))
 
 
+def test_a_job_that_the_method_refuses_leaves_no_run(bench: Workbench, tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    job = jobs.add(Plan.parse({"method": "ablation", "edits": [{"erase": "dog"}]}), "dog")
+    with pytest.raises(PlanError, match="no neutral word"):
+        bench.carry_out(job, jobs.path(job.name), Board())
+    assert [path.name for path in jobs.path(job.name).iterdir()] == ["job.json"]
+
+
 def test_a_dry_run_counts_and_times_and_leaves_nothing(bench: Workbench, tmp_path: Path) -> None:
     assert bench.dry_run(copying("dog")).evaluations == 0
     found = [

@@ -78,13 +78,20 @@ def provenance_of(
 ) -> Provenance:
     """What a run is made of. A run with other captions, at another strength or counted otherwise is another run.
 
+    All that the method would refuse is refused here, so that no folder is left of a run that cannot be.
+
     Raises:
         PlanError: the plan does not fit the method or the model.
+        OverpaintError: no captions for a model that brings none.
     """
-    from overpaint.methods import resolve
+    from overpaint.methods import configure, resolve, work_of
+    from overpaint.methods.captions import captions_for, unread
     from overpaint.provenance import Provenance
 
     settings = resolve(plan, backbone)
+    work_of(backbone, plan)
+    if captions is None and (plan.other_words or unread(plan.method, configure(plan, backbone)) is None):
+        captions_for(backbone, 0, None, plan.method)
     if captions is not None:
         settings["captions file"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
     if strength != 1:
