@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,25 @@ def test_the_same_command_again_has_nothing_to_do(run: Run, model: Path, erased:
     assert again.stdout == output
     after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert all(after[name] == before[name] for name in ("patch.safetensors", "metrics.json", "run.json"))
+
+
+def test_a_run_that_was_killed_while_its_report_was_drawn_says_what_is_left(
+    run: Run, model: Path, erased: Any, tmp_path: Path
+) -> None:
+    folder, _ = erased(run)
+    killed = tmp_path / "run"
+    shutil.copytree(folder, killed)
+    words = ("erase", "pizza", "--to", "hen", "--model", model, "--out", killed, *QUICK)
+    for name in ("result.json", "report.html", "model_card.md"):
+        (killed / name).unlink()
+    assert "the report's pictures are missing; give the edit's command again" in run("report", killed).stderr
+    again = run(*words).stderr
+    assert "holds the finished edit; drawing the report's pictures" in again
+    assert "nothing to do" not in again
+    assert run("report", killed).stderr == ""
+    (killed / "report.html").unlink()
+    assert "holds the finished edit; writing the report" in run(*words).stderr
+    assert "is finished; nothing to do" in run(*words).stderr
 
 
 def test_another_plan_does_not_overwrite_a_run(run: Run, model: Path, erased: Any) -> None:

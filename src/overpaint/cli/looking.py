@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from overpaint.progress import Progress
     from overpaint.runs import RunFolder
 
-__all__ = ["keep_samples", "look", "looked"]
+__all__ = ["keep_samples", "look", "looked", "undrawn"]
 
 
 def look(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan, progress: Progress) -> None:
@@ -45,6 +45,16 @@ def keep_samples(work: RunFolder, backbone: Backbone, patch: Change, plan: Plan,
     asked = probes(plan, suite, backbone, vocabulary, metrics["details"].get("hold-outs"))
     items = draw(asked, backbone, patch, suite, work.path / "images", grader, progress)
     run_result(work, items, None if grader is None else grader.judge).write(work.path / RESULT)
+
+
+def undrawn(work: RunFolder, backbone: Backbone) -> bool:
+    """Whether `look` or `keep_samples` have anything left to do."""
+    from overpaint.cli.models import grader_for
+    from overpaint.report.run_result import RESULT
+
+    if not work.picture_path.is_file() or not (work.path / RESULT).is_file():
+        return True
+    return work.metrics is None and grader_for(backbone) is not None
 
 
 def looked(plan: Plan, backbone: Backbone) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overpaint.cli.console import say
+from overpaint.cli.console import err, say
 from overpaint.cli.options import DryRun
 from overpaint.errors import OverpaintError
 
@@ -25,6 +25,9 @@ def report(
     """Write a run's report card: one HTML page with its pictures in it, and a model card in Markdown."""
     from overpaint.report.write import report_files, write_report
 
+    if _undrawn(run):
+        told = "the report's pictures are missing; give the edit's command again with --evaluate to draw them"
+        say(f"{run}: {told}", "yellow", err())
     if dry_run:
         _would_write(report_files(run, out_))
         return
@@ -48,6 +51,14 @@ def compare(
         _would_write({out_: comparison(runs)})
         return
     say(write_comparison(runs, out_))
+
+
+def _undrawn(run: Path) -> bool:
+    """Whether this is an edit's run, with its patch, of which no pictures were drawn for the report."""
+    from overpaint.report.run_result import RESULT
+    from overpaint.runs.record import NAME, PATCH
+
+    return (run / NAME).is_file() and (run / PATCH).is_file() and not (run / RESULT).is_file()
 
 
 def _would_write(files: Mapping[Path, str]) -> None:

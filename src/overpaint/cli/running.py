@@ -56,11 +56,11 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
         return
     provenance = provenance_of(plan, backbone, captions, grader=options.grader)
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
+        evaluate = wanted(options.evaluate, backbone)
         if work.finished:
-            say(f"{work.path} is finished; nothing to do", "dim", err())
+            say(f"{work.path} {_left(work, backbone, evaluate)}", "dim", err())
         elif work.resumed:
             say(f"going on with the run in {work.path}", "dim", err())
-        evaluate = wanted(options.evaluate, backbone)
         progress = RichProgress(err())
         patch = carry_out(
             work, backbone, plan, progress,
@@ -216,6 +216,18 @@ def _report(
     if not drawn:
         keep_samples(work, backbone, patch, plan, progress)
     write_report(work.path)
+
+
+def _left(work: RunFolder, backbone: Backbone, evaluate: bool) -> str:
+    """What there still is to do where the edit is finished, for people."""
+    from overpaint.cli.looking import undrawn
+    from overpaint.runs.record import PAGE
+
+    if evaluate and undrawn(work, backbone):
+        return "holds the finished edit; drawing the report's pictures"
+    if not (work.path / PAGE).is_file():
+        return "holds the finished edit; writing the report"
+    return "is finished; nothing to do"
 
 
 def tenth(weight: float | Mapping[str, float]) -> str:
