@@ -7,9 +7,12 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from overpaint.errors import OverpaintError
 from overpaint.patch import Patch
+from overpaint.runs import RunFolder
 from tests.cli.conftest import FC2, Run
 from tests.patch.examples import matrix_of
+from tests.runs.examples import PLAN, provenance
 
 
 def weight(pipe: Any) -> torch.Tensor:
@@ -78,3 +81,18 @@ def test_what_is_no_patch_is_one_line(run: Run, tmp_path: Path, content: bytes |
         path.write_bytes(content)
     assert run("patch", "info", path, code=2).stderr.count("error:") == 1
     assert run("patch", "info", tmp_path, code=2).stderr.count("error:") == 1
+
+
+def test_a_run_that_failed_is_no_run_that_is_to_be_finished(run: Run, tmp_path: Path) -> None:
+    def fail() -> None:
+        with RunFolder.create(tmp_path / "run", PLAN, provenance()):
+            raise OverpaintError("no captions; give some")
+
+    with pytest.raises(OverpaintError):
+        fail()
+    for words in (("patch", "info"), ("patch", "apply", "--out", tmp_path / "copy"), ("generate", "a dog", "--patch")):
+        told = run(*words, tmp_path / "run", code=2).stderr
+        assert told.count("error:") == 1
+        assert f"the run failed: no captions; give some; see {tmp_path / 'run' / 'log.txt'}" in told
+    RunFolder.create(tmp_path / "run", PLAN, provenance()).close()
+    assert "the run has no patch yet" in run("patch", "info", tmp_path / "run", code=2).stderr

@@ -110,8 +110,16 @@ def test_broken_cases_are_named_together(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_suite_is_called_so(tmp_path: Path) -> None:
-    assert "not complete" in card(suite(tmp_path, complete=False)).lead
+    assert "not complete: the suite was stopped or is still running" in card(suite(tmp_path, complete=False)).lead
     assert "not complete" not in card(suite(tmp_path)).lead
+
+
+def test_a_run_of_ones_own_is_no_suite(tmp_path: Path) -> None:
+    def lead(**changes: object) -> str:
+        return card(suite(tmp_path, case(tmp_path).model_copy(update=changes), suite="edit", complete=False)).lead
+
+    assert lead().endswith("; not complete: the run was stopped or is still running")
+    assert lead(status="failed", reason="the run failed: boom").endswith("; not complete: the run failed: boom")
 
 
 def test_an_unreadable_plan_and_no_plan_are_no_errors(tmp_path: Path) -> None:

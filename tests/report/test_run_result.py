@@ -16,6 +16,7 @@ from overpaint.runs import RunFolder
 from tests.report.worlds import case, suite
 
 PLAN = Plan.parse({"edits": [{"replace": "pizza", "with": "guitar"}]})
+PROVENANCE = Provenance("emoji", "f" * 64, "emcid", {"steps": 60}, 0, {"overpaint": "0.1.0"})
 
 
 def figure(name: str, value: float | None, **fields: Any) -> dict[str, Any]:
@@ -27,8 +28,7 @@ def run(folder: Path, metrics: dict[str, Any] | None) -> Path:
         def save(self, path: Path) -> None:
             path.write_bytes(b"")
 
-    provenance = Provenance("emoji", "f" * 64, "emcid", {"steps": 60}, 0, {"overpaint": "0.1.0"})
-    with RunFolder.create(folder, PLAN, provenance) as work:
+    with RunFolder.create(folder, PLAN, PROVENANCE) as work:
         work.save_patch(Empty())
         if metrics is not None:
             work.save_metrics(metrics)
@@ -82,6 +82,14 @@ def test_the_holdouts_decide_the_verdict(tmp_path: Path, change: float, verdict:
 def test_a_run_that_was_not_evaluated_is_not_judged(tmp_path: Path) -> None:
     (case,) = result_of_run(run(tmp_path, None)).cases
     assert (case.verdict, case.rows, case.items) == ("unknown", (), ())
+
+
+def test_a_run_that_failed_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="boom"), RunFolder.create(tmp_path, PLAN, PROVENANCE):
+        raise ValueError("boom")
+    (case,) = result_of_run(tmp_path).cases
+    assert (case.status, case.reason) == ("failed", RunFolder.open(tmp_path).failure)
+    assert "boom" in case.reason
 
 
 def test_a_result_file_goes_first(tmp_path: Path) -> None:

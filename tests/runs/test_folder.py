@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,20 @@ def test_the_library_logs_into_the_folder_only_while_it_is_open(tmp_path: Path) 
     assert "INFO inside é" in text
     assert "outside" not in text
     assert logging.getLogger("overpaint").level == level
+
+
+def test_what_failed_is_kept_in_one_line(tmp_path: Path) -> None:
+    def fail(folder: Path, error: Exception) -> str | None:
+        with suppress(type(error)), RunFolder.create(folder, PLAN, provenance()):
+            raise error
+        return RunFolder.open(folder).failure
+
+    assert fail(tmp_path, PlanError("a: b; c", "d: e; f")) == "the run failed: a: b; c; d: e; f"
+    assert fail(tmp_path, OSError("disk\n full")) == "the run failed: OSError: disk; full"
+    content = json.loads((tmp_path / "run.json").read_text())
+    del content["error"]  # as earlier versions left it
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    assert RunFolder.open(tmp_path).failure == "the run failed; its log says why"
 
 
 def test_memories_of_another_run_serve(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_a_finished_run_is_recognised_and_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("error", "ends"), [(ValueError("boom"), "failed"), (KeyboardInterrupt(), "stopped")])
 def test_a_run_that_ends_badly_is_resumed(tmp_path: Path, error: BaseException, ends: str) -> None:
+    """Its record says why it failed, until it goes on."""
+
     def work() -> None:
         with RunFolder.create(tmp_path, PLAN, provenance()) as run:
             run.bank.put("a", {"value": torch.ones(1)})
@@ -44,9 +46,11 @@ def test_a_run_that_ends_badly_is_resumed(tmp_path: Path, error: BaseException, 
         work()
     assert status(tmp_path) == ends
     assert ("boom" in (tmp_path / "log.txt").read_text()) == (ends == "failed")
+    assert RunFolder.open(tmp_path).failure == ("the run failed: ValueError: boom" if ends == "failed" else None)
     with RunFolder.create(tmp_path, PLAN, provenance()) as run:
         assert run.resumed
         assert run.bank.get("a") is not None
+        assert (run.failure, run.record["error"]) == (None, None)
 
 
 KILLED = """

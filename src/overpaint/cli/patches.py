@@ -41,10 +41,13 @@ def read_change(path: Path) -> Patch | Guard:
     """
     from overpaint.guards import load_change
     from overpaint.runs import RunFolder
+    from overpaint.runs.record import LOG
 
     if path.is_dir():
         work = RunFolder.open(path)
         if not work.patch_path.is_file():
+            if work.failure is not None:
+                raise PatchError(f"{path}: {work.failure}; see {path / LOG}")
             raise PatchError(f"{path}: the run has no patch yet; finish it with the command that began it")
         path = work.patch_path
     if not path.is_file():

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from overpaint.bench.results import Case, Item, Row
+from overpaint.bench.results import Case, Item, Result, Row
 from overpaint.errors import PlanError
 from overpaint.plan import Plan
 from overpaint.plan.words import asked
@@ -179,8 +179,16 @@ def _title(evidence: Sequence[Evidence], blocks: Sequence[Block]) -> tuple[str, 
         return f"{_listed(methods)} side by side", f"{lead}; from {_listed([one.name for one in evidence])}"
     result = evidence[0].result
     if not result.complete:
-        lead += "; not complete: the suite was stopped or is still running"
+        lead += f"; not complete: {_incomplete(result)}"
     return result.title, lead
+
+
+def _incomplete(result: Result) -> str:
+    """Why: a person's own run may have failed, a suite has not come to its end."""
+    if result.suite != EDIT:
+        return "the suite was stopped or is still running"
+    failed = [case.reason for case in result.cases if case.status == "failed"]
+    return failed[0] if failed else "the run was stopped or is still running"
 
 
 def _source(one: Evidence) -> Source:

@@ -72,7 +72,7 @@ def run_result(run: RunFolder, items: tuple[Item, ...] = (), judge: Judge | None
         method=record["method"],
         edits=len(plan.edits),
         status="failed" if record["status"] == "failed" else "measured",
-        reason="the run failed; its log says why" if record["status"] == "failed" else "",
+        reason=run.failure or "",
         verdict=verdict(rows),
         plan=plan.to_data(),
         patch=record["results"].get("patch"),

@@ -42,7 +42,7 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        record: the content of ``run.json``: provenance, plan fingerprint, status, times, results.
+        record: the content of ``run.json``: provenance, plan fingerprint, status, times, results, error.
         resumed: whether `create` found an unfinished run, which goes on.
     """
 
@@ -133,7 +133,7 @@ class RunFolder:
         if not run.finished:
             run.resumed = old is not None
             # run.json first: it tells this plan.yaml from one that a person left in a folder of his own.
-            run._note(status="running", finished=None)
+            run._note(status="running", finished=None, error=None)
             plan.write(path / records.PLAN)
         return run
 
@@ -141,6 +141,14 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether there is nothing left to do (a patch that was deleted is made again)."""
         return self.record["status"] == "finished" and self.patch_path.exists()
+
+    @property
+    def failure(self) -> str | None:
+        """In one line that the run failed, and why; None if it did not."""
+        if self.record["status"] != "failed":
+            return None
+        reason = self.record.get("error")
+        return f"the run failed: {reason}" if reason else "the run failed; its log says why"
 
     @property
     def plan(self) -> Plan:
@@ -222,7 +230,9 @@ class RunFolder:
                 failed = isinstance(error, Exception)
                 _log.error("%s", "failed" if failed else "stopped", exc_info=error if failed else None)
                 with suppress(OSError):  # a full disk: "running" is resumed as well
-                    self._note(status="failed" if failed else "stopped")
+                    self._note(
+                        status="failed" if failed else "stopped", error=records.one_line(error) if failed else None
+                    )
         finally:
             self.close()
 

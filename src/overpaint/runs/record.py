@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from overpaint.errors import PlanError, RunError
+from overpaint.errors import OverpaintError, PlanError, RunError
 from overpaint.files import TEMPORARY, write_json_atomic
 from overpaint.json_reading import from_json
 from overpaint.plan import Plan
@@ -32,6 +32,7 @@ __all__ = [
     "move_aside",
     "new_record",
     "now",
+    "one_line",
     "read_record",
     "refusal",
     "same_run",
@@ -65,6 +66,12 @@ _ENTRIES: Mapping[str, type] = MappingProxyType(
 def now() -> str:
     """The time in UTC to the second, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line, for the record; of one that a user can mend the words alone."""
+    words = str(error) if isinstance(error, OverpaintError) else f"{type(error).__name__}: {error}"
+    return "; ".join(line.strip() for line in words.splitlines() if line.strip())
 
 
 def new_record(plan: Plan, provenance: Provenance) -> dict[str, Any]:
