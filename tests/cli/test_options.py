@@ -10,6 +10,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from overpaint.cli.app import app as cli
 from overpaint.cli.edit import overridden, setting
 from overpaint.cli.generate import seeds_of
 from overpaint.cli.models import arithmetic
@@ -31,6 +32,22 @@ def test_options_reach_the_command_as_one_argument() -> None:
     words = ["--set", "a=1", "pizza", "--out", "here", "--set", "b=2", "--no-evaluate", "--much"]
     assert CliRunner().invoke(app, words).exit_code == 0
     assert seen == [("pizza", True, RunOptions(out=Path("here"), settings=["a=1", "b=2"], evaluate=False))]
+
+
+OUT = {
+    "erase": ("dog",), "edit": ("plan.yaml",), "generate": ("a dog",), "trace": (), "report": ("run",),
+    "compare": ("a", "b"), "bank fit": ("bank",), "bench emoji": (), "bench model": (), "patch apply": ("run",),
+    "patch add": ("a", "b"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OUT)
+def test_an_empty_out_is_not_the_current_folder(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, [*command.split(), *OUT[command], "--out", ""])
+    assert result.stderr == "error: --out is empty; name a folder, or a file where one is written\n"
+    assert result.exit_code == 2
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import typer
 from overpaint.cli.attacks import attacks
 from overpaint.cli.console import err, out, say
 from overpaint.cli.emoji_suite import emoji
-from overpaint.cli.options import Device, DryRun, Guidance, Model, Precision, Seed, Steps
+from overpaint.cli.options import Device, DryRun, Guidance, Model, Precision, Seed, Steps, out_option
 from overpaint.cli.suites import register
 from overpaint.errors import OverpaintError
 
@@ -30,7 +30,7 @@ app.command("emoji")(emoji)
 register(app)
 app.command("attacks")(attacks)
 
-Json = Annotated[Path, typer.Option("--out", "-o", help="Figures with all details, JSON.")]
+Json = Annotated[Path, out_option("Figures with all details, JSON.")]
 
 
 @app.command("model")

@@ -17,7 +17,7 @@ from overpaint.errors import OverpaintError
 
 __all__ = [
     *("Arithmetic", "Device", "DryRun", "Force", "Guidance", "Model", "Out", "Precision", "Ray", "RunOptions", "Seed"),
-    *("Steps", "WorkOptions", "check_picture", "finite", "takes", "takes_run_options"),
+    *("Steps", "WorkOptions", "check_picture", "finite", "out_option", "takes", "takes_run_options"),
 ]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -38,7 +38,21 @@ def finite(parameter: typer.CallbackParam, value: float | None) -> float | None:
 MODELS = "emoji (bundled), a hub id, a diffusers folder or a .safetensors file."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODELS)]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu; the best there is by default.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Where the result goes.")]
+
+
+def _place(given: str | Path) -> Path:
+    """A path that is not empty: that would be the current folder, which nobody meant."""
+    if not str(given).strip():
+        raise OverpaintError("--out is empty; name a folder, or a file where one is written")
+    return Path(given)
+
+
+def out_option(what: str) -> Any:
+    """``--out``, with help that says what goes there."""
+    return typer.Option("--out", "-o", help=what, parser=_place, metavar="<path>")
+
+
+Out = Annotated[Path, out_option("Where the result goes.")]
 Seed = Annotated[int, typer.Option("--seed", "-s", min=0, max=2**63 - 1, help="What all randomness derives from.")]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Sampling steps of a picture.")]
 Guidance = Annotated[
@@ -80,7 +94,7 @@ def check_picture(path: Path, more: Sequence[str] = ()) -> None:
 class WorkOptions:
     """How a plan is carried out, whatever it asks for."""
 
-    out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: plan, patch, pictures and figures.")]
+    out: Annotated[Path, out_option("The run's folder: plan, patch, pictures and figures.")]
     captions: Annotated[
         Path | None,
         typer.Option("--captions", help="Text file of captions, one per line, whose meaning other models must keep."),

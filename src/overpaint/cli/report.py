@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from overpaint.cli.console import err, say
-from overpaint.cli.options import DryRun
+from overpaint.cli.options import DryRun, out_option
 from overpaint.errors import OverpaintError
 
 __all__ = ["compare", "report"]
@@ -19,7 +19,7 @@ RUN = "A run's folder, a suite's folder or a result.json."
 
 def report(
     run: Annotated[Path, typer.Argument(help=RUN)],
-    out_: Annotated[Path | None, typer.Option("--out", "-o", help="The folder that they go to. [the run's]")] = None,
+    out_: Annotated[Path | None, out_option("The folder that they go to. [the run's]")] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Write a run's report card: one HTML page with its pictures in it, and a model card in Markdown."""
@@ -38,7 +38,7 @@ def report(
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help=f"{RUN} Two or more.")],
-    out_: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("comparison.html"),
+    out_: Annotated[Path, out_option("The page.")] = Path("comparison.html"),
     dry_run: DryRun = False,
 ) -> None:
     """Write one page with several runs side by side."""

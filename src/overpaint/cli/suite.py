@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overpaint.cli.options import MODELS, Device, DryRun, Guidance, Precision, Seed
+from overpaint.cli.options import MODELS, Device, DryRun, Guidance, Precision, Seed, out_option
 
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
@@ -23,9 +23,7 @@ __all__ = ["SuiteOptions", "backbone_named", "carry_out", "check_names", "judges
 class SuiteOptions:
     """How a suite is run, the same for all."""
 
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of result.json and pictures. [runs/bench/SUITE]")
-    ] = None
+    out: Annotated[Path | None, out_option("Folder of result.json and pictures. [runs/bench/SUITE]")] = None
     model: Annotated[str | None, typer.Option("--model", "-m", help=MODELS)] = None
     method: Annotated[list[str] | None, typer.Option("--method", help="A name that `overpaint methods` lists.")] = None
     settings: Annotated[
