@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +22,7 @@ from overpaint.methods.refact import presets as refact
 from overpaint.methods.words import looking
 from overpaint.methods.work import Work
 from overpaint.plan import Edit, Plan
-from overpaint.plan.checks import quoted
+from overpaint.plan.checks import nearest, quoted
 
 __all__ = [
     "AUTO",
@@ -77,9 +76,7 @@ def method_of(plan: Plan) -> Method:
     """The method that the plan names. PlanError if there is none of that name."""
     method = METHODS.get(plan.method)
     if method is None:
-        near = difflib.get_close_matches(plan.method, METHODS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METHODS)}"
-        raise PlanError(f"{plan.at('method')}: no method is called {plan.method!r}; {hint}")
+        raise PlanError(f"{plan.at('method')}: no method is called {plan.method!r}; {nearest(plan.method, METHODS)}")
     return method
 
 
@@ -208,8 +205,7 @@ def _unknown(plan: Plan, method: Method) -> dict[str, str]:
     lines = {}
     for name in plan.settings:
         if _field(method.config, name) not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            hint = nearest(name, known)
             lines[name] = f"{plan.at(f'settings.{name}')}: {method.name} has no setting {name!r}; {hint}"
     return lines
 
