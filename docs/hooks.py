@@ -142,7 +142,8 @@ def stand_in(family: str) -> Any:
     if family == "emoji":
         depths = {"text_encoder": json.loads((MODEL / "text_encoder/config.json").read_text())["num_hidden_layers"]}
     texts = [SimpleNamespace(name=name, depth=depth, blocks=range(depth)) for name, depth in depths.items()]
-    return SimpleNamespace(family=family, text_encoders=texts, text=texts[0], device=torch.device("cpu"))
+    device, dtype = torch.device("cpu"), torch.float32
+    return SimpleNamespace(family=family, text_encoders=texts, text=texts[0], device=device, dtype=dtype)
 
 
 def results(folder: Path = EVIDENCE) -> Iterator[str]:

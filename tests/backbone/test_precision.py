@@ -12,7 +12,7 @@ from overpaint.backbone.precision import SHORT, fast_precision, has_fast_halves,
 
 def test_metal_keeps_full_precision() -> None:
     assert not has_fast_halves(torch.device("mps"))
-    assert fast_precision(torch.device("mps")) == "float32"
+    assert fast_precision(torch.device("mps"), torch.float32) == "float32"
 
 
 @pytest.mark.parametrize(("units", "chosen"), [(True, "bfloat16"), (False, "float32")])
@@ -20,7 +20,8 @@ def test_halves_are_taken_where_there_are_units_for_them(
     units: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units, raising=False)
-    assert fast_precision(torch.device("cpu")) == chosen
+    assert fast_precision(torch.device("cpu"), torch.float32) == chosen
+    assert fast_precision(torch.device("cpu"), torch.float16) == "float32"  # as they are
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])

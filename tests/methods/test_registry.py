@@ -20,7 +20,7 @@ class Shape:
         self.family = family
         self.text = type("Text", (), {"name": "text_encoder", "blocks": [None] * depth, "depth": depth})()
         self.text_encoders = [self.text]
-        self.device = torch.device("cpu")
+        self.device, self.dtype = torch.device("cpu"), torch.float32
 
 
 def plan(method: str = "emcid", **settings: Any) -> Plan:

@@ -152,7 +152,7 @@ def test_the_published_settings_run(model: StableDiffusionXL, method: str) -> No
 
 def test_published_settings_are_the_defaults() -> None:
     encoders = [SimpleNamespace(name="text_encoder", depth=11), SimpleNamespace(name="text_encoder_2", depth=31)]
-    model: Any = SimpleNamespace(family="sdxl", text_encoders=encoders, device=torch.device("cpu"))
+    model: Any = SimpleNamespace(family="sdxl", text_encoders=encoders, device=torch.device("cpu"), dtype=torch.float32)
     for method in ("emcid", "emcid-paper"):
         found: Any = configure(plan_of(method), model)
         assert found.blocks == {"text_encoder": (8, 9, 10), "text_encoder_2": (26, 27, 28, 29, 30)}

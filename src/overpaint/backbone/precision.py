@@ -52,6 +52,6 @@ def has_fast_halves(device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and supported()
 
 
-def fast_precision(device: torch.device) -> str:
-    """The fastest that `in_precision` takes on a device."""
-    return "bfloat16" if has_fast_halves(device) else "float32"
+def fast_precision(device: torch.device, dtype: torch.dtype) -> str:
+    """The fastest that `in_precision` takes on a device, of weights of a type: their own where they are in halves."""
+    return "bfloat16" if dtype == torch.float32 and has_fast_halves(device) else "float32"

@@ -84,7 +84,7 @@ def arithmetic(asked: Arithmetic | None, backbone: Backbone) -> str:
 
     if asked is not None:
         return asked.value
-    return fast_precision(backbone.device) if backbone.family == "emoji" else "float32"
+    return fast_precision(backbone.device, backbone.dtype) if backbone.family == "emoji" else "float32"
 
 
 def share_counter(

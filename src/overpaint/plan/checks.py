@@ -46,7 +46,7 @@ def nearest(word: str, known: Iterable[str], also: Mapping[str, str] | None = No
     """The remedy for an unknown ``word``: the closest of ``known``, or all of them. ``also`` maps synonyms to known."""
     names = list(known)
     also = {said: meant for said, meant in (also or {}).items() if meant in names}
-    close = difflib.get_close_matches(word.casefold(), [*names, *also], n=1, cutoff=0.7)
+    close = difflib.get_close_matches(word.casefold(), [*names, *also], n=1, cutoff=0.6)
     if close:
         return f"did you mean {also.get(close[0], close[0])!r}?"
     return f"known are {', '.join(names)}"

@@ -55,7 +55,7 @@ def settle(pipe: Any, work: Path) -> None:
     vocabulary, backbone = Vocabulary.load(), backbone_of(pipe)
     plan = asked(vocabulary, figures.read(work).get("leanings", {}).get("factors"))
     grader = ConceptGrader(load(work / "shipping" / GRADER_FILE.name).to(backbone.device), vocabulary)
-    drawing = Drawing(precision=fast_precision(backbone.device))
+    drawing = Drawing(precision=fast_precision(backbone.device, backbone.dtype))
     # counted in the prompts of the evaluation
     counted = [edit.model_copy(update={"prompts": PROMPTS_PLAIN}) for edit in plan.edits]
     patch: Any = fit(backbone, plan, counter=ShareCounter(backbone, grader, counted, SEED, drawing))

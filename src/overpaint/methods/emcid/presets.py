@@ -29,7 +29,7 @@ def _emcid(name: str, summary: str, cost: str, needs: tuple[Need, ...] = ()) -> 
             preset,
             backbone.family,
             {text.name: text.depth for text in backbone.text_encoders},
-            fast_precision(backbone.device),
+            fast_precision(backbone.device, backbone.dtype),
         ),
         emcid.fit,
         work_of,

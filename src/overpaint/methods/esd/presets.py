@@ -18,7 +18,7 @@ def _esd(variant: str, summary: str, edits: str, needs: tuple[Need, ...] = ()) -
         summary,
         frozenset(needs),
         EsdConfig,
-        lambda name, backbone: defaults(name, backbone.family, fast_precision(backbone.device)),
+        lambda name, backbone: defaults(name, backbone.family, fast_precision(backbone.device, backbone.dtype)),
         esd.fit,
         work_of,
         actions=frozenset(("erase", "erase to", "erase from", "erase images", "moderate", "moderate to")),

@@ -62,7 +62,7 @@ def _told(
     advance: Advance,
 ) -> dict[str, list[float]]:
     """`differences` of sources whose pictures are in memory together, each with candidates."""
-    precision = fast_precision(backbone.device) if backbone.family == "emoji" else "float32"
+    precision = fast_precision(backbone.device, backbone.dtype) if backbone.family == "emoji" else "float32"
     prompts = [template.replace("{}", source) for source in candidates for _ in range(PICTURES)]
     seeds = [derive(seed, "words", source, number) for source in candidates for number in range(PICTURES)]
     pictures = backbone.sample(prompts, seeds, steps=STEPS, precision=precision)
