@@ -75,7 +75,8 @@ def test_the_bundled_model_is_drawn_in_the_fastest_precision_and_others_in_their
     units: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units, raising=False)
-    bundled, other = (SimpleNamespace(family=family, device=torch.device("cpu")) for family in ("emoji", "sd1"))
+    on: dict[str, Any] = {"device": torch.device("cpu"), "dtype": torch.float32}
+    bundled, other = (SimpleNamespace(family=family, **on) for family in ("emoji", "sd1"))
     chosen: list[Any] = [arithmetic(asked, model) for model in (bundled, other) for asked in (None, *Arithmetic)]  # type: ignore[arg-type]
     assert chosen == ["bfloat16" if units else "float32", "float32", "bfloat16", "float32", "float32", "bfloat16"]
 
