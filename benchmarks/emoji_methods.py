@@ -194,9 +194,9 @@ def cell(case: Case, metric: str, group: str) -> str:
     """A figure with its interval; a dash where it was not measured."""
     for row in case.rows:
         if (row.metric, row.group) == (metric, group) and row.figure.value is not None:
-            figure = row.figure
-            met = {None: "", True: " ✓", False: " ✗"}[row.met]
-            return f"{figure.value:.3f} [{_short(figure.low)}, {_short(figure.high)}]{met}"
+            ends = row.figure.score.interval
+            interval = "" if ends is None else " [{:.3f}, {:.3f}]".format(*ends)
+            return f"{row.figure.value:.3f}{interval}" + {None: "", True: " ✓", False: " ✗"}[row.met]
     return "-"
 
 
@@ -207,7 +207,3 @@ def _cells(case: Case, columns: Sequence[Column]) -> Iterator[str]:
         return
     yield from (cell(case, metric, group) for _, metric, group in columns)
     yield f"{case.seconds.get('fit', 0):.0f}"
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -29,10 +29,11 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from overpaint.backbone.text import TextEncoder
 from overpaint.emoji.captions import FREE_FORM_TEST, PAPER_TEMPLATES, corpus
-from overpaint.emoji.recipe.widen import concept_inputs, fits, narrow, widen
+from overpaint.emoji.recipe.widen import concept_inputs, narrow, widen
 from overpaint.emoji.templates import FREE_FORM_TRAINING
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.linear.ridge import Penalty, penalty
+from overpaint.methods.checks import fits
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.moments import key_moments
@@ -83,7 +84,7 @@ def main() -> None:
 def measure(text: TextEncoder, options: argparse.Namespace) -> None:
     """Rows of one tower."""
     vocabulary = Vocabulary.load()
-    names = [c.name for c in vocabulary.concepts if fits(text, c.name, (*PAPER_TEMPLATES, *FREE_FORM))]
+    names = [c.name for c in vocabulary.concepts if fits(text, c.name, *PAPER_TEMPLATES, *FREE_FORM)]
     random.Random(options.seed).shuffle(names)
     held, names = names[:HOLD_OUTS], names[HOLD_OUTS:]
     captions = corpus(vocabulary, options.captions, options.seed)

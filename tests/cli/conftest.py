@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 from overpaint.backbone.stable_diffusion import StableDiffusion
 from overpaint.bench.suites.emoji.world import Size
 from overpaint.bench.suites.suite import Judges
+from overpaint.bench.summary import some_holdouts
 from overpaint.cli.app import app
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.patch import LowRank, Patch
@@ -88,6 +90,14 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         return drawn(self, prompts, seeds, 1, *more, **named)
 
     monkeypatch.setattr(StableDiffusion, "sample", sample)
+
+
+@pytest.fixture
+def few_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random grader judges what edits do, and looks at three hold-outs."""
+    judge = random_grader(small_world())
+    monkeypatch.setattr("overpaint.cli.models.grader_for", lambda backbone: judge)
+    monkeypatch.setattr("overpaint.bench.summary.some_holdouts", partial(some_holdouts, count=3))
 
 
 @pytest.fixture

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from overpaint.backbone.loading import backbone_of
-from overpaint.backbone.stable_diffusion import StableDiffusion
-from overpaint.bench.summary import some_holdouts
 from overpaint.cli.edit import setting
-from overpaint.cli.models import open_pipeline
 from overpaint.cli.running import tenth
 from overpaint.methods import METHODS
 from overpaint.patch import Patch
 from overpaint.runs import RunFolder
-from tests.bench.worlds import random_grader, small_world
-from tests.cli.conftest import Run, in_words, number
+from tests.cli.conftest import Run, in_words
 
 QUICK = ("--method", "emcid-copy", "--set", "captions=40")
 NAME = "[bold]pizza[/bold]"
 
 
-@pytest.fixture(autouse=True)
-def grader(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = random_grader(small_world())
-    monkeypatch.setattr("overpaint.cli.models.grader_for", lambda backbone: judge)
-    monkeypatch.setattr("overpaint.bench.summary.some_holdouts", partial(some_holdouts, count=3))
+pytestmark = pytest.mark.usefixtures("few_judged")
 
 
 @pytest.fixture(scope="module")
@@ -207,130 +197,9 @@ def test_captions_come_from_a_file_and_belong_to_the_run(run: Run, model: Path, 
     assert "no captions" in run(*words, "--captions", captions, code=2).stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--method", "emsid"), "did you mean 'emcid'"),
-        (("--set", "stepps=3"), "did you mean 'steps'"),
-        (("--set", "steps"), "key=value"),
-        (("--kind", "objekt"), "did you mean 'object'"),
-        (("--model", "nowhere"), "nowhere"),
-        (("--preserve", "pizza"), "preserved"),
-        (("--to", "pizza"), "becomes itself"),
-        (("--captions", "nowhere.txt"), "nowhere.txt"),
-    ],
-)
-def test_mistakes_are_one_line_and_leave_nothing_behind(
-    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = run("erase", "pizza", "--model", model, "--out", "run", *words, code=2)
-    assert message in result.stderr
-    assert result.stderr.count("error:") == 1
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("erase", "pizza", "--set", "stepz=4"), "emcid has no setting 'stepz'; did you mean 'steps'"),
-        (("replace", "dog", "hen", "--method", "esd-x"), "esd-x has no way to replace ('dog')"),
-        (("erase", "dog", "--from", "hat", "--method", "sld"), "sld has no way to erase a concept from another one"),
-    ],
-)
-def test_what_needs_no_model_is_told_before_it_is_loaded(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
-) -> None:
-    def fail(*args: Any) -> None:
-        raise AssertionError("loaded")
-
-    monkeypatch.setattr("overpaint.cli.models.open_backbone", fail)
-    assert message in run(*words, "--out", tmp_path / "run", code=2).stderr
-    assert not (tmp_path / "run").exists()
-
-
-LONG = " ".join(["dog"] * 90)
-
-
-@pytest.mark.parametrize(
-    ("method", "edits", "message"),
-    [
-        ("ablation", "{erase: dog}", "kind 'object' has no neutral word"),
-        ("refact", "{erase: dog}", "kind 'object' has no neutral word"),
-        ("sld", ", ".join(f"{{erase: {i} {LONG[:40]}}}" for i in range(10)), "the names of 10 edits do not fit"),
-        ("emcid", "{rectify: dog, images: [broken.png]}", "is no readable picture of 'dog'"),
-        ("emcid-copy", f"{{replace: dog, with: {LONG}}}", "text window"),
-    ],
-)
-def test_a_plan_that_the_method_refuses_leaves_no_folder(
-    run: Run, model: Path, tmp_path: Path, method: str, edits: str, message: str
-) -> None:
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(f"method: {method}\nedits: [{edits}]\n")
-    words = ("edit", plan, "--model", model, "--out", tmp_path / "run")
-    refused = run(*words, code=2).stderr
-    assert message in refused
-    assert run(*words, "--dry-run", code=2).stderr == refused
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_model_that_brings_no_captions_is_asked_for_some_before_there_is_a_folder(
-    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("overpaint.cli.models.open_backbone", lambda *_: of_another_family(model))
-    words = ("replace", "dog", "hen", "--method", "emcid-copy", "--set", "blocks=[0]", "--out", tmp_path / "run")
-    assert "emcid-copy: a model of family 'sd1' brings no captions" in run(*words, code=2).stderr
-    assert not (tmp_path / "run").exists()
-
-
-def of_another_family(model: Path) -> StableDiffusion:
-    backbone = backbone_of(open_pipeline(str(model), "cpu"))
-    assert isinstance(backbone, StableDiffusion)
-    backbone.family = "sd1"
-    return backbone
-
-
 def test_methods_lists_them_all(run: Run) -> None:
     output = run("methods").stdout
     assert all(name in output for name in METHODS)
-
-
-def test_a_dry_run_counts_checks_and_leaves_nothing(run: Run, model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "never"
-    shown = run("erase", "pizza", "--method", "esd-x", "--model", model, "--out", out, "--dry-run").output
-    words = in_words(shown)
-    for label in ("weights that change", "pictures to draw", "evaluations of the denoiser", "hours", "memory", "disk"):
-        assert label in words
-    assert not out.exists()
-    wrong = run("erase", "pizza", "--set", "stepz=3", "--model", model, "--out", out, "--dry-run", code=2).output
-    assert "did you mean 'steps'" in wrong
-
-
-@pytest.mark.parametrize(
-    "edits", [["{erase: pizza, to: hen}"], ["{replace: pizza, with: hen}", "{erase: dog, to: cat}"]]
-)
-def test_the_pictures_of_a_dry_run_are_those_that_the_run_draws(
-    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edits: list[str]
-) -> None:
-    drawn: list[int] = []
-    sample: Any = StableDiffusion.sample
-
-    def noted(self: Any, prompts: Any, *more: Any, **named: Any) -> Any:
-        drawn.append(len(prompts))
-        return sample(self, prompts, *more, **named)
-
-    monkeypatch.setattr(StableDiffusion, "sample", noted)
-    monkeypatch.setattr("overpaint.bench.artist.default_batch", lambda *_: 1)  # batches that are not filled up
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(f"method: emcid-copy\nsettings: {{captions: 40}}\nedits: [{', '.join(edits)}]\n")
-    words = ("edit", plan, "--model", model, "--out", tmp_path / "run")
-    told = in_words(run(*words, "--dry-run").output)
-    assert not drawn
-    run(*words)
-    assert number(told, "pictures to draw") == sum(drawn)
-    assert number(told, "evaluations of the denoiser") == 2 * 20 * sum(drawn)
-    assert number(in_words(run(*words, "--dry-run", "--no-evaluate").output), "pictures to draw") == 0
 
 
 def test_what_captions_hold_is_told_with_a_remedy(run: Run, model: Path, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ class Backbone(ABC):
         pipe: the pipeline.
         denoiser: its UNet or transformer, under the component name ``denoiser_name``.
         coder: what its autoencoder is taken for.
+        prompts_first: whether its pipeline asks for the prompts in the first half of a batch, for the empty prompt in
+            the second; guards go by that.
         text_encoders: all text encoders, in the pipeline's order.
         readings: what the denoiser's layers that read text read, each kind by itself.
         family: key of default settings, see `overpaint.backbone.families`.
@@ -48,6 +50,7 @@ class Backbone(ABC):
 
     denoiser_name: ClassVar[str]
     coder: ClassVar[type[Autoencoder]] = Autoencoder
+    prompts_first: ClassVar[bool] = False
     family: str
     latent_shape: tuple[int, int, int]
     timesteps: int
@@ -226,6 +229,7 @@ class Backbone(ABC):
                         self.latent_shape,
                         partial(self.combined, guidance=guidance) if guidance > 1 else None,
                         partial(_scaled, advance, len(part)),
+                        self.prompts_first,
                     )
 
             return torch.cat(in_batches(len(seeds), batch, drawn, "pictures"))

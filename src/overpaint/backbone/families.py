@@ -15,7 +15,7 @@ Need = Literal[
     "a window of tokens",
     "one text encoder",
     "masked prompts",
-    "guidance in one batch",
+    "guidance",
     "feed-forward units",
 ]
 """What methods may need of a family:
@@ -25,7 +25,7 @@ Need = Literal[
 * a window of tokens: every prompt fills rows of one length, padding included;
 * one text encoder: what is published for the method, is for one;
 * masked prompts: text states without padding, as EMCID's release trains on;
-* guidance in one batch: predictions with and without the prompt, asked for in one batch of tensors;
+* guidance: predictions with and without the prompt;
 * feed-forward units: text encoders whose feed-forward units each have a threshold of their own.
 """
 
@@ -50,7 +50,7 @@ _WINDOW = "its transformer reads a whole window of text states, padding included
 _LENGTH = "its transformer reads prompts at their own lengths, so their rows do not match token by token"
 _CLIP = "its text encoder is a language model, and the method is published for CLIP"
 _BILINEAR = "it has a text encoder whose feed-forward units are products without thresholds"
-_APART = "a guard needs predictions with and without the prompt in one batch of tensors, and its pipeline makes none"
+_TOLD = "its transformer is told how strongly to follow the prompt, so there is no prediction without it to guard"
 
 _TRANSFORMER: Mapping[Need, str] = MappingProxyType(
     {
@@ -67,7 +67,6 @@ _LANGUAGE: Mapping[Need, str] = MappingProxyType(
         "cross-attention": _JOINT,
         "one text encoder": _CLIP,
         "masked prompts": _CLIP,
-        "guidance in one batch": _APART,
         "feed-forward units": _BILINEAR,
     }
 )
@@ -79,7 +78,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "sd2": Family("Stable Diffusion 2.x", {}),
         "sdxl": Family("Stable Diffusion XL", {"one text encoder": _TWO}),
         "sd3": Family("Stable Diffusion 3 and 3.5", _TRANSFORMER),
-        "flux": Family("FLUX.1", {**_TRANSFORMER, "guidance in one batch": _APART}),
+        "flux": Family("FLUX.1", {**_TRANSFORMER, "guidance": _TOLD}),
         "z-image": Family("Z-Image", {**_LANGUAGE, "a window of tokens": _LENGTH}),
         "qwen-image": Family("Qwen-Image", {**_LANGUAGE, "a window of tokens": _LENGTH}),
         "flux2-klein": Family("FLUX.2 [klein]", _LANGUAGE),

@@ -65,6 +65,7 @@ def sample(
     latent_shape: tuple[int, ...],
     combined: Callable[[Tensor, Tensor], Tensor] | None,
     advance: Callable[[float], None] = lambda share: None,
+    prompts_first: bool = False,
 ) -> Tensor:
     """One batch of latents (n, *latent_shape).
 
@@ -72,13 +73,14 @@ def sample(
     ``conditions`` are those of the n prompts and ``empty`` the one of the negative prompt. ``scheduler`` is fresh, its
     timesteps set. ``combined`` makes one output of those without and along the prompts (guidance); None asks along them
     alone, which costs half as much. ``advance`` hears after every step which share of the work it was; the shares add
-    to 1.
+    to 1. ``prompts_first``: they are asked for in the first half of a batch.
     """
     sources = generators(seeds)
     noise = initial_noise(latent_shape, sources).to(conditions.states)
     x = noise * getattr(scheduler, "init_noise_sigma", 1.0)
     if combined is not None:
-        conditions = Condition.join([empty.repeat(len(conditions)), conditions])
+        halves = [empty.repeat(len(conditions)), conditions]
+        conditions = Condition.join(halves[::-1] if prompts_first else halves)
     # stochastic schedulers draw fresh noise in each step: from the image's own generator
     draws = {"generator": sources} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for t in scheduler.timesteps:
@@ -87,7 +89,8 @@ def sample(
             inputs = scheduler.scale_model_input(inputs, t)
         out = denoise(inputs, t, conditions).to(x)  # guidance and steps in the latents' own precision
         if combined is not None:
-            out = combined(*out.chunk(2))
+            first, second = out.chunk(2)
+            out = combined(second, first) if prompts_first else combined(first, second)
         x = scheduler.step(out, t, x, **draws, return_dict=False)[0]
         advance(1 / len(scheduler.timesteps))
     return x

@@ -31,6 +31,7 @@ class ZImage(FlowBackbone):
     """
 
     family = "z-image"
+    prompts_first = True
 
     def __init__(self, pipe: Any, side: int = SIDE) -> None:
         """``side``: of the latents; the configuration does not tell it.

@@ -1,40 +1,35 @@
 """Stepping between whoever draws and the denoiser, whatever draws: diffusers' pipelines or the library's sampler.
 
-Both hand the denoiser one batch whose first half is for the empty prompt and whose second half, the same latents again,
-is for the prompts. That structure is what a guard looks for; any other call passes untouched: training, drawing without
-guidance. (Drawing without guidance the same seed twice in one batch looks alike at its first step.)
+Guidance combines two predictions for the same latents, without and along the prompts, and that is what a guard looks
+for: a batch that is one half twice, or two calls for the same latents. Any other call passes untouched: training,
+drawing without guidance. (Drawing without guidance the same seed twice in one batch looks alike at its first step.)
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from overpaint.errors import PatchError
-from overpaint.guards.rules import Momentum, Rule
+from overpaint.guards.drawing import Drawing, Encode
+from overpaint.guards.layout import Layout
+from overpaint.guards.rules import Rule
+from overpaint.guards.widening import replaced, widened
 
 __all__ = ["guarded"]
 
 _MARK = "_overpaint_guard"
-_POOLED = ("text_embeds", "pooled_projections")
-"""The pooled state, as UNets and as transformers call it."""
-
-States = tuple[Tensor, Tensor | None]
-"""Text states (1, w, d) and, for models that take one, the pooled state (1, d)."""
-
-Encode = Callable[[str, int], States]
 
 
 @contextmanager
-def guarded(denoiser: Any, rule: Rule, encode: Encode, readers: Sequence[Any] = ()) -> Iterator[None]:
+def guarded(denoiser: Any, layout: Layout, rule: Rule, encode: Encode, readers: Sequence[Any] = ()) -> Iterator[None]:
     """Let ``rule`` bend every guided prediction of ``denoiser``; leaving takes all traces away.
 
-    ``encode`` is asked for a text and the number w of states that the denoiser reads of each prompt.
     ``readers`` are modules that run where a prompt is read, thus not within a drawing but before it.
 
     Raises:
@@ -42,7 +37,7 @@ def guarded(denoiser: Any, rule: Rule, encode: Encode, readers: Sequence[Any] = 
     """
     if hasattr(denoiser, _MARK):
         raise PatchError(f"guard {rule.kind}: another guard is on the model; leave that one first")
-    between = _Between(denoiser, rule, encode)
+    between = (_Apart if layout.apart else _Together)(denoiser, layout, Drawing(rule, encode))
     handles = [
         denoiser.register_forward_pre_hook(between.before, with_kwargs=True),
         denoiser.register_forward_hook(between.after, with_kwargs=True),
@@ -57,84 +52,116 @@ def guarded(denoiser: Any, rule: Rule, encode: Encode, readers: Sequence[Any] = 
             handle.remove()
 
 
-class _Between:
-    """The two hooks, and what they remember of the drawing that goes on."""
+class _Together:
+    """The hooks of a denoiser that is asked for both predictions in one batch."""
 
-    def __init__(self, denoiser: Any, rule: Rule, encode: Encode) -> None:
-        self.rule = rule
-        self.encode = encode
+    def __init__(self, denoiser: Any, layout: Layout, drawing: Drawing) -> None:
+        self.layout = layout
+        self.drawing = drawing
+        self.replaces = drawing.rule.replaces
         self.signature = inspect.signature(denoiser.forward)
-        self.sample = next(iter(self.signature.parameters))
-        self.memory = Momentum()
-        self.states: States | None = None
-        self.first = self.last = float("-inf")
-        self.shape: tuple[int, ...] = ()
         self.bending = False
-        self.begun = True
 
     def begin(self, module: Any, args: tuple[Any, ...]) -> None:
-        """Text is read: the next prediction begins a drawing."""
-        self.begun = True
+        """Text is read."""
+        self.drawing.begun = True
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Ask for the concept too, if this is a guided prediction."""
         asked = dict(self.signature.bind(*args, **kwargs).arguments)
         more = asked.pop("kwargs", {})
-        latents = asked[self.sample]
-        half = len(latents) // 2
-        self.bending = len(latents) % 2 == 0 and torch.equal(latents[:half], latents[half:])
+        changed = self.changed(asked)
+        return None if changed is None else ((), {**changed, **more})
+
+    def changed(self, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """What is asked in place of this; None for this."""
+        latents = asked[self.layout.latents]
+        self.bending = self.layout.doubled(latents)
         if not self.bending:
             return None
-        self._follow(float(torch.as_tensor(asked["timestep"]).flatten()[0]), tuple(latents.shape))
-        if self.states is None:
-            self.states = self.encode(self.rule.concept, asked["encoder_hidden_states"].shape[1])
-            self.begun = False
-        if not self.rule.replaces:
-            asked = {name: _with_third(value, 2 * half) for name, value in asked.items()}
-        place = slice(0, half) if self.rule.replaces else slice(2 * half, None)
-        states, pooled = self.states
-        asked["encoder_hidden_states"] = _put(asked["encoder_hidden_states"], place, states)
-        for given in (asked, added := dict(asked.get("added_cond_kwargs") or {})):
-            for name in _POOLED:
-                if pooled is not None and name in given:
-                    given[name] = _put(given[name], place, pooled)
-        if added:
-            asked["added_cond_kwargs"] = added
-        return (), {**asked, **more}
+        states = self.drawing.concept(self.layout.clock(asked), _shape(latents), self.layout.read(asked))
+        half = len(latents) // 2
+        without = slice(half, None) if self.layout.prompts_first else slice(half)
+        return replaced(asked, self.layout, states, without) if self.replaces else widened(asked, self.layout, states)
 
     def after(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """Give back the two predictions that guidance expects."""
         if not self.bending:
             return None
-        raw = output[0]
-        parts = raw.chunk(2 if self.rule.replaces else 3)
-        bent = torch.cat(self.rule.bend(parts[0], parts[1], None if self.rule.replaces else parts[2], self.memory))
-        self.memory.step += 1
-        return (bent, *output[1:]) if isinstance(output, tuple) else type(output)(sample=bent)
-
-    def _follow(self, t: float, shape: tuple[int, ...]) -> None:
-        """Forget everything where a new drawing begins.
-
-        Text was read, or another batch of the same texts is drawn: time runs backwards within a drawing, and no sampler
-        repeats the first time (some do others).
-        """
-        if self.begun or t > self.last or t == self.first or shape != self.shape:
-            self.memory, self.states = Momentum(), None
-            self.first, self.shape = t, shape
-        self.last = t
+        first, second, *third = self.layout.raw(output).chunk(2 if self.replaces else 3)
+        swapped = self.layout.prompts_first
+        without, along = (second, first) if swapped else (first, second)
+        without, along = self.drawing.bend(without, along, third[0] if third else None)
+        return self.layout.output(torch.cat((along, without) if swapped else (without, along)), output)
 
 
-def _with_third(value: Any, rows: int) -> Any:
-    """Per-row tensors with the second half once more."""
-    if isinstance(value, dict):
-        return {name: _with_third(one, rows) for name, one in value.items()}
-    if isinstance(value, Tensor) and value.ndim and len(value) == rows:
-        return torch.cat([value, value[rows // 2 :]])
-    return value
+class _Call(NamedTuple):
+    """A prediction along prompts, which may be the first of two for the same latents."""
+
+    latents: Tensor
+    time: float
+    along: Tensor
 
 
-def _put(rows: Tensor, place: slice, row: Tensor) -> Tensor:
-    """A copy of ``rows`` with ``row`` (1, ...) in all rows of ``place``."""
-    changed = rows.clone()
-    changed[place] = row.to(rows)
-    return changed
+class _Apart(_Together):
+    """The hooks of a denoiser that is asked in two calls, along the prompts and then without them."""
+
+    def __init__(self, denoiser: Any, layout: Layout, drawing: Drawing) -> None:
+        super().__init__(denoiser, layout, drawing)
+        self.last: _Call | None = None
+        self.pair: tuple[Tensor, dict[str, Any]] | None = None
+        self.asking = False
+
+    def begin(self, module: Any, args: tuple[Any, ...]) -> None:
+        """Text is read."""
+        super().begin(module, args)
+        self.last = None
+
+    def before(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """See `_Together`; what is asked here itself is left as it is."""
+        return None if self.asking else super().before(module, args, kwargs)
+
+    def changed(self, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """See `_Together`."""
+        changed = super().changed(asked)
+        last, self.last, self.pair = self.last, None, None
+        latents, time = asked[self.layout.latents], self.layout.clock(asked)
+        if self.bending or last is None or last.time != time or not _same(last.latents, latents):
+            return changed
+        states = self.drawing.concept(time, _shape(latents), self.layout.read(asked))
+        about = replaced(asked, self.layout, states, slice(None))
+        self.pair = (last.along, about)
+        return about if self.replaces else None
+
+    def after(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        """Bend the first prediction where it lies: whoever asked for it has it already, and combines it only now."""
+        if self.asking or self.bending:
+            return None if self.asking else super().after(module, args, kwargs, output)
+        raw = self.layout.raw(output)
+        if self.pair is None:
+            asked = self.signature.bind(*args, **kwargs).arguments
+            if not raw.requires_grad:
+                self.last = _Call(asked[self.layout.latents], self.layout.clock(asked), raw)
+            return None
+        (along, about), self.pair = self.pair, None
+        without, bent = self.drawing.bend(raw, along, None if self.replaces else self._asked(module, about))
+        if bent is not along:
+            along.copy_(bent)
+        return self.layout.output(without, output)
+
+    def _asked(self, module: Any, about: dict[str, Any]) -> Tensor:
+        """A prediction of its own, outside of what diffusers keeps from call to call to save time."""
+        self.asking = True
+        try:
+            with module.cache_context("overpaint") if hasattr(module, "cache_context") else nullcontext():
+                return self.layout.raw(module(**about))
+        finally:
+            self.asking = False
+
+
+def _shape(latents: Any) -> tuple[int, ...]:
+    return tuple(latents.shape) if isinstance(latents, Tensor) else (len(latents), *latents[0].shape)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)

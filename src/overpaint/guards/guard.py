@@ -13,8 +13,10 @@ from typing import Any
 import torch
 
 from overpaint.errors import PatchError
-from overpaint.guards.denoiser import States, guarded
+from overpaint.guards.denoiser import guarded
+from overpaint.guards.layout import Layout, layout_of
 from overpaint.guards.rules import RULES, Rule, from_data, to_data
+from overpaint.guards.widening import States
 from overpaint.hashing import loose_digest
 from overpaint.patch import container
 
@@ -35,11 +37,7 @@ class Guard:
 
     def check(self, pipe: Any) -> None:
         """Raises PatchError if the pipeline has no denoiser that a guard could stand before."""
-        if _denoiser(pipe) is None or not hasattr(pipe, "encode_prompt"):
-            raise PatchError(
-                f"{self._title} does not fit {type(pipe).__name__}: it has no UNet, nor Stable Diffusion 3's"
-                " transformer, with a text encoder"
-            )
+        self._found(pipe)
 
     @contextmanager
     def applied_to(self, pipe: Any) -> Iterator[Any]:
@@ -51,10 +49,10 @@ class Guard:
         Raises:
             PatchError: another guard is on the model, or the pipeline is of another kind.
         """
-        self.check(pipe)
+        denoiser, layout = self._found(pipe)
         encoders = (getattr(pipe, name, None) for name in ("text_encoder", "text_encoder_2", "text_encoder_3"))
         readers = [encoder.get_input_embeddings() for encoder in encoders if encoder is not None]
-        with guarded(_denoiser(pipe), self.rule, partial(_states, pipe), readers):
+        with guarded(denoiser, layout, self.rule, partial(_states, pipe, layout), readers):
             yield pipe
 
     def scale(self, factor: float) -> Guard:
@@ -101,30 +99,31 @@ class Guard:
         """Kind and concept."""
         return f"Guard({self.rule!r})"
 
+    def _found(self, pipe: Any) -> tuple[Any, Layout]:
+        found = layout_of(pipe)
+        if found is None or not hasattr(pipe, "encode_prompt"):
+            raise PatchError(
+                f"{self._title} does not fit {type(pipe).__name__}: it has no denoiser that is known to predict with"
+                " and without a prompt"
+            )
+        return found
+
     @property
     def _title(self) -> str:
         return f"guard {self.rule.kind}"
 
 
-def _denoiser(pipe: Any) -> Any:
-    """What the pipeline asks with and without the prompt in one batch; None if it has no such part."""
-    from diffusers import SD3Transformer2DModel
-
-    transformer = getattr(pipe, "transformer", None)
-    return transformer if isinstance(transformer, SD3Transformer2DModel) else getattr(pipe, "unet", None)
-
-
 @torch.no_grad()
-def _states(pipe: Any, text: str, length: int) -> States:
-    """What the pipeline itself hands its denoiser for a prompt; those of larger models give four values.
-
-    ``length``: states of a prompt; behind CLIP's there may be as many of T5's as the pipeline's caller wants.
-    """
+def _states(pipe: Any, layout: Layout, text: str, rows: int) -> States:
+    """What the pipeline itself hands its denoiser for a prompt; those of larger models give four values."""
     taken = inspect.signature(pipe.encode_prompt).parameters
     more: dict[str, Any] = {name: None for name in ("prompt_2", "prompt_3") if name in taken}
-    if "max_sequence_length" in taken:
-        more["max_sequence_length"] = length - pipe.tokenizer_max_length
-    found = pipe.encode_prompt(
-        prompt=text, device=pipe._execution_device, num_images_per_prompt=1, do_classifier_free_guidance=False, **more
-    )
-    return found[0], found[2] if len(found) > 2 else None
+    if "num_images_per_prompt" in taken:
+        more["num_images_per_prompt"] = 1
+    if "do_classifier_free_guidance" in taken:
+        more["do_classifier_free_guidance"] = False
+    if layout.window is not None:
+        more["max_sequence_length"] = layout.window(pipe, rows)
+    found = pipe.encode_prompt(prompt=text, device=pipe._execution_device, **more)
+    tokens = found[0][0][None] if layout.listed else found[0]
+    return States(tokens, found[2] if len(found) > 2 else None)

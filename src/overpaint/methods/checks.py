@@ -52,6 +52,6 @@ def unknown_factors(plan: Plan, factors: Iterable[str]) -> list[str]:
     return [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
 
 
-def fits(reader: Reader, template: str, phrase: str) -> bool:
-    """Whether a phrase in a template fits the text window."""
-    return not misfits(reader, [template], phrase, "")
+def fits(reader: Reader, phrase: str, *templates: str) -> bool:
+    """Whether a phrase fits the text window in every template."""
+    return not misfits(reader, templates, phrase, "")

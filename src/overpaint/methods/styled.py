@@ -39,5 +39,5 @@ def fitting(
     return {
         template: goal
         for template, goal in goals(styled, edited, anchor).items()
-        if all(fits(reader, template, name) for name in names) and fits(reader, "{}", goal)
+        if all(fits(reader, name, template) for name in names) and fits(reader, goal, "{}")
     }

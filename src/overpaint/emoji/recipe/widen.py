@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from overpaint.backbone.text import TextEncoder, text_core
 from overpaint.emoji.templates import FREE_FORM_TRAINING, PAPER_TEMPLATES
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.errors import BackboneError
+from overpaint.methods.checks import fits
 
-__all__ = ["concept_inputs", "fits", "mlp_inputs", "narrow", "widen"]
+__all__ = ["concept_inputs", "mlp_inputs", "narrow", "widen"]
 
 SENTENCES = 5
 """Free-form sentences, beside the plain prompts, in which new units see a concept."""
@@ -59,7 +59,7 @@ def concept_inputs(text: TextEncoder, vocabulary: Vocabulary) -> tuple[Tensor, .
     Of every concept whose name fits.
     """
     templates = (*PAPER_TEMPLATES, *FREE_FORM_TRAINING[:: len(FREE_FORM_TRAINING) // SENTENCES][:SENTENCES])
-    return mlp_inputs(text, [c.name for c in vocabulary.concepts if fits(text, c.name, templates)], templates)
+    return mlp_inputs(text, [c.name for c in vocabulary.concepts if fits(text, c.name, *templates)], templates)
 
 
 @torch.no_grad()
@@ -88,16 +88,6 @@ def widen(model: nn.Module, width: int, inputs: Sequence[Tensor], seed: int = 0)
         mlp.fc2 = _linear(torch.cat([mlp.fc2.weight, zeros], dim=1), mlp.fc2.bias)
     wide.config.intermediate_size = width
     return wide
-
-
-def fits(text: TextEncoder, name: str, templates: Sequence[str]) -> bool:
-    """Whether the text window holds the name in every template."""
-    try:
-        for template in templates:
-            text.locate(template, name)
-    except BackboneError:
-        return False
-    return True
 
 
 def _discerning(inputs: Tensor, units: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,7 @@ def contexts_of(texts: Sequence[TextEncoder], task: Task, contexts: Sequence[str
         return ()
     phrases = dict.fromkeys([task.source, *(c.destination for c in task.concepts if c.destination is not None)])
     further = [context for context in contexts if context not in task.edit.prompts]
-    return tuple(c for c in further if all(fits(text, c, phrase) for text in texts for phrase in phrases))
+    return tuple(c for c in further if all(fits(text, phrase, c) for text in texts for phrase in phrases))
 
 
 def batches(text: TextEncoder, concepts: Sequence[Concept], conditioning: str, size: int) -> Iterator[list[int]]:

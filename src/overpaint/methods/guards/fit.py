@@ -30,6 +30,7 @@ def fit(
 
     Raises:
         PlanError: the text window does not hold all of it; cut off, a part would be avoided without anybody's notice.
+            Or the model is drawn without guidance, on which guards act.
     """
     return Guard(_rule(config, _concept(backbone, plan, config)), provenance_of(backbone, plan, config))
 
@@ -41,7 +42,12 @@ def work_of(backbone: Backbone, plan: Plan, config: NegativeConfig) -> Work:
 
 
 def _concept(backbone: Backbone, plan: Plan, config: NegativeConfig) -> str:
-    """The text that is avoided. PlanError if a text encoder's window does not hold it."""
+    """The text that is avoided. PlanError if a text encoder's window does not hold it, or no guard would ever act."""
+    if not backbone.guidance:
+        raise PlanError(
+            f"{plan.at('method')}: {plan.method} acts on guidance, and this model is distilled to draw without; choose"
+            " a method that edits weights"
+        )
     concept = config.concept or ", ".join(name for edit in plan.edits for name in edit.edited)
     for text in backbone.text_encoders:
         try:

@@ -10,7 +10,7 @@ from overpaint.methods.origins import origins
 
 __all__ = ["METHODS"]
 
-_NEEDS: frozenset[Need] = frozenset({"guidance in one batch"})
+_NEEDS: frozenset[Need] = frozenset({"guidance"})
 _ACTIONS = frozenset(("erase", "moderate"))
 
 
