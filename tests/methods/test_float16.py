@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from overpaint.methods import fit
+from overpaint.errors import PlanError
+from overpaint.methods import configure, fit
 from overpaint.patch import Patch
 from overpaint.plan import Plan
 from tests.methods.tiny import CAPTIONS, tiny_backbone
@@ -37,3 +38,12 @@ def test_a_float16_pipeline_gets_nearly_the_same_change(method: str) -> None:
     cosine = torch.nn.functional.cosine_similarity(*changes, dim=0)
     assert cosine > 0.9
     assert changes[0].norm() == pytest.approx(float(changes[1].norm()), rel=0.1)
+
+
+def test_a_precision_that_a_cpu_does_not_mix_with_float16_is_refused() -> None:
+    plan = Plan.parse({"method": "esd-x", "settings": {"precision": "bfloat16"}, "edits": [{"erase": "dog"}]})
+    backbone = tiny_backbone()
+    configure(plan, backbone)
+    backbone.pipe.unet.half()
+    with pytest.raises(PlanError, match="precision: on a CPU torch does not compute in bfloat16 with weights"):
+        configure(plan, backbone)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-__all__ = ["SHORT", "fast_precision", "has_fast_halves", "in_precision", "in_training"]
+__all__ = ["SHORT", "fast_precision", "has_fast_halves", "in_precision", "in_training", "unmixed"]
 
 SHORT = 256
 """Positions up to which attention's scores are kept for the backward pass."""
@@ -19,6 +19,16 @@ def in_precision(device: torch.device, precision: str) -> AbstractContextManager
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def unmixed(device: torch.device, weights: torch.dtype, precision: str) -> str | None:
+    """Why torch does not compute in a precision with weights of a type; None if it does."""
+    if device.type != "cpu" or weights != torch.float16 or precision == "float32":
+        return None
+    return (
+        f"on a CPU torch does not compute in {precision} with weights in float16; load the model in float32, or"
+        " leave the precision out"
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.families import obstacle
+from overpaint.backbone.precision import unmixed
 from overpaint.errors import PlanError
 from overpaint.methods.ablation import presets as ablation
 from overpaint.methods.closed_form import presets as closed_form
@@ -122,6 +123,8 @@ def configure(plan: Plan, backbone: Backbone) -> BaseModel:
         raise PlanError(*unknown.values(), *(_problem(plan, dict(e)) for e in error.errors())) from None
     if unknown:
         raise PlanError(*unknown.values())
+    if reason := unmixed(backbone.device, backbone.dtype, getattr(config, "precision", "float32")):
+        raise PlanError(f"{plan.at('settings.precision')}: {reason}")
     return config
 
 
