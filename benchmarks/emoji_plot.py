@@ -17,6 +17,7 @@ __all__ = ["plot"]
 
 PANELS = (
     ("P(destination) / C, free form", ("replacement",), "P(destination) / C", "free form"),
+    ("P(source) left, erasures", ("erasure",), "P(source) left", "templates"),
     ("hold-outs, relative change", ("replacement", "erasure"), "hold-out change", "hold-outs"),
 )
 """Title, tasks, metric and group of each."""
@@ -28,15 +29,18 @@ COLOURS = _TAB.colors[::2] + _TAB.colors[1::2]
 
 def plot(result: Result, to: Path) -> Path:
     """Save it as SVG, the same bytes for the same figures; intervals are upright strokes."""
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(14, 4.6), layout="constrained")
     FigureCanvasSVG(figure)
+    counts = sorted({case.edits for case in result.cases})
     methods = list(dict.fromkeys(case.method or "" for case in result.cases))
-    for axes, (title, tasks, metric, group) in zip(figure.subplots(1, 2), PANELS, strict=True):
+    for axes, (title, tasks, metric, group) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
         for task in tasks:
             for method, points in result.curve(task, metric, group).items():
                 _line(axes, methods.index(method), method, points)
         axes.axhline(0, color="0.6", linewidth=0.8)
         axes.set_xscale("log")
+        axes.set_xticks(counts, [str(count) for count in counts], minor=False)
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("edits at once")
         axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.3)
