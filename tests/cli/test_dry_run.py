@@ -48,3 +48,13 @@ def test_the_pictures_of_a_dry_run_are_those_that_the_run_draws(
     assert number(told, "pictures to draw") == sum(drawn)
     assert number(told, "evaluations of the denoiser") == 2 * 20 * sum(drawn)
     assert number(in_words(run(*words, "--dry-run", "--no-evaluate").output), "pictures to draw") == 0
+
+
+def test_a_dry_run_asks_for_a_grader_where_the_run_does(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("--method", "esd-x", "--set", "measure=pictures", "--set", "until=gone")
+    words = ("erase", "pizza", "--model", model, "--out", tmp_path / "run", *settings, "--dry-run")
+    run(*words)
+    monkeypatch.setattr("overpaint.cli.models.grader_for", lambda backbone: None)
+    assert "no grader knows the model's pictures" in run(*words, code=2).stderr

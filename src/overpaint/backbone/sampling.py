@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -18,7 +20,23 @@ from torch import Tensor
 from overpaint.backbone.condition import Condition
 from overpaint.errors import BackboneError
 
-__all__ = ["default_batch", "fresh_scheduler", "generators", "initial_noise", "sample"]
+__all__ = ["default_batch", "fresh_scheduler", "generators", "in_halves", "initial_noise", "sample"]
+
+_HALVES: ContextVar[bool] = ContextVar("halves", default=False)
+
+
+def in_halves() -> bool:
+    """Whether `sample` is asking a denoiser for both predictions of guidance in one batch."""
+    return _HALVES.get()
+
+
+@contextmanager
+def _halves(so: bool) -> Iterator[None]:
+    token = _HALVES.set(so)
+    try:
+        yield
+    finally:
+        _HALVES.reset(token)
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
@@ -87,7 +105,8 @@ def sample(
         inputs = x if combined is None else torch.cat([x, x])
         if hasattr(scheduler, "scale_model_input"):  # schedulers of flow matching have nothing to scale
             inputs = scheduler.scale_model_input(inputs, t)
-        out = denoise(inputs, t, conditions).to(x)  # guidance and steps in the latents' own precision
+        with _halves(combined is not None):
+            out = denoise(inputs, t, conditions).to(x)  # guidance and steps in the latents' own precision
         if combined is not None:
             first, second = out.chunk(2)
             out = combined(second, first) if prompts_first else combined(first, second)

@@ -34,15 +34,16 @@ def work_with_look(plan: Plan, backbone: Backbone, look: bool, grader: str | Non
 
     Raises:
         PlanError: the plan does not fit the method or the model, in the words of the run itself.
-        OverpaintError: as `share_counter`.
+        OverpaintError: as `share_counter` and `validator_for`.
     """
     from overpaint.bench.counting import counting_work
     from overpaint.bench.drawing import Drawing
     from overpaint.cli.looking import looked
-    from overpaint.cli.models import share_counter
+    from overpaint.cli.models import share_counter, validator_for
     from overpaint.methods import work_of
 
     work = work_of(backbone, plan)
+    validator_for(backbone, plan, grader=grader)
     work = work.then(counting_work(backbone, plan, share_counter(backbone, plan, grader=grader), Drawing()))
     if look:
         work = work.then(Drawing().work(backbone, looked(plan, backbone)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from overpaint.plan import Plan
     from overpaint.progress import Progress
 
-__all__ = ["arithmetic", "device_for", "grader_for", "open_backbone", "open_pipeline", "share_counter"]
+__all__ = ["arithmetic", "device_for", "grader_for", "open_backbone", "open_pipeline", "share_counter", "validator_for"]
 
 _log = logging.getLogger(__name__)
 

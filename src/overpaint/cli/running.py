@@ -17,8 +17,6 @@ from overpaint.errors import OverpaintError
 if TYPE_CHECKING:
     from overpaint.backbone.backbone import Backbone
     from overpaint.guards import Change
-    from overpaint.methods import Counter
-    from overpaint.methods.esd.validation import Validator
     from overpaint.plan import Plan
     from overpaint.progress import Progress
     from overpaint.provenance import Provenance
@@ -39,7 +37,7 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
     if options.grader is not None and not looked_at:
         raise OverpaintError(f"--grader {options.grader}: nothing is debiased or measured in pictures; leave it out")
 
-    from overpaint.cli.models import open_backbone, share_counter, validator_for
+    from overpaint.cli.models import open_backbone
     from overpaint.methods import check, configure, settled
     from overpaint.methods.captions import unread
     from overpaint.methods.words.widen import carried_out
@@ -57,18 +55,16 @@ def run(plan: Plan, options: WorkOptions, bank: Path | None = None) -> None:
         out().print(dry_run(plan, backbone, wanted(options.evaluate, backbone), options.grader))
         return
     provenance = provenance_of(plan, backbone, captions, grader=options.grader)
-    progress = RichProgress(err())
-    counter = share_counter(backbone, plan, progress, grader=options.grader)
-    validator = validator_for(backbone, plan, progress, options.grader)
     with RunFolder.create(options.out, plan, provenance, force=options.force, reuse=options.reuse or ()) as work:
         evaluate = wanted(options.evaluate, backbone)
         if work.finished:
             say(f"{work.path} {_left(work, backbone, evaluate)}", "dim", err())
         elif work.resumed:
             say(f"going on with the run in {work.path}", "dim", err())
+        progress = RichProgress(err())
         patch = carry_out(
-            work, backbone, plan, progress, captions=captions, bank=bank, ray=options.ray, evaluate=evaluate,
-            counter=counter, validator=validator,
+            work, backbone, plan, progress,
+            captions=captions, bank=bank, ray=options.ray, evaluate=evaluate, grader=options.grader,
         )  # fmt: skip
         _tell(work, carried_out(plan, patch.provenance), patch)
 
@@ -116,8 +112,7 @@ def carry_out(
     ray: str | None = None,
     evaluate: bool,
     strength: float = 1.0,
-    counter: Counter | None = None,
-    validator: Validator | None = None,
+    grader: str | None = None,
 ) -> Change:
     """Do what is left of a run: fit, draw before and after, finish, write the report. Gives the patch or guard.
 
@@ -127,14 +122,14 @@ def carry_out(
         ray: address of a Ray cluster that learns; None: this process does.
         evaluate: whether pictures are drawn.
         strength: what the patch is scaled by before it is saved.
-        counter, validator: who looks at pictures on the way, see `overpaint.methods.fit`.
+        grader: who counts what debiased concepts are drawn as, by name; None: the bundled one where it can.
 
     Raises:
-        OverpaintError: the plan does not fit, or a guard was to be scaled.
+        OverpaintError: the plan does not fit, the grader does not know its destinations, or a guard was to be scaled.
     """
     from overpaint.methods.words.widen import carried_out
 
-    patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength, counter, validator)
+    patch = _patch(work, backbone, plan, captions, progress, bank, ray, strength, grader)
     plan = carried_out(plan, patch.provenance)
     if evaluate:
         from overpaint.cli.looking import look
@@ -171,10 +166,10 @@ def _patch(
     bank: Path | None,
     ray: str | None,
     strength: float,
-    counter: Counter | None,
-    validator: Validator | None,
+    grader: str | None,
 ) -> Change:
     from overpaint.cli.cache import SharingStore, cache_folder
+    from overpaint.cli.models import share_counter, validator_for
     from overpaint.guards import load_change, scaled
     from overpaint.methods import fit
     from overpaint.runs.bank import MemoryBank
@@ -192,6 +187,8 @@ def _patch(
         from overpaint.scale import learn_on_ray
 
         learn_on_ray(backbone, plan, store=store, captions=captions, address=ray, progress=progress)
+    counter = share_counter(backbone, plan, progress, grader=grader)
+    validator = validator_for(backbone, plan, progress, grader)
     patch = fit(backbone, plan, store=store, captions=captions, progress=progress, counter=counter, validator=validator)
     _log.info("fitted in %.1f s", time.monotonic() - start)
     patch = scaled(patch, strength)

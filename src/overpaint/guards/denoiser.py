@@ -64,7 +64,7 @@ class _Together:
 
     def begin(self, module: Any, args: tuple[Any, ...]) -> None:
         """Text is read."""
-        self.drawing.begun = True
+        self.drawing.begin()
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Ask for the concept too, if this is a guided prediction."""
@@ -126,8 +126,12 @@ class _Apart(_Together):
         changed = super().changed(asked)
         last, self.last, self.pair = self.last, None, None
         latents, time = asked[self.layout.latents], self.layout.clock(asked)
-        if self.bending or last is None or last.time != time or not _same(last.latents, latents):
+        if self.bending or torch.is_grad_enabled():
             return changed
+        if last is None or last.time != time or not torch.equal(last.latents, latents):
+            # read before the denoiser is at work, which a pipeline that offloads would hold beside the text encoder
+            self.drawing.read(self.layout.read(asked))
+            return None
         states = self.drawing.concept(time, _shape(latents), self.layout.read(asked))
         about = replaced(asked, self.layout, states, slice(None))
         self.pair = (last.along, about)
@@ -139,8 +143,8 @@ class _Apart(_Together):
             return None if self.asking else super().after(module, args, kwargs, output)
         raw = self.layout.raw(output)
         if self.pair is None:
-            asked = self.signature.bind(*args, **kwargs).arguments
-            if not raw.requires_grad:
+            if not torch.is_grad_enabled():
+                asked = self.signature.bind(*args, **kwargs).arguments
                 self.last = _Call(asked[self.layout.latents], self.layout.clock(asked), raw)
             return None
         (along, about), self.pair = self.pair, None
@@ -161,7 +165,3 @@ class _Apart(_Together):
 
 def _shape(latents: Any) -> tuple[int, ...]:
     return tuple(latents.shape) if isinstance(latents, Tensor) else (len(latents), *latents[0].shape)
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one, other)

@@ -43,7 +43,7 @@ class Guard:
     def applied_to(self, pipe: Any) -> Iterator[Any]:
         """``with guard.applied_to(pipe): ...``: every picture that is drawn with guidance inside follows the rule.
 
-        Without guidance (a scale of 1 or less) nothing happens, as in the published method. `NegativePrompt` takes the
+        Where a pipeline draws without guidance nothing happens, as in the published method. `NegativePrompt` takes the
         place of a negative prompt of the call's own.
 
         Raises:

@@ -120,20 +120,14 @@ class Workbench:
             OverpaintError: it does not fit.
             Stopped: the board said so; the folder keeps what is done.
         """
-        from overpaint.cli.models import share_counter, validator_for
         from overpaint.cli.running import carry_out, provenance_of, wanted
         from overpaint.methods import settled
         from overpaint.runs import RunFolder
 
         plan = settled(Plan.parse(job.plan, check_images=False), self._backbone)
         provenance = provenance_of(plan, self._backbone, strength=job.strength)
-        counter = share_counter(self._backbone, plan, board)
-        validator = validator_for(self._backbone, plan, board)
         with RunFolder.create(folder, plan, provenance) as work:
-            carry_out(
-                work, self._backbone, plan, board, evaluate=wanted(None, self._backbone), strength=job.strength,
-                counter=counter, validator=validator,
-            )  # fmt: skip
+            carry_out(work, self._backbone, plan, board, evaluate=wanted(None, self._backbone), strength=job.strength)
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], layers: Sequence[Layer] = ()) -> list[Image.Image]:
         """A picture for each prompt and its seed, with patches and guards applied one on the other.
