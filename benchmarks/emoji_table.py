@@ -28,7 +28,7 @@ def table_of(result: Result) -> str:
 def into_page(page: Path, name: str, table: str, picture: Path) -> Path:
     """Put the plot and the folded table between the page's marks of that name."""
     seen = Path(relpath(picture, page.parent)).as_posix()
-    shown = f"![Destinations, what is left of erasures, and hold-outs over the number of edits]({seen})"
+    shown = f"![Destinations, remaining sources and hold-outs over the number of edits]({seen})"
     folded = f"<details><summary>Figures by method and number of edits</summary>\n\n{table}\n</details>"
     return placed(page, name, f"{shown}\n\n{folded}\n")
 
