@@ -28,12 +28,12 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.window import fits
 from overpaint.emoji.captions import FREE_FORM_TEST, PAPER_TEMPLATES, corpus
 from overpaint.emoji.recipe.widen import concept_inputs, narrow, widen
 from overpaint.emoji.templates import FREE_FORM_TRAINING
 from overpaint.emoji.vocabulary import Vocabulary
 from overpaint.linear.ridge import Penalty, penalty
-from overpaint.methods.checks import fits
 from overpaint.methods.emcid.config import EmcidConfig
 from overpaint.methods.emcid.keys import average, locate
 from overpaint.methods.emcid.moments import key_moments

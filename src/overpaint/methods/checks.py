@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from overpaint.backbone.reading import Reader
-from overpaint.errors import BackboneError
+from overpaint.backbone.window import misfits
 from overpaint.plan import Edit, Plan
 
-__all__ = ["fits", "lone_categories", "misfits", "no_neutral_word", "preserve_problems", "unknown_factors"]
+__all__ = ["lone_categories", "no_neutral_word", "preserve_problems", "unknown_factors"]
 
 
 def lone_categories(plan: Plan) -> list[str]:
@@ -36,22 +36,7 @@ def preserve_problems(reader: Reader, plan: Plan, templates: Sequence[str]) -> l
     ]
 
 
-def misfits(reader: Reader, templates: Sequence[str], phrase: str, at: str) -> list[str]:
-    """What is wrong with a phrase in the first of the templates with which it does not fit the text window, if any."""
-    try:
-        for template in templates:
-            reader.locate(template, phrase)
-    except BackboneError as error:
-        return [f"{at}: {error}"]
-    return []
-
-
 def unknown_factors(plan: Plan, factors: Iterable[str]) -> list[str]:
     """Names in ``settings.factors`` that the plan does not debias."""
     unknown = sorted(set(factors) - {e.source for e in plan.edits if e.action == "debias"})
     return [f"{plan.at('settings.factors')}: {name!r} is not debiased in this plan" for name in unknown]
-
-
-def fits(reader: Reader, phrase: str, *templates: str) -> bool:
-    """Whether a phrase fits the text window in every template."""
-    return not misfits(reader, templates, phrase, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from overpaint.backbone.reading import Reader
-from overpaint.methods.checks import fits
+from overpaint.backbone.window import fits
 from overpaint.methods.words.phrases import mentions
 
 __all__ = ["STYLE", "fitting", "goals"]

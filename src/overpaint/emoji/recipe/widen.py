@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from overpaint.backbone.text import TextEncoder, text_core
+from overpaint.backbone.window import fits
 from overpaint.emoji.templates import FREE_FORM_TRAINING, PAPER_TEMPLATES
 from overpaint.emoji.vocabulary import Vocabulary
-from overpaint.methods.checks import fits
 
 __all__ = ["concept_inputs", "mlp_inputs", "narrow", "widen"]
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.window import misfits
 from overpaint.errors import PlanError
 from overpaint.methods.ablation.config import AblationConfig
-from overpaint.methods.checks import misfits, no_neutral_word, preserve_problems
+from overpaint.methods.checks import no_neutral_word, preserve_problems
 from overpaint.methods.styled import STYLE, fitting
 from overpaint.plan import Edit, Plan
 from overpaint.plan.templates import KINDS

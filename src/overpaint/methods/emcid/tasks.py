@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from overpaint.backbone.text import TextEncoder
+from overpaint.backbone.window import fits
 from overpaint.errors import BackboneError, PlanError
-from overpaint.methods.checks import fits, no_neutral_word, preserve_problems, unknown_factors
+from overpaint.methods.checks import no_neutral_word, preserve_problems, unknown_factors
 from overpaint.methods.emcid.config import EmcidConfig, Objective
 from overpaint.methods.emcid.context import lengths
 from overpaint.methods.emcid.memory import Concept

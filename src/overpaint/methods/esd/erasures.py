@@ -12,8 +12,9 @@ from torch import Tensor
 from overpaint.backbone.backbone import Backbone
 from overpaint.backbone.condition import Condition
 from overpaint.backbone.reading import Reader
+from overpaint.backbone.window import misfits
 from overpaint.errors import PlanError
-from overpaint.methods.checks import misfits, preserve_problems
+from overpaint.methods.checks import preserve_problems
 from overpaint.methods.esd.config import EsdConfig
 from overpaint.methods.pictures import unreadable
 from overpaint.methods.styled import STYLE, fitting
