@@ -182,7 +182,7 @@ def test_pairs_that_cannot_work_are_refused_with_the_reason(model: Flux) -> None
         "refact": "more than one text encoder",
         "gates": "products without thresholds",
         "emcid-paper": "padding included",
-        "sld": "in one batch of tensors",
+        "sld": "there is no prediction without it to guard",
     }
     for method, reason in reasons.items():
         assert "flux" not in METHODS[method].families

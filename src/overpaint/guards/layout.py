@@ -64,7 +64,7 @@ class Layout:
         return -torch.stack(list(output[0])) if self.listed else output[0]
 
     def output(self, raw: Tensor, like: Any) -> Any:
-        """An output with such predictions."""
+        """An output with such predictions (n, ...)."""
         found = list(-raw) if self.listed else raw
         return (found, *like[1:]) if isinstance(like, tuple) else type(like)(sample=found)
 
